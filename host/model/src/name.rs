@@ -1,0 +1,87 @@
+//! Names and numbers that must not be mixed up.
+
+use thiserror::Error;
+
+/// A policy's name: its file's, without `.wasm`. At most 64 letters, digits, `-`, `_` and `.`, the first a letter or
+/// digit. Policies are asked in the order of their names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyName(String);
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{0}` is not a policy name: at most 64 letters, digits, `-`, `_` and `.`, the first a letter or digit")]
+pub struct BadPolicyName(pub String);
+
+/// The number of an immutable set of policies and data. Every decision names the one it was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Generation(pub u64);
+
+/// SHA-256 of a policy's file.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+// === impl PolicyName ===
+
+impl PolicyName {
+    pub const MAX: usize = 64;
+
+    pub fn new(name: &str) -> Result<Self, BadPolicyName> {
+        let well_formed = name.len() <= Self::MAX
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        if well_formed { Ok(Self(name.to_owned())) } else { Err(BadPolicyName(name.to_owned())) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for PolicyName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// === impl Generation ===
+
+impl Generation {
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl std::fmt::Display for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+// === impl Digest ===
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policy_names() {
+        for good in ["a", "10-seccomp", "user_roles.v2", &"x".repeat(64)] {
+            assert!(PolicyName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".hidden", "-x", "a/b", "a b", "é", "a\0", &"x".repeat(65)] {
+            assert!(PolicyName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+}

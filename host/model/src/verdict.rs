@@ -1,0 +1,98 @@
+//! What one policy says.
+
+/// A denial's reason, as the caller is shown it: one line of printable text, at most [`Reason::MAX`] bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reason(String);
+
+/// What one policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Allow,
+    Deny(Reason),
+    /// The policy has nothing to say about this call.
+    Abstain,
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// In bytes of UTF-8.
+    pub const MAX: usize = 512;
+    const CUT: &str = "…";
+
+    /// Makes any text a reason. Control characters (a terminal would obey them), and the invisible ones that reorder
+    /// text, become spaces; runs of spaces one; what is too long is cut at a character and marked.
+    pub fn new(text: &str) -> Self {
+        let mut reason = String::with_capacity(text.len().min(Self::MAX));
+        let mut gap = false;
+        for c in text.chars() {
+            if c.is_whitespace() || is_unprintable(c) {
+                gap = !reason.is_empty();
+                continue;
+            }
+            let needed = c.len_utf8() + usize::from(gap);
+            if reason.len() + needed > Self::MAX {
+                Self::cut(&mut reason);
+                break;
+            }
+            if std::mem::take(&mut gap) {
+                reason.push(' ');
+            }
+            reason.push(c);
+        }
+        Self(reason)
+    }
+
+    fn cut(reason: &mut String) {
+        while reason.len() + Self::CUT.len() > Self::MAX && reason.pop().is_some() {}
+        reason.push_str(Self::CUT);
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Controls, and Unicode's zero-width, direction and line-separator characters.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_printable_line() {
+        let cases = [
+            ("no privileged containers", "no privileged containers"),
+            ("  two\n\nlines\t", "two lines"),
+            ("\u{1b}[31mred\u{1b}[0m", "[31mred [0m"),
+            ("evil\u{202e}txt", "evil txt"),
+            ("", ""),
+            ("\n\n", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Reason::new(text).as_str(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character_and_marked() {
+        for text in ["x".repeat(10_000), "é".repeat(10_000), "xy ".repeat(10_000)] {
+            let reason = Reason::new(&text);
+            assert!(reason.as_str().len() <= Reason::MAX);
+            assert!(reason.as_str().len() > Reason::MAX - 8);
+            assert!(reason.as_str().ends_with('…'));
+        }
+        let full = "x".repeat(Reason::MAX);
+        assert_eq!(Reason::new(&full).as_str(), full);
+    }
+}

@@ -1,0 +1,108 @@
+//! The normalised views of a request. One shape whatever the spelling: a mount is a mount in `Binds`, `Mounts`, a local
+//! volume with `o=bind` or a service. `wit/policy.wit` documents each field.
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// RFC 4514 text.
+    pub subject: String,
+    pub common_name: Option<String>,
+    pub organizations: Vec<String>,
+    pub organizational_units: Vec<String>,
+    /// Each with its type: `DNS:a.example`, `IP:10.0.0.1`, `email:a@example`, `URI:…`.
+    pub alternative_names: Vec<String>,
+    /// SHA-256 of the DER bytes, lower-case hex.
+    pub fingerprint: String,
+    /// Unix time in seconds.
+    pub not_after: i64,
+}
+
+/// An image reference as the daemon completes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub registry: String,
+    pub repository: String,
+    pub tag: Option<String>,
+    pub digest: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MountKind {
+    Bind,
+    Volume,
+    Tmpfs,
+    Image,
+    Cluster,
+    Npipe,
+    /// All mounts of another container (`VolumesFrom`).
+    Container,
+    Other,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    pub kind: MountKind,
+    pub source: String,
+    /// For a bind, the path after every symlink and `..`; none where it could not be found out.
+    pub resolved: Option<String>,
+    pub target: String,
+    pub read_only: bool,
+    pub propagation: Option<String>,
+    pub driver: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityOption {
+    pub name: String,
+    pub value: Option<String>,
+}
+
+/// Upper-cased, with `CAP_`; `ALL` stays `ALL`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    pub added: Vec<String>,
+    pub dropped: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    Path { host: String, container: String, permissions: String },
+    /// A device request (GPUs, CDI): the driver's name.
+    Request(String),
+    /// `c 1:3 mr`
+    CgroupRule(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamespaceKind {
+    Cgroup,
+    Ipc,
+    Network,
+    Pid,
+    User,
+    Uts,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamespaceMode {
+    Host,
+    /// Another container's, by name or ID.
+    Container(String),
+    Other(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    pub kind: NamespaceKind,
+    pub mode: NamespaceMode,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    pub container: u16,
+    pub protocol: String,
+    /// Empty for all of the host's addresses.
+    pub address: String,
+    /// 0 where the daemon chooses.
+    pub first: u16,
+    pub last: u16,
+}
