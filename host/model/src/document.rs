@@ -69,9 +69,9 @@ struct Member {
 /// A read-only JSON value.
 #[derive(Debug)]
 pub struct Document {
-    text: Box<str>,
+    text: String,
     /// What the source has only with escapes, and keys that were given another spelling.
-    unescaped: Box<str>,
+    unescaped: String,
     items: Vec<Node>,
     members: Vec<Member>,
     indexes: Vec<Index>,
@@ -164,8 +164,8 @@ impl Document {
     /// How many bytes of memory it holds.
     pub fn size(&self) -> usize {
         size_of::<Self>()
-            + self.text.len()
-            + self.unescaped.len()
+            + self.text.capacity()
+            + self.unescaped.capacity()
             + self.items.capacity() * size_of::<Node>()
             + self.members.capacity() * size_of::<Member>()
             + self.indexes.iter().map(Index::size).sum::<usize>()
@@ -180,9 +180,10 @@ impl Document {
     }
 
     fn members(&self, object: Node) -> &[Member] {
-        let start = match object.tag() {
-            Tag::IndexedObject => self.indexes.get(object.start as usize).map_or(usize::MAX, Index::first_member),
-            _ => object.start as usize,
+        let start = if object.tag() == Tag::IndexedObject {
+            self.indexes.get(object.start as usize).map_or(usize::MAX, Index::first_member)
+        } else {
+            object.start as usize
         };
         slice_at(&self.members, start, object.len())
     }

@@ -127,7 +127,7 @@ impl Builder {
         let Self { unescaped, mut items, mut members, indexes, .. } = self;
         give_back(&mut items);
         give_back(&mut members);
-        Document { text: text.into_boxed_str(), unescaped: unescaped.into_boxed_str(), items, members, indexes, root }
+        Document { text, unescaped, items, members, indexes, root }
     }
 
     fn close_indexed(&mut self, text: &str, mark: Mark) -> Result<Node, Duplicate> {

@@ -12,7 +12,7 @@ pub(super) fn follow<'a>(from: Value<'a>, pointer: &str) -> Option<Value<'a>> {
         value = match value.kind() {
             Kind::Object => value.get(&token)?,
             Kind::List => value.at(position(&token)?)?,
-            _ => return None,
+            Kind::Null | Kind::Boolean | Kind::Number | Kind::Text => return None,
         };
         rest = tail;
     }

@@ -27,11 +27,7 @@ impl<'a> Value<'a> {
     }
 
     pub fn as_bool(self) -> Option<bool> {
-        match self.node.tag() {
-            Tag::False => Some(false),
-            Tag::True => Some(true),
-            _ => None,
-        }
+        (self.kind() == Kind::Boolean).then(|| self.node.tag() == Tag::True)
     }
 
     /// A whole number of this range, however it is spelt: `1000`, `1e3`, `1000.0`.

@@ -54,7 +54,7 @@ fn child(document: &Document, container: Node, position: usize) -> Option<(Optio
             let Member { key, value } = document.members(container).get(position)?;
             Some((Some(document.str(*key)), *value))
         }
-        _ => None,
+        Kind::Null | Kind::Boolean | Kind::Number | Kind::Text => None,
     }
 }
 
@@ -73,6 +73,6 @@ fn closing(node: Node) -> &'static str {
     match node.kind() {
         Kind::List => "]",
         Kind::Object => "}",
-        _ => "",
+        Kind::Null | Kind::Boolean | Kind::Number | Kind::Text => "",
     }
 }
