@@ -1,1 +1,28 @@
+//! Portcullis is proved with the real thing: the built binary, a real dockerd, the real `docker` command.
+//!
+//! ```text
+//! Docker (CLI, raw HTTP) ──▶ Dockerd ──▶ Portcullis ──▶ policies/*.wasm
+//! ```
+//!
+//! Each of these is a child process in a folder of its own, gone when its value is dropped, when a test fails, and when
+//! the run is interrupted. Nothing waits by sleeping: what is waited for is a condition with a deadline.
 
+pub mod artifacts;
+pub mod cleanup;
+pub mod docker;
+pub mod dockerd;
+pub mod error;
+pub mod http;
+mod images;
+pub mod log;
+pub mod portcullis;
+pub mod process;
+pub mod scratch;
+pub mod tls;
+pub mod wait;
+pub mod walk;
+
+pub use docker::Docker;
+pub use dockerd::Dockerd;
+pub use error::{Error, Result};
+pub use portcullis::Portcullis;

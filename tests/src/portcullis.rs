@@ -1,0 +1,213 @@
+//! The real `portcullis` binary on a configuration folder of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::artifacts;
+use crate::error::{Doing, Error, Result};
+use crate::log::{Log, Mark};
+use crate::process::Process;
+use crate::scratch::Scratch;
+
+/// The plugin's name, as dockerd has it.
+pub const NAME: &str = "portcullis";
+
+/// A configuration folder: what `portcullis serve --config` reads.
+#[derive(Debug)]
+pub struct Config {
+    scratch: Scratch,
+    extra: String,
+}
+
+/// A running host. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Portcullis {
+    process: Process,
+    config: Config,
+}
+
+/// One line of the log.
+#[derive(Clone, Debug)]
+pub struct Record(Value);
+
+// === impl Config ===
+
+impl Config {
+    pub fn new() -> Result<Self> {
+        let scratch = Scratch::new()?;
+        for folder in ["policies", "data", "plugins"] {
+            scratch.folder(folder)?;
+        }
+        Ok(Self { scratch, extra: String::new() })
+    }
+
+    /// Appends to `portcullis.toml`.
+    pub fn toml(mut self, text: &str) -> Self {
+        self.extra.push_str(text);
+        self.extra.push('\n');
+        self
+    }
+
+    /// Puts a policy of this repository into `policies/`, under the name of its package.
+    pub fn policy(self, package: &str) -> Result<Self> {
+        let file = format!("policies/{package}.wasm");
+        self.file(&file, &artifacts::policy_bytes(package)?)
+    }
+
+    /// Puts any file into the folder.
+    pub fn file(self, name: &str, bytes: &[u8]) -> Result<Self> {
+        self.put(name, bytes)?;
+        Ok(self)
+    }
+
+    /// Starts the host and waits until it is ready.
+    pub fn start(self) -> Result<Portcullis> {
+        let path = self.write()?;
+        let process = launch(&path)?;
+        Ok(Portcullis { process, config: self })
+    }
+
+    /// Writes `portcullis.toml` and says where the folder is, for those who start the host themselves.
+    pub fn write(&self) -> Result<PathBuf> {
+        let toml = format!(
+            "state_dir = {state:?}\ncache_dir = {cache:?}\n{extra}\n[[listener]]\nname = \"docker\"\nsocket = {socket:?}\n",
+            state = self.scratch.path().join("state"),
+            cache = cache()?,
+            extra = self.extra,
+            socket = self.socket(),
+        );
+        self.put("portcullis.toml", toml.as_bytes())?;
+        Ok(self.path().to_owned())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Where the plugin's socket is: `/run/docker/plugins` for the daemon.
+    pub fn plugin_folder(&self) -> PathBuf {
+        self.path().join("plugins")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.plugin_folder().join(format!("{NAME}.sock"))
+    }
+
+    /// Puts a file in place in one step, by rename.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path().join(name);
+        let half_written = self.path().join("incoming");
+        fs::write(&half_written, bytes).doing_to("writing", &half_written)?;
+        fs::rename(&half_written, &path).doing_to("putting in place", &path)
+    }
+
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path().join(name);
+        fs::remove_file(&path).doing_to("removing", &path)
+    }
+}
+
+// === impl Portcullis ===
+
+impl Portcullis {
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.config.socket()
+    }
+
+    /// Changes the folder, and waits until what it then holds is published.
+    pub fn change(&self, change: impl FnOnce(&Config) -> Result<()>) -> Result<Record> {
+        let mark = self.mark();
+        change(&self.config)?;
+        self.wait_for(mark, "a new generation", |record| record.message() == "generation published")
+    }
+
+    /// Drops a policy of this repository into the folder, under the name of its package.
+    pub fn drop_in(&self, package: &str) -> Result<Record> {
+        self.drop_policy(package, &artifacts::policy_bytes(package)?)
+    }
+
+    pub fn drop_policy(&self, name: &str, wasm: &[u8]) -> Result<Record> {
+        self.change(|config| config.put(&format!("policies/{name}.wasm"), wasm))
+    }
+
+    /// Where the log ends now.
+    pub fn mark(&self) -> Mark {
+        self.process.log().mark()
+    }
+
+    /// The first record after `mark` that matches.
+    pub fn wait_for(&self, mark: Mark, what: &str, matches: impl Fn(&Record) -> bool) -> Result<Record> {
+        self.process.wait_for_line(mark, what, |line| Record::parse(line).filter(&matches))
+    }
+
+    /// Every record after `mark`.
+    pub fn records(&self, mark: Mark) -> Vec<Record> {
+        self.process.log().since(mark).iter().filter_map(|line| Record::parse(line)).collect()
+    }
+
+    /// Ends it as a crash would, and starts it again on the same folder.
+    pub fn crash_and_restart(&mut self) -> Result<()> {
+        self.process.kill();
+        self.process = launch(self.config.path())?;
+        Ok(())
+    }
+
+    /// The most memory that it has held so far, in KiB.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let path = PathBuf::from(format!("/proc/{}/status", self.process.id()));
+        let status = fs::read_to_string(&path).doing_to("reading", &path)?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = peak.and_then(|text| text.split_whitespace().next()?.parse().ok());
+        number.ok_or_else(|| Error::Unexpected(format!("no VmHWM in `{}`", path.display())))
+    }
+}
+
+// === impl Record ===
+
+impl Record {
+    fn parse(line: &str) -> Option<Self> {
+        serde_json::from_str(line).ok().filter(Value::is_object).map(Self)
+    }
+
+    pub fn message(&self) -> &str {
+        self.field("message").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub fn level(&self) -> &str {
+        self.field("level").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A field, whether it stands at the top or under `fields`.
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).or_else(|| self.0.get("fields")?.get(name))
+    }
+}
+
+fn launch(config: &Path) -> Result<Process> {
+    let binary = artifacts::portcullis()?;
+    let binary = binary.to_string_lossy();
+    let process = Process::start("portcullis", &binary, |command| {
+        command.arg("serve").arg("--config").arg(config);
+    })?;
+    process.wait_for_line(Log::START, "portcullis is ready", |line| {
+        Record::parse(line).filter(|record| record.message() == "ready")
+    })?;
+    Ok(process)
+}
+
+/// Compiled policies are kept from run to run, beside the build.
+fn cache() -> Result<PathBuf> {
+    let path = artifacts::portcullis()?.with_file_name("portcullis-cache");
+    fs::create_dir_all(&path).doing_to("making", &path)?;
+    Ok(path)
+}

@@ -1,0 +1,64 @@
+//! Temporary folders with short paths: a unix socket's path has at most 107 bytes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use crate::cleanup::Cleanup;
+use crate::error::{Doing, Result};
+use crate::wait;
+
+const PARENT: &str = "/tmp";
+const PREFIX: &str = "portcullis-";
+
+/// A folder that is removed with everything in it.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    _cleanup: Cleanup,
+}
+
+impl Scratch {
+    pub fn new() -> Result<Self> {
+        static SWEEP: Once = Once::new();
+        SWEEP.call_once(sweep);
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let path = tempfile::Builder::new().prefix(&prefix).tempdir_in(PARENT).doing("making a folder in /tmp")?.keep();
+        let doomed = path.clone();
+        Ok(Self { path, _cleanup: Cleanup::new(move || remove(&doomed)) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A folder inside, made if it is not there.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path.join(name);
+        fs::create_dir_all(&path).doing_to("making", &path)?;
+        Ok(path)
+    }
+}
+
+/// A process that is being killed may still write a last file.
+fn remove(path: &Path) {
+    let gone = wait::until("removal", wait::PATIENCE, || {
+        let _ = fs::remove_dir_all(path);
+        (!path.exists()).then_some(())
+    });
+    if gone.is_err() {
+        eprintln!("`{}` could not be removed", path.display());
+    }
+}
+
+/// Removes what a run that was killed outright has left.
+fn sweep() {
+    let Ok(entries) = fs::read_dir(PARENT) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

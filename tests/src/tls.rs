@@ -1,0 +1,68 @@
+//! Certificates for dockerd and for its callers, made with the `openssl` command.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::artifacts;
+use crate::error::{Doing, Error, Result};
+use crate::scratch::Scratch;
+
+/// A certificate authority, with a server certificate for 127.0.0.1.
+#[derive(Debug)]
+pub struct Authority {
+    scratch: Scratch,
+}
+
+// === impl Authority ===
+
+impl Authority {
+    pub fn new() -> Result<Self> {
+        artifacts::installed("openssl")?;
+        let authority = Self { scratch: Scratch::new()? };
+        let key = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+        authority.openssl(&[&key[..], &["-subj", "/CN=throwaway", "-keyout", "ca.key", "-out", "ca.pem"]].concat())?;
+        authority.sign("server", "/CN=localhost", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")?;
+        Ok(authority)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// A folder with `ca.pem`, `cert.pem` and `key.pem`, as `DOCKER_CERT_PATH` wants it, for a caller of this subject
+    /// (`/O=ops/CN=alice`).
+    pub fn client(&self, subject: &str) -> Result<PathBuf> {
+        let name = subject.replace(['/', '=', ' '], "_");
+        let folder = self.scratch.folder(&format!("client{name}"))?;
+        self.sign(&name, subject, "extendedKeyUsage=clientAuth\n")?;
+        let files =
+            [("ca.pem".to_owned(), "ca.pem"), (format!("{name}.pem"), "cert.pem"), (format!("{name}.key"), "key.pem")];
+        for (from, to) in files {
+            fs::copy(self.path().join(from), folder.join(to)).doing_to("filling", &folder)?;
+        }
+        Ok(folder)
+    }
+
+    fn sign(&self, name: &str, subject: &str, extensions: &str) -> Result<()> {
+        let file = |extension: &str| format!("{name}.{extension}");
+        let (key, request, certificate, config) = (file("key"), file("csr"), file("pem"), file("ext"));
+        let path = self.path().join(&config);
+        fs::write(&path, extensions).doing_to("writing", &path)?;
+        let new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject];
+        self.openssl(&[&new[..], &["-keyout", &key, "-out", &request]].concat())?;
+        let sign =
+            ["x509", "-req", "-in", &request, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
+        self.openssl(&[&sign[..], &["-extfile", &config, "-out", &certificate]].concat())
+    }
+
+    fn openssl(&self, arguments: &[&str]) -> Result<()> {
+        let output = Command::new("openssl").args(arguments).current_dir(self.path()).output();
+        let output = output.doing("starting `openssl`")?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(Error::Failed { command: format!("openssl {}", arguments.join(" ")), status: output.status, stderr })
+    }
+}
