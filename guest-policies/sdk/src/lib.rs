@@ -1,1 +1,86 @@
+//! Write policies for Portcullis in Rust.
+//!
+//! A policy is a function of one Docker Engine API call and the operator's data:
+//!
+//! ```
+//! use portcullis_policy::{Document, Request, Verdict, policy};
+//!
+//! policy!(decide);
+//!
+//! fn decide(request: &Request, _data: &Document) -> Verdict {
+//!     if request.privileged() {
+//!         return Verdict::deny("privileged containers are not allowed here");
+//!     }
+//!     Verdict::allow()
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Built for `wasm32-unknown-unknown`, as a `cdylib`, it is a file that the host loads. What it imports is what it uses:
+//! a policy that calls nothing of [`state`] or [`mod@log`] needs no grant. Built for any other target it is ordinary code,
+//! which [`testing`] runs.
+//!
+//! In the order that a decision takes: a [`Request`] is asked for what it would do, as [`view`]s of one shape whatever the
+//! call's spelling; a [`Document`] holds the operator's data, the policy's [`settings`] or the call's body; [`state`] is
+//! what the policy keeps; a [`Verdict`] is what it says. A policy that panics denies, and the operator reads the message.
 
+#[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
+mod allocator;
+mod bindings;
+mod document;
+#[cfg(target_arch = "wasm32")]
+mod guest;
+pub mod log;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+mod request;
+pub mod state;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+pub mod view;
+
+#[cfg(target_arch = "wasm32")]
+use crate::bindings::portcullis::policy as host;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::native as host;
+
+pub use crate::document::{Document, Value};
+pub use crate::request::Request;
+pub use crate::view::{Access, Kind, Verdict};
+
+/// What a policy is.
+pub type Decide = fn(&Request, &Document) -> Verdict;
+
+/// The policy's own parameters, given by the operator; an empty object where there are none.
+pub fn settings() -> Document {
+    Document(host::settings::get())
+}
+
+/// Makes a [`Decide`] function the policy of this crate. Say it once.
+#[macro_export]
+macro_rules! policy {
+    ($decide:path) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            struct Policy;
+
+            impl $crate::__private::Guest for Policy {
+                fn decide(request: &$crate::__private::Request, data: &$crate::__private::Document) -> $crate::Verdict {
+                    $crate::__private::decide(request, data, $decide)
+                }
+            }
+
+    $crate::__private::export!(Policy with_types_in $crate::__private);
+        };
+
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: $crate::Decide = $decide;
+    };
+}
+
+#[doc(hidden)]
+#[cfg(target_arch = "wasm32")]
+pub mod __private {
+    pub use crate::bindings::*;
+    pub use crate::guest::decide;
+}
