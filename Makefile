@@ -1,0 +1,50 @@
+# Every task of the project. CI calls only these.
+
+# One profile for everything native: a wasmtime without optimisation is too slow to test with.
+CARGO := cargo
+POLICIES := $(filter-out sdk,$(patsubst %/Cargo.toml,%,$(subst guest-policies/,,$(subst examples/policies/,,\
+	$(wildcard guest-policies/*/Cargo.toml examples/policies/*/Cargo.toml)))))
+WASM := --profile guest --target wasm32-unknown-unknown $(addprefix -p ,$(POLICIES))
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test setup policies build lint unit e2e bench clean deny
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup policies build ## Walk the two seeds with a real, throwaway dockerd, step by step (as root)
+	@$(TARGET)/release/demo
+
+test: setup policies build ## Run every test, with the walk against a real dockerd among them (as root)
+	$(CARGO) test --release --workspace
+
+setup: ## Install what is missing on a Debian machine: Docker, busybox, the wasm target, … (as root)
+	@scripts/setup
+
+policies: ## Build the policies to .wasm files
+	$(CARGO) build $(WASM)
+
+build: ## Build the portcullis binary and the demo
+	$(CARGO) build --release --workspace --bins
+
+lint: ## Check format and lints, of the policies for wasm too
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	$(CARGO) clippy $(WASM) -- -D warnings
+
+unit: ## Run the tests that need neither a daemon nor a built policy
+	$(CARGO) test --release --workspace --exclude portcullis-tests
+
+e2e: setup policies build ## Run the tests of the built binary and of the real dockerd only (as root)
+	$(CARGO) test --release --workspace --test '*'
+
+bench: setup policies build ## Run the benchmarks and print their figures
+	$(CARGO) bench --workspace
+
+deny: ## Check licences, advisories and sources of the dependencies (needs cargo-deny)
+	$(CARGO) deny check
+
+clean: ## Remove everything that was built
+	$(CARGO) clean
