@@ -15,6 +15,7 @@ pub mod error;
 pub mod http;
 mod images;
 pub mod log;
+pub mod plugin;
 pub mod portcullis;
 pub mod process;
 pub mod scratch;

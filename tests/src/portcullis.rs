@@ -124,20 +124,48 @@ impl Portcullis {
         self.config.socket()
     }
 
-    /// Changes the folder, and waits until what it then holds is published.
-    pub fn change(&self, change: impl FnOnce(&Config) -> Result<()>) -> Result<Record> {
-        let mark = self.mark();
-        change(&self.config)?;
-        self.wait_for(mark, "a new generation", |record| record.message() == "generation published")
-    }
-
     /// Drops a policy of this repository into the folder, under the name of its package.
     pub fn drop_in(&self, package: &str) -> Result<Record> {
         self.drop_policy(package, &artifacts::policy_bytes(package)?)
     }
 
+    /// Each of these changes one file, and gives the record of the generation in which that is in force.
     pub fn drop_policy(&self, name: &str, wasm: &[u8]) -> Result<Record> {
-        self.change(|config| config.put(&format!("policies/{name}.wasm"), wasm))
+        let file = format!("policies/{name}.wasm");
+        self.change("policy loaded", name, |config| config.put(&file, wasm))
+    }
+
+    /// `policies/NAME.toml`, where `policies/NAME.wasm` is there already.
+    pub fn drop_settings(&self, name: &str, toml: &str) -> Result<Record> {
+        let file = format!("policies/{name}.toml");
+        self.change("policy loaded", name, |config| config.put(&file, toml.as_bytes()))
+    }
+
+    pub fn remove_policy(&self, name: &str) -> Result<Record> {
+        let file = format!("policies/{name}.wasm");
+        self.change("policy removed: its file was deleted", name, |config| config.remove(&file))
+    }
+
+    pub fn drop_data(&self, name: &str, json: &str) -> Result<Record> {
+        let file = format!("data/{name}.json");
+        self.change("data loaded", name, |config| config.put(&file, json.as_bytes()))
+    }
+
+    /// Changes the folder, waits until the log says `message` of `name`, and then until that is published.
+    fn change(&self, message: &str, name: &str, change: impl FnOnce(&Config) -> Result<()>) -> Result<Record> {
+        let mark = self.mark();
+        change(&self.config)?;
+        let mut taken = false;
+        let published = self.process.wait_for_line(mark, &format!("`{message}` of `{name}`"), |line| {
+            let record = Record::parse(line)?;
+            let is_its = record.field("name").and_then(Value::as_str) == Some(name);
+            if is_its && record.level() == "ERROR" {
+                return Some(Err(Error::Unexpected(line.to_owned())));
+            }
+            taken |= is_its && record.message() == message;
+            (taken && record.message() == "generation published").then_some(Ok(record))
+        });
+        published?
     }
 
     /// Where the log ends now.

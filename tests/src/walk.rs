@@ -100,24 +100,20 @@ impl Stage {
     }
 
     fn make(&mut self, change: Change) -> Result<()> {
-        match change {
-            Change::Crash => self.portcullis.crash_and_restart(),
+        let host = &mut self.portcullis;
+        let published = match change {
+            Change::Crash => return host.crash_and_restart(),
             Change::Policy { name, toml } => {
                 if !toml.is_empty() {
-                    self.portcullis.config().put(&format!("policies/{name}.toml"), toml.as_bytes())?;
+                    host.config().put(&format!("policies/{name}.toml"), toml.as_bytes())?;
                 }
-                self.portcullis.drop_in(name).map(drop)
+                host.drop_in(name)
             }
-            Change::Settings { name, toml } => {
-                self.portcullis.change(|config| config.put(&format!("policies/{name}.toml"), toml.as_bytes())).map(drop)
-            }
-            Change::NoPolicy { name } => {
-                self.portcullis.change(|config| config.remove(&format!("policies/{name}.wasm"))).map(drop)
-            }
-            Change::Data { name, json } => {
-                self.portcullis.change(|config| config.put(&format!("data/{name}.json"), json.as_bytes())).map(drop)
-            }
-        }
+            Change::Settings { name, toml } => host.drop_settings(name, toml),
+            Change::NoPolicy { name } => host.remove_policy(name),
+            Change::Data { name, json } => host.drop_data(name, json),
+        };
+        published.map(drop)
     }
 
     fn caller(&mut self, caller: Caller) -> Result<&Docker> {

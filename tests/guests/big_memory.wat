@@ -1,0 +1,5 @@
+;; Wants more memory at its start than a policy may have.
+(module
+  (memory (export "memory") 1024)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "decide") (param i32 i32) (result i32) unreachable))

@@ -1,0 +1,10 @@
+;; Denies with a reason that would drive the caller's terminal.
+(module
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\1b[2Jgone\0a\0d\07")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "decide") (param i32 i32) (result i32)
+    (i32.store8 (i32.const 0) (i32.const 1))
+    (i32.store (i32.const 4) (i32.const 16))
+    (i32.store (i32.const 8) (i32.const 11))
+    (i32.const 0)))
