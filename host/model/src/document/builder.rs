@@ -86,6 +86,17 @@ impl Builder {
         self.open_members.push(Member { key, value });
     }
 
+    /// How many items the list that opened last has so far.
+    pub fn open_items(&self, mark: Mark) -> usize {
+        self.open_items.len().saturating_sub(mark.items as usize)
+    }
+
+    /// The keys so far of the object of `text` that opened last.
+    pub fn open_keys<'a>(&'a self, text: &'a str, mark: Mark) -> impl ExactSizeIterator<Item = &'a str> {
+        let opened = self.open_members.get(mark.members as usize..).unwrap_or_default();
+        opened.iter().map(move |member| self.str(text, member.key))
+    }
+
     pub fn close_list(&mut self, mark: Mark) -> Node {
         let opened = self.open_items.get(mark.items as usize..).unwrap_or_default();
         let node = Node::new(Tag::List, self.items.len() as u32, opened.len() as u32);

@@ -1,0 +1,92 @@
+//! What the daemon decodes a body into.
+
+/// The type of a position in a body. `null` is taken everywhere and sets nothing.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Anything; keys are taken as they are, and none may repeat.
+    Any,
+    /// What stands under a member that no known daemon has. A newer daemon may have a structure there, so keys that are
+    /// one to a structure may not repeat either.
+    Unknown,
+    Boolean,
+    Text,
+    Integer(Integer),
+    Float32,
+    List(&'static Shape),
+    /// Go's array of two.
+    Pair(&'static Shape),
+    /// Keys are the caller's own, and taken as they are.
+    Map(&'static Shape),
+    Structure(&'static Structure),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integer {
+    I64,
+    U64,
+    U32,
+    U16,
+}
+
+#[derive(Debug)]
+pub struct Structure {
+    pub name: &'static str,
+    pub fields: &'static [Field],
+}
+
+#[derive(Debug)]
+pub struct Field {
+    pub name: &'static str,
+    pub shape: Shape,
+    /// Whether only old daemons read it here: a member of `HostConfig` at the root of a container create.
+    pub stray: bool,
+}
+
+// === impl Shape ===
+
+impl Shape {
+    /// Whether any value may stand here.
+    pub(super) fn is_free(self) -> bool {
+        matches!(self, Self::Any | Self::Unknown)
+    }
+
+    pub(super) fn takes_number(self, number: &str) -> bool {
+        match self {
+            Self::Any | Self::Unknown => true,
+            Self::Integer(integer) => integer.takes(number),
+            Self::Float32 => number.parse::<f32>().is_ok_and(f32::is_finite),
+            Self::Boolean | Self::Text | Self::List(_) | Self::Pair(_) | Self::Map(_) | Self::Structure(_) => false,
+        }
+    }
+
+    /// For messages.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Self::Any | Self::Unknown => "a value",
+            Self::Boolean => "true or false",
+            Self::Text => "a string",
+            Self::Integer(Integer::I64) => "a whole number of 64 bits",
+            Self::Integer(Integer::U64) => "a positive whole number of 64 bits",
+            Self::Integer(Integer::U32) => "a positive whole number of 32 bits",
+            Self::Integer(Integer::U16) => "a positive whole number of 16 bits",
+            Self::Float32 => "a number of 32 bits",
+            Self::List(_) => "a list",
+            Self::Pair(_) => "a list of two",
+            Self::Map(_) | Self::Structure(_) => "an object",
+        }
+    }
+}
+
+// === impl Integer ===
+
+impl Integer {
+    /// Whether Go takes this JSON number: no fraction, no exponent, in range.
+    fn takes(self, number: &str) -> bool {
+        match self {
+            Self::I64 => number.parse::<i64>().is_ok(),
+            Self::U64 => !number.starts_with('-') && number.parse::<u64>().is_ok(),
+            Self::U32 => !number.starts_with('-') && number.parse::<u32>().is_ok(),
+            Self::U16 => !number.starts_with('-') && number.parse::<u16>().is_ok(),
+        }
+    }
+}
