@@ -1,1 +1,20 @@
-fn main(){}
+//! `portcullis`: one binary, `serve` and the commands beside it.
+
+mod args;
+mod commands;
+mod exit;
+mod logging;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+
+fn main() -> Exit {
+    match Args::parse().command {
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Check(args) => commands::check::run(&args),
+        Command::Decide(args) => commands::decide::run(&args),
+        Command::Version(args) => commands::version::run(&args),
+    }
+}

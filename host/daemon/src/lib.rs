@@ -1,1 +1,17 @@
+//! The host: sockets, the policies in force, what they keep, and the log.
+//!
+//! A call travels through `plugin` (dockerd's protocol) and `decide` (read, ask, answer) to `policies` (the set in
+//! force) and back through `decision_log`. `config` says how, `serve` brings it all up, `state` keeps what policies keep,
+//! `resolve` follows paths on this machine.
 
+pub mod config;
+pub mod decide;
+pub mod decision_log;
+mod document;
+pub mod log_sink;
+pub mod offline;
+pub mod plugin;
+pub mod policies;
+pub mod resolve;
+pub mod serve;
+pub mod state;

@@ -1,1 +1,29 @@
+//! The sandbox: policies are Wasm components, asked one call at a time, each time in a fresh instance.
+//!
+//! ```text
+//! Sandbox ── compile(bytes) ──> Compiled ── link(grants) ──> Policy ── decide(question) ──> Outcome
+//! config, ticker  component     load        contract, grants           host/*, fault
+//! ```
+//!
+//! This is the only crate that knows wasmtime, and nothing of wasmtime is in its interface.
 
+mod component;
+mod config;
+mod contract;
+mod decide;
+mod fault;
+mod grants;
+mod host;
+mod load;
+mod ticker;
+
+pub use config::{Sandbox, SandboxConfig, SandboxError};
+pub use decide::{Level, LogLine, Outcome, Question};
+pub use grants::{Grants, UnknownGrant};
+pub use host::state::{State, StateFuture};
+pub use load::{Compiled, Import, Inspection, LoadError, Policy, digest};
+
+/// The contract that policies are built against: the package of `wit/policy.wit`.
+pub const CONTRACT: &str = "portcullis:policy@0.1.0";
+/// What runs them.
+pub const RUNTIME: &str = "wasmtime 48 (LTS)";

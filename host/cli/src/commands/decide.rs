@@ -1,0 +1,103 @@
+//! `portcullis decide`
+
+use std::io::Read;
+use std::path::Path;
+
+use portcullis_daemon::offline::Offline;
+use portcullis_model::decision::Mode;
+use portcullis_model::{Answer, Cause, Decision, Opinion, Verdict};
+use serde_json::{Value, json};
+
+use crate::args::Decide;
+use crate::commands::{read_config, runtime};
+use crate::exit::{Exit, fail};
+
+pub(crate) fn run(args: &Decide) -> Exit {
+    match decide(args) {
+        Ok(decision) => {
+            print(&decision, args.json);
+            if decision.answer.is_allow() { Exit::Done } else { Exit::Denied }
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn decide(args: &Decide) -> Result<Decision, Exit> {
+    let config = read_config(&args.dir.config)?;
+    let call = read(&args.request)
+        .map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", args.request.display())))?;
+    let runtime = runtime()?;
+    let _entered = runtime.enter();
+    let offline = Offline::load(&config).map_err(|error| fail(Exit::Failed, error))?;
+    for note in offline.notes() {
+        eprintln!("portcullis: {note}");
+    }
+    Ok(runtime.block_on(offline.decide(&call)))
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(path)
+}
+
+fn print(decision: &Decision, as_json: bool) {
+    if as_json {
+        println!("{:#}", report(decision));
+        return;
+    }
+    match &decision.answer {
+        Answer::Allow => println!("allow ({})", decision.cause.kind()),
+        Answer::Deny(reason) => println!("deny ({}): {reason}", decision.cause.kind()),
+    }
+    for opinion in &decision.opinions {
+        let observed = if opinion.mode == Mode::Observe { " (observed)" } else { "" };
+        let (verdict, reason) = describe(opinion);
+        let colon = if reason.is_empty() { "" } else { ": " };
+        println!("  {}{observed} {verdict}{colon}{reason}", opinion.policy);
+    }
+}
+
+fn report(decision: &Decision) -> Value {
+    let policies: Vec<_> = decision
+        .opinions
+        .iter()
+        .map(|opinion| {
+            let (verdict, reason) = describe(opinion);
+            json!({
+                "policy": opinion.policy.as_str(),
+                "digest": opinion.digest.map(|digest| digest.to_string()),
+                "observed": opinion.mode == Mode::Observe,
+                "verdict": verdict,
+                "reason": reason,
+            })
+        })
+        .collect();
+    let reason = match &decision.answer {
+        Answer::Allow => None,
+        Answer::Deny(reason) => Some(reason.as_str()),
+    };
+    let rule = match decision.cause {
+        Cause::Rule(rule) => Some(rule),
+        _ => None,
+    };
+    json!({
+        "answer": if decision.answer.is_allow() { "allow" } else { "deny" },
+        "reason": reason,
+        "cause": decision.cause.kind(),
+        "rule": rule,
+        "policies": policies,
+    })
+}
+
+fn describe(opinion: &Opinion) -> (&'static str, String) {
+    match &opinion.judgement {
+        Ok(Verdict::Allow) => ("allow", String::new()),
+        Ok(Verdict::Abstain) => ("abstain", String::new()),
+        Ok(Verdict::Deny(reason)) => ("deny", reason.to_string()),
+        Err(fault) => (fault.kind().as_str(), fault.to_string()),
+    }
+}

@@ -1,0 +1,27 @@
+//! One file for each subcommand.
+
+pub(crate) mod check;
+pub(crate) mod decide;
+pub(crate) mod serve;
+pub(crate) mod version;
+
+use std::path::Path;
+
+use portcullis_daemon::config::Config;
+
+use crate::exit::{Exit, fail};
+
+/// Reads the configuration, or says everything that is wrong with it.
+fn read_config(dir: &Path) -> Result<Config, Exit> {
+    Config::read(dir).map_err(|problems| {
+        let count = problems.0.len();
+        let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
+        eprintln!("{problems}");
+        fail(Exit::Usage, format_args!("{mistakes} in the configuration; nothing was started"))
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(|error| fail(Exit::Failed, format_args!("no runtime: {error}")))
+}

@@ -1,0 +1,26 @@
+//! `portcullis serve`
+
+use tracing::error;
+
+use crate::args::Serve;
+use crate::commands::{read_config, runtime};
+use crate::exit::{Exit, fail};
+use crate::logging;
+
+pub(crate) fn run(args: &Serve) -> Exit {
+    match serve(args) {
+        Ok(()) => Exit::Done,
+        Err(exit) => exit,
+    }
+}
+
+fn serve(args: &Serve) -> Result<(), Exit> {
+    let config = read_config(&args.dir.config)?;
+    let runtime = runtime()?;
+    let (sink, _flush) = logging::start(args.log_format)
+        .map_err(|error| fail(Exit::Failed, format_args!("logging cannot be started: {error}")))?;
+    runtime.block_on(portcullis_daemon::serve::serve(config, sink)).map_err(|error| {
+        error!(%error, "the host cannot serve");
+        Exit::Failed
+    })
+}

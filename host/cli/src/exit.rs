@@ -1,0 +1,28 @@
+//! How the program ended, for scripts.
+
+use std::process::{ExitCode, Termination};
+
+/// The exit code. `--help` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It was done; of `decide`: allowed.
+    Done = 0,
+    /// It could not be done.
+    Failed = 1,
+    /// The command line or the configuration is wrong; nothing was started. (clap uses 2 for the command line.)
+    Usage = 2,
+    /// `decide`: denied.
+    Denied = 3,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+/// Says on stderr what went wrong.
+pub(crate) fn fail(exit: Exit, what: impl std::fmt::Display) -> Exit {
+    eprintln!("portcullis: {what}");
+    exit
+}

@@ -1,0 +1,134 @@
+//! `portcullis.toml`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use portcullis_docker::Rules;
+use portcullis_model::decision::DefaultVerdict;
+
+use crate::config::problem::Problems;
+use crate::config::reader::{File, Table};
+use crate::config::setting::Bytes;
+use crate::config::{Config, HostLimits, Listener};
+
+type Objection = Result<(), (String, String)>;
+
+pub(crate) fn read(dir: &Path, path: &Path, text: &str, problems: &mut Problems) -> Config {
+    File::read(path, text, problems, |file| Config {
+        dir: dir.to_owned(),
+        state_dir: file.get("state_dir").unwrap_or_else(|| PathBuf::from("/var/lib/portcullis")),
+        cache_dir: file.get("cache_dir").unwrap_or_else(|| PathBuf::from("/var/cache/portcullis")),
+        default: default_verdict(file),
+        exempt_ping: file.get("exempt_ping").unwrap_or(true),
+        rules: rules(file),
+        listeners: listeners(file),
+        limits: file.table("limits", limits).unwrap_or_default(),
+    })
+}
+
+fn default_verdict(file: &mut Table<'_, '_, '_>) -> DefaultVerdict {
+    let check = |verdict: &String| match verdict.as_str() {
+        "allow" | "deny" => Ok(()),
+        other => Err((format!("is `{other}`"), "expected \"allow\" or \"deny\"".to_owned())),
+    };
+    match file.get_checked("default", check).as_deref() {
+        Some("allow") => DefaultVerdict::Allow,
+        _ => DefaultVerdict::Deny,
+    }
+}
+
+fn rules(file: &mut Table<'_, '_, '_>) -> Rules {
+    let mut rules = Rules::default();
+    let version = file.get_checked("min_api_version", |version: &String| {
+        version.parse().map(|version| rules.min_api_version = version).map_err(|_| {
+            (format!("is `{version}`"), "expected an API version in quotes, such as \"1.40\"".to_owned())
+        })
+    });
+    drop(version);
+    file.get_checked("disabled_rules", |names: &Vec<String>| {
+        for name in names {
+            let rule = name.parse::<portcullis_docker::HostRule>().map_err(|_| {
+                let all: Vec<_> = portcullis_docker::HostRule::ALL.iter().map(|rule| rule.name()).collect();
+                (format!("names `{name}`, which is no host rule"), format!("there are: {}", all.join(", ")))
+            })?;
+            rules.disable(rule);
+        }
+        Ok(())
+    });
+    rules
+}
+
+fn listeners(file: &mut Table<'_, '_, '_>) -> Vec<Listener> {
+    let Some(listeners) = file.tables("listener", listener) else {
+        return vec![Listener::default()];
+    };
+    let mut seen: Vec<Listener> = Vec::new();
+    for (listener, line) in listeners {
+        if seen.iter().any(|other| other.name == listener.name) {
+            let what = format!("two listeners have the name `{}`", listener.name);
+            file.problem(line, what, "give each `[[listener]]` a `name` of its own");
+        }
+        if seen.iter().any(|other| other.socket == listener.socket) {
+            let what = format!("two listeners have the socket `{}`", listener.socket.display());
+            file.problem(line, what, "give each `[[listener]]` a `socket` of its own");
+        }
+        seen.push(listener);
+    }
+    seen
+}
+
+fn listener(table: &mut Table<'_, '_, '_>, line: Option<usize>) -> (Listener, Option<usize>) {
+    let default = Listener::default();
+    let listener = Listener {
+        name: table.get("name").unwrap_or(default.name),
+        socket: table.get_checked("socket", socket_path).unwrap_or(default.socket),
+        allow_uids: table.get("allow_uids").unwrap_or(default.allow_uids),
+    };
+    (listener, line)
+}
+
+fn socket_path(path: &PathBuf) -> Objection {
+    let length = path.as_os_str().len();
+    if length > Listener::MAX_SOCKET_PATH {
+        let what = format!("is {length} bytes long; a unix socket's path has at most {}", Listener::MAX_SOCKET_PATH);
+        return Err((what, "choose a shorter folder or name".into()));
+    }
+    if path.extension().is_none_or(|extension| extension != "sock") {
+        let what = format!("is `{}`, which dockerd would not find", path.display());
+        return Err((what, "its name must end in `.sock`; what is before it is the plugin's name".into()));
+    }
+    Ok(())
+}
+
+fn limits(table: &mut Table<'_, '_, '_>) -> HostLimits {
+    let default = HostLimits::default();
+    HostLimits {
+        connections: table.get_checked("connections", at_least_one).unwrap_or(default.connections),
+        call_bytes: table.get_checked("call_bytes", call_bytes).map_or(default.call_bytes, |bytes| bytes.0),
+        calls_bytes: table.get_checked("calls_bytes", call_bytes).map_or(default.calls_bytes, |bytes| bytes.0),
+        read_timeout: table.get_checked("read_timeout", some_time).unwrap_or(default.read_timeout),
+        idle_timeout: table.get_checked("idle_timeout", some_time).unwrap_or(default.idle_timeout),
+        decision_timeout: table.get_checked("decision_timeout", some_time).unwrap_or(default.decision_timeout),
+        instances: table.get_checked("instances", instances).unwrap_or(default.instances),
+        shutdown_grace: table.get("shutdown_grace").unwrap_or(default.shutdown_grace),
+    }
+}
+
+fn at_least_one(number: &u32) -> Objection {
+    if *number > 0 { Ok(()) } else { Err(("is 0".into(), "expected at least 1".into())) }
+}
+
+fn instances(number: &u32) -> Objection {
+    if (1..=1000).contains(number) { Ok(()) } else { Err((format!("is {number}"), "expected 1 to 1000".into())) }
+}
+
+fn call_bytes(bytes: &Bytes) -> Objection {
+    if (Bytes(64 << 10)..=Bytes(1 << 30)).contains(bytes) {
+        return Ok(());
+    }
+    Err((format!("is {} bytes", bytes.0), "expected 64KiB to 1GiB".into()))
+}
+
+fn some_time(time: &Duration) -> Objection {
+    if time.is_zero() { Err(("is 0".into(), "expected at least \"1ms\"".into())) } else { Ok(()) }
+}

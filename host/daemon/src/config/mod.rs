@@ -1,0 +1,137 @@
+//! What the operator configured: a folder with `portcullis.toml`, `policies/` and `data/`.
+
+mod host_file;
+mod policy_file;
+pub mod problem;
+mod reader;
+mod setting;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use portcullis_docker::Rules;
+use portcullis_model::decision::DefaultVerdict;
+
+pub use policy_file::PolicyFile;
+pub use problem::{Problem, Problems};
+
+/// The folder's file.
+pub const FILE: &str = "portcullis.toml";
+pub const POLICIES: &str = "policies";
+pub const DATA: &str = "data";
+
+/// What `portcullis.toml` says, with everything that it leaves out.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder.
+    pub dir: PathBuf,
+    /// What policies keep.
+    pub state_dir: PathBuf,
+    /// Compiled policies.
+    pub cache_dir: PathBuf,
+    pub default: DefaultVerdict,
+    /// Whether `/_ping` is allowed without asking.
+    pub exempt_ping: bool,
+    pub rules: Rules,
+    pub listeners: Vec<Listener>,
+    pub limits: HostLimits,
+}
+
+/// One plugin socket: dockerd knows it by its file's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub name: String,
+    pub socket: PathBuf,
+    /// The users that may connect.
+    pub allow_uids: Vec<u32>,
+}
+
+/// What the host itself may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLimits {
+    /// Connections of one listener; one more waits to be accepted.
+    pub connections: u32,
+    /// Bytes of one plugin call.
+    pub call_bytes: u64,
+    /// Bytes of all large plugin calls that are held at once.
+    pub calls_bytes: u64,
+    /// From the first byte of a call to its last.
+    pub read_timeout: Duration,
+    /// How long a connection may be idle. dockerd keeps its own for 30 s, and must be the one to close them.
+    pub idle_timeout: Duration,
+    /// From a call that is read to its answer.
+    pub decision_timeout: Duration,
+    /// Policies that run at once.
+    pub instances: u32,
+    /// How long calls that are under way may take when the host is told to stop.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            call_bytes: 6 << 20,
+            calls_bytes: 64 << 20,
+            read_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(120),
+            decision_timeout: Duration::from_secs(5),
+            instances: 128,
+            shutdown_grace: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Listener {
+    pub const DEFAULT_SOCKET: &str = "/run/docker/plugins/portcullis.sock";
+    /// What fits into a `sockaddr_un`, the closing NUL left out.
+    pub const MAX_SOCKET_PATH: usize = 107;
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self { name: "docker".into(), socket: Self::DEFAULT_SOCKET.into(), allow_uids: vec![0] }
+    }
+}
+
+impl Config {
+    /// Reads a folder's `portcullis.toml`, and checks that what it names can be there.
+    pub fn read(dir: &Path) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let config = Self::read_file(dir, &mut problems);
+        check_folder(dir, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+
+    fn read_file(dir: &Path, problems: &mut Problems) -> Option<Self> {
+        let path = dir.join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(host_file::read(dir, &path, &text, problems)),
+            Err(error) => {
+                let help = match error.kind() {
+                    std::io::ErrorKind::NotFound => "an empty file takes every default; `--config` names its folder",
+                    std::io::ErrorKind::PermissionDenied => "run as root, or let this user read it",
+                    _ => "expected a text file",
+                };
+                problems.add(&path, None, format!("cannot be read: {error}"), help);
+                None
+            }
+        }
+    }
+}
+
+/// A folder of policies must be there: without one, every call is denied, and nobody means that.
+fn check_folder(dir: &Path, problems: &mut Problems) {
+    let policies = dir.join(POLICIES);
+    if let Err(error) = std::fs::read_dir(&policies) {
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound => "make the folder and put policies (`.wasm` files) into it",
+            std::io::ErrorKind::NotADirectory => "expected a folder of `.wasm` files",
+            _ => "run as root, or let this user read it",
+        };
+        problems.add(&policies, None, format!("cannot be read: {error}"), help);
+    }
+}

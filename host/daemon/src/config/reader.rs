@@ -1,0 +1,225 @@
+//! Reads TOML with every mistake reported: a value that is not what was expected, and every key that nobody asked for.
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::problem::Problems;
+use crate::config::setting::Setting;
+
+/// How alike two keys are (1 is the same) for one to be what was meant by the other.
+const ALIKE: f64 = 0.7;
+
+/// A file while it is read.
+pub(crate) struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+    problems: &'a mut Problems,
+}
+
+/// A table while it is read; dropping it unfinished leaves its unknown keys unreported.
+pub(crate) struct Table<'a, 'f, 't> {
+    file: &'a mut File<'f>,
+    /// `[limits]`, or the file itself.
+    name: String,
+    entries: &'t DeTable<'t>,
+    known: Vec<&'static str>,
+}
+
+// === impl File ===
+
+impl<'f> File<'f> {
+    /// Reads a file's text. Where it is not TOML at all, that is the one mistake, and `read` sees an empty table.
+    pub(crate) fn read<T>(
+        path: &'f Path,
+        text: &'f str,
+        problems: &'f mut Problems,
+        read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T,
+    ) -> T {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let mut file = File { path, text, problems };
+        let broken = !errors.is_empty();
+        for error in errors {
+            let line = error.span().map(|span| file.line(span.start));
+            file.problems.add(path, line, format!("not TOML: {}", error.message()), "see https://toml.io for the format");
+        }
+        let empty = DeTable::default();
+        let entries = if broken { &empty } else { table.get_ref() };
+        let mut table = Table { file: &mut file, name: String::new(), entries, known: Vec::new() };
+        let value = read(&mut table);
+        table.finish();
+        value
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    }
+}
+
+// === impl Table ===
+
+impl<'f, 't> Table<'_, 'f, 't> {
+    /// A key's value, or none where it is not there or not right.
+    pub(crate) fn get<T: Setting>(&mut self, key: &'static str) -> Option<T> {
+        let value = self.entry(key)?;
+        match T::read(value.get_ref()) {
+            Ok(setting) => Some(setting),
+            Err(what) => {
+                let line = self.file.line(value.span().start);
+                let what = format!("`{}` {what}", self.full(key));
+                self.problem(Some(line), what, T::EXPECTED);
+                None
+            }
+        }
+    }
+
+    /// Like [`Self::get`], and `check` may object to what was read.
+    pub(crate) fn get_checked<T: Setting>(
+        &mut self,
+        key: &'static str,
+        check: impl FnOnce(&T) -> Result<(), (String, String)>,
+    ) -> Option<T> {
+        let setting = self.get::<T>(key)?;
+        match check(&setting) {
+            Ok(()) => Some(setting),
+            Err((what, help)) => {
+                let line = self.line_of(key);
+                self.problem(line, format!("`{}` {what}", self.full(key)), help);
+                None
+            }
+        }
+    }
+
+    /// A table below this one.
+    pub(crate) fn table<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T) -> Option<T> {
+        let value = self.entry(key)?;
+        let DeValue::Table(entries) = value.get_ref() else {
+            let line = self.line_of(key);
+            self.problem(line, format!("`{key}` is {}", article(value.get_ref())), format!("write it as a table, `[{key}]`"));
+            return None;
+        };
+        Some(self.below(format!("[{key}]"), entries, read))
+    }
+
+    /// The tables of a list of tables.
+    pub(crate) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Table<'_, 'f, '_>, Option<usize>) -> T,
+    ) -> Option<Vec<T>> {
+        let value = self.entry(key)?;
+        let help = format!("write each one as `[[{key}]]`");
+        let DeValue::Array(items) = value.get_ref() else {
+            let line = self.line_of(key);
+            self.problem(line, format!("`{key}` is {}", article(value.get_ref())), help);
+            return None;
+        };
+        let mut tables = Vec::new();
+        for item in items.iter() {
+            let line = self.file.line(item.span().start);
+            match item.get_ref() {
+                DeValue::Table(entries) => {
+                    tables.push(self.below(format!("[[{key}]]"), entries, |table| read(table, Some(line))));
+                }
+                other => self.problem(Some(line), format!("`{key}` holds {}", article(other)), help.clone()),
+            }
+        }
+        Some(tables)
+    }
+
+    /// A table that is passed on as it is.
+    pub(crate) fn free(&mut self, key: &'static str) -> Option<serde_json::Value> {
+        let value = self.entry(key)?;
+        if !value.get_ref().is_table() {
+            let line = self.line_of(key);
+            self.problem(line, format!("`{key}` is {}", article(value.get_ref())), format!("write it as a table, `[{key}]`"));
+            return None;
+        }
+        match json(value.get_ref()) {
+            Ok(json) => Some(json),
+            Err(what) => {
+                let line = self.line_of(key);
+                self.problem(line, format!("`[{key}]` {what}"), "a policy sees its settings as JSON");
+                None
+            }
+        }
+    }
+
+    /// Reports a mistake that only the caller can see.
+    pub(crate) fn problem(&mut self, line: Option<usize>, what: impl Into<String>, help: impl Into<String>) {
+        self.file.problems.add(self.file.path, line, what, help);
+    }
+
+    pub(crate) fn line_of(&self, key: &str) -> Option<usize> {
+        self.entries.get(key).map(|value| self.file.line(value.span().start))
+    }
+
+    fn below<T>(&mut self, name: String, entries: &DeTable<'_>, read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T) -> T {
+        let mut table = Table { file: &mut *self.file, name, entries, known: Vec::new() };
+        let value = read(&mut table);
+        table.finish();
+        value
+    }
+
+    fn entry(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.known.push(key);
+        self.entries.get(key)
+    }
+
+    fn full(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{} {key}", self.name) }
+    }
+
+    /// Reports every key that was not asked for.
+    fn finish(&mut self) {
+        for key in self.entries.keys() {
+            let name: &str = key.get_ref();
+            if self.known.contains(&name) {
+                continue;
+            }
+            let line = self.file.line(key.span().start);
+            let help = match nearest(name, &self.known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("expected one of: {}", self.known.join(", ")),
+            };
+            self.problem(Some(line), format!("unknown key `{}`", self.full(name)), help);
+        }
+    }
+}
+
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let alike = known.iter().map(|key| (strsim::jaro_winkler(name, key), *key));
+    alike.filter(|(score, _)| *score >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key)
+}
+
+/// What a value is, in words.
+pub(crate) fn article(value: &DeValue<'_>) -> String {
+    match value.type_str() {
+        kind @ ("integer" | "array") => format!("an {kind}"),
+        kind => format!("a {kind}"),
+    }
+}
+
+fn json(value: &DeValue<'_>) -> Result<serde_json::Value, String> {
+    use serde_json::Value;
+    Ok(match value {
+        DeValue::String(text) => Value::from(text.as_ref()),
+        DeValue::Boolean(truth) => Value::from(*truth),
+        DeValue::Datetime(datetime) => Value::from(datetime.to_string()),
+        DeValue::Integer(_) => Value::from(i64::read(value)?),
+        DeValue::Float(float) => {
+            let number = float.as_str().replace('_', "").parse::<f64>().map_err(|error| error.to_string())?;
+            let number = serde_json::Number::from_f64(number);
+            Value::Number(number.ok_or_else(|| "holds a number that JSON does not have".to_owned())?)
+        }
+        DeValue::Array(items) => Value::Array(items.iter().map(|item| json(item.get_ref())).collect::<Result<_, _>>()?),
+        DeValue::Table(entries) => {
+            let member = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+                let key: &std::borrow::Cow<'_, str> = key.get_ref();
+                Ok::<_, String>((key.to_string(), json(value.get_ref())?))
+            };
+            Value::Object(entries.iter().map(member).collect::<Result<_, _>>()?)
+        }
+    })
+}

@@ -1,0 +1,106 @@
+//! Where log lines go: a bounded queue, and one thread that writes them. A reader that stands still loses lines, which
+//! are counted; it never holds up a decision.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+/// Lines that may wait.
+const QUEUE: usize = 16_384;
+/// Bytes that are written at once.
+const BATCH: usize = 64 << 10;
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Takes lines. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LogSink {
+    lines: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+    format: Format,
+}
+
+#[derive(Debug)]
+enum Message {
+    Line(Vec<u8>),
+    Stop,
+}
+
+/// Writes what is left when it is dropped.
+#[derive(Debug)]
+pub struct Flush {
+    lines: SyncSender<Message>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LogSink {
+    /// Starts the thread that writes to `out`.
+    pub fn start(format: Format, out: impl Write + Send + 'static) -> std::io::Result<(Self, Flush)> {
+        let (lines, messages) = sync_channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&dropped);
+        let write = move || write_all(out, &messages, &counted, format);
+        let thread = std::thread::Builder::new().name("log".into()).spawn(write)?;
+        Ok((Self { lines: lines.clone(), dropped, format }, Flush { lines, thread: Some(thread) }))
+    }
+
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Takes whole lines, each with its end.
+    pub fn write(&self, lines: Vec<u8>) {
+        if let Err(TrySendError::Full(_)) = self.lines.try_send(Message::Line(lines)) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        // An error means that the thread has ended already.
+        let _ = self.lines.send(Message::Stop);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn write_all(mut out: impl Write, messages: &Receiver<Message>, dropped: &AtomicU64, format: Format) {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut stopping = false;
+    while !stopping {
+        match messages.recv() {
+            Ok(Message::Line(line)) => batch.extend_from_slice(&line),
+            Ok(Message::Stop) | Err(_) => stopping = true,
+        }
+        while batch.len() < BATCH {
+            match messages.try_recv() {
+                Ok(Message::Line(line)) => batch.extend_from_slice(&line),
+                Ok(Message::Stop) => stopping = true,
+                Err(_) => break,
+            }
+        }
+        match dropped.swap(0, Ordering::Relaxed) {
+            0 => {}
+            lost => batch.extend_from_slice(loss(lost, format).as_bytes()),
+        }
+        // Nobody is left to be told that the log cannot be written.
+        let _ = out.write_all(&batch).and_then(|()| out.flush());
+        batch.clear();
+    }
+}
+
+fn loss(lost: u64, format: Format) -> String {
+    match format {
+        Format::Text => format!(" WARN {lost} log lines were lost: whoever reads the log is too slow\n"),
+        Format::Json => format!("{{\"level\":\"WARN\",\"message\":\"log lines were lost\",\"lost\":{lost}}}\n"),
+    }
+}

@@ -1,0 +1,99 @@
+//! Where a path of a bind mount leads on this host.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use portcullis_docker::Resolve;
+
+/// As many as the kernel follows.
+const MAX_SYMLINKS: u32 = 40;
+
+/// Resolves paths on this host's own file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostPaths;
+
+impl Resolve for HostPaths {
+    fn resolve(&self, path: &str) -> Option<String> {
+        resolve(Path::new(path))?.into_os_string().into_string().ok()
+    }
+}
+
+/// Follows every symlink and `..`; what does not exist yet is taken as it is written, below the deepest folder that
+/// does. None where it cannot be told: a path that is not absolute, a loop, a folder that may not be read.
+fn resolve(path: &Path) -> Option<PathBuf> {
+    if !path.is_absolute() {
+        return None;
+    }
+    let mut resolved = PathBuf::from("/");
+    let mut left: Vec<PathBuf> = parts(path);
+    let mut symlinks = 0;
+    while let Some(part) = left.pop() {
+        if part.as_os_str() == ".." {
+            resolved.pop();
+            continue;
+        }
+        let next = resolved.join(&part);
+        match fs::symlink_metadata(&next) {
+            Ok(metadata) if metadata.is_symlink() => {
+                symlinks += 1;
+                if symlinks > MAX_SYMLINKS {
+                    return None;
+                }
+                let target = fs::read_link(&next).ok()?;
+                if target.is_absolute() {
+                    resolved = PathBuf::from("/");
+                }
+                left.extend(parts(&target));
+            }
+            Ok(_) => resolved = next,
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                resolved = next;
+            }
+            Err(_) => return None,
+        }
+    }
+    Some(resolved)
+}
+
+/// A path's parts, the last one first.
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let parts = path.components().rev().filter_map(|component| match component {
+        Component::Normal(part) => Some(PathBuf::from(part)),
+        Component::ParentDir => Some(PathBuf::from("..")),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    parts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn symlinks_and_dots_are_followed_and_missing_tails_kept() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let root = fs::canonicalize(dir.path()).expect("resolved");
+        fs::create_dir_all(root.join("real/deep")).expect("made");
+        symlink("real", root.join("relative")).expect("linked");
+        symlink(root.join("real/deep"), root.join("absolute")).expect("linked");
+        symlink("loop", root.join("loop")).expect("linked");
+        symlink("../missing/there", root.join("real/dangling")).expect("linked");
+        let cases = [
+            ("real/deep", Some("real/deep")),
+            ("relative/deep", Some("real/deep")),
+            ("absolute/..", Some("real")),
+            ("real/../relative/./deep/", Some("real/deep")),
+            ("absolute/not/yet", Some("real/deep/not/yet")),
+            ("missing/../relative/deep", Some("real/deep")),
+            ("real/dangling/x", Some("missing/there/x")),
+            ("loop/x", None),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(resolve(&root.join(path)), expected.map(|path| root.join(path)), "{path}");
+        }
+        assert_eq!(resolve(Path::new("relative")), None);
+        assert_eq!(resolve(Path::new("/../..")), Some(PathBuf::from("/")));
+    }
+}

@@ -1,0 +1,110 @@
+//! Brings the host up, in the order in which each part needs the one before it; the sockets come last.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use portcullis_engine::{Sandbox, SandboxConfig, SandboxError};
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::decide::{Decider, Judge};
+use crate::decision_log::DecisionLog;
+use crate::log_sink::LogSink;
+use crate::plugin::{self, BindError, BodyLimits, Bound, Front};
+use crate::policies::{Live, Loader, LoaderContext, Watch};
+use crate::state::{Spaces, Store};
+
+/// Why the host did not come up.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("the folder `{}` for compiled policies cannot be made: {source}", path.display())]
+    Cache { path: PathBuf, source: std::io::Error },
+    #[error("policies cannot be watched: {0}")]
+    Watch(#[source] std::io::Error),
+    #[error("policies cannot be loaded")]
+    NoPolicies,
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Serves until it is told to stop.
+pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let (watch, live) = load(&config)?;
+    let decider = Arc::new(Decider::new(Judge::new(&config, live), DecisionLog::new(sink)));
+    let bodies = BodyLimits::new(&config.limits);
+    let (stop, stopped) = watch::channel(false);
+    let bound: Vec<_> = config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
+    let mut fronts = JoinSet::new();
+    for (bound, listener) in bound.into_iter().zip(&config.listeners) {
+        info!(listener = listener.name, socket = %bound.path().display(), "listening");
+        let front = Front::new(listener.clone(), Arc::clone(&decider), bodies.clone(), &config.limits);
+        fronts.spawn(plugin::serve(bound, Arc::new(front), stopped.clone()));
+    }
+    info!("ready");
+    signals.until_stop(&watch).await;
+    info!("stopping");
+    // Every receiver is told, for each holds the other end.
+    let _ = stop.send(true);
+    while fronts.join_next().await.is_some() {}
+    info!("stopped");
+    Ok(())
+}
+
+/// Loads the policies and keeps them in step with their folder.
+fn load(config: &Config) -> Result<(Watch, Arc<Live>), ServeError> {
+    let store = Store::open(&config.state_dir);
+    if let Some(problem) = store.problem() {
+        warn!(problem, "the state of policies is not available; those that need it deny");
+    }
+    let context = loader_context(config, Spaces::Disk(store))?;
+    Watch::start(&config.dir, move || Loader::new(context)).map_err(ServeError::Watch)
+}
+
+/// What loading policies needs. Must be called on a runtime's thread.
+pub(crate) fn loader_context(config: &Config, state: Spaces) -> Result<LoaderContext, ServeError> {
+    let cache = config.cache_dir.clone();
+    std::fs::create_dir_all(&cache).map_err(|source| ServeError::Cache { path: cache.clone(), source })?;
+    let sandbox = Sandbox::new(&SandboxConfig { instances: config.limits.instances, cache: Some(cache) })?;
+    let (dir, default, runtime) = (config.dir.clone(), config.default, Handle::current());
+    Ok(LoaderContext { dir, default, sandbox, state, runtime })
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Reloads on SIGHUP, until SIGTERM or SIGINT.
+    async fn until_stop(&mut self, watch: &Watch) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    info!("reloading");
+                    watch.reload().await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The store on disk: one file, each policy with a space of its own in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portcullis_engine::{State, StateFuture};
+use portcullis_model::PolicyName;
+use portcullis_model::fault::StateFault;
+use portcullis_model::limits::StateLimits;
+use redb::{Database, ReadableDatabase, TableDefinition};
+use tokio::sync::oneshot;
+
+use crate::state::check_key;
+use crate::state::writer::{Change, Order, Writer};
+
+/// (space, key) to value.
+pub(crate) const ENTRIES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("entries");
+/// Space to how many keys it has, and how many bytes keys and values together.
+pub(crate) const USAGE: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("usage");
+
+const FILE: &str = "state.redb";
+
+/// All policies' state. Cheap to clone.
+///
+/// A store that cannot be opened does not stop the host: policies that need it deny, and the reason is in each denial's
+/// cause.
+#[derive(Clone, Debug)]
+pub struct Store(Result<Arc<Open>, Arc<str>>);
+
+#[derive(Debug)]
+struct Open {
+    database: Arc<Database>,
+    writer: Writer,
+}
+
+/// One policy's part of the store.
+#[derive(Debug)]
+struct Space {
+    store: Store,
+    name: Arc<str>,
+    limits: StateLimits,
+}
+
+// === impl Store ===
+
+impl Store {
+    /// Opens the store in a folder, making both where they are not there.
+    pub fn open(dir: &Path) -> Self {
+        Self(Open::new(dir).map(Arc::new).map_err(Arc::from))
+    }
+
+    /// Why the store is not available.
+    pub fn problem(&self) -> Option<&str> {
+        self.0.as_ref().err().map(AsRef::as_ref)
+    }
+
+    pub fn space(&self, policy: &PolicyName, limits: StateLimits) -> Arc<dyn State> {
+        Arc::new(Space { store: self.clone(), name: policy.as_str().into(), limits })
+    }
+
+    /// What a policy keeps, read from a store that may be in use by a host: from a copy, which is dropped.
+    pub fn copied_entries(dir: &Path, policy: &PolicyName) -> Result<Vec<(String, Vec<u8>)>, String> {
+        let path = dir.join(FILE);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let bytes = fs::read(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+        let backend = redb::backends::InMemoryBackend::new();
+        redb::StorageBackend::set_len(&backend, bytes.len() as u64).map_err(|error| error.to_string())?;
+        redb::StorageBackend::write(&backend, 0, &bytes).map_err(|error| error.to_string())?;
+        let database = Database::builder().create_with_backend(backend).map_err(|error| error.to_string())?;
+        entries(&database, policy.as_str()).map_err(|error| error.to_string())
+    }
+
+    fn opened(&self) -> Result<&Open, StateFault> {
+        self.0.as_deref().map_err(|problem| StateFault::Unavailable(problem.to_string()))
+    }
+}
+
+fn entries(database: &Database, space: &str) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+    let table = match database.begin_read()?.open_table(ENTRIES) {
+        Ok(table) => table,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut found = Vec::new();
+    for entry in table.range((space, "")..)? {
+        let (key, value) = entry?;
+        let (owner, key) = key.value();
+        if owner != space {
+            break;
+        }
+        found.push((key.to_owned(), value.value().to_vec()));
+    }
+    Ok(found)
+}
+
+// === impl Open ===
+
+impl Open {
+    fn new(dir: &Path) -> Result<Self, String> {
+        let path: PathBuf = dir.join(FILE);
+        let failed = |problem: String| format!("`{}`: {problem}", path.display());
+        make_private_dir(dir).map_err(|error| failed(error.to_string()))?;
+        let database = Database::create(&path).map_err(|error| failed(error.to_string()))?;
+        let database = Arc::new(database);
+        // So that a read never finds the tables missing.
+        let tables = || -> Result<(), redb::Error> {
+            let transaction = database.begin_write()?;
+            transaction.open_table(ENTRIES)?;
+            transaction.open_table(USAGE)?;
+            Ok(transaction.commit()?)
+        };
+        tables().map_err(|error| failed(error.to_string()))?;
+        let writer = Writer::start(Arc::clone(&database)).map_err(|error| failed(error.to_string()))?;
+        Ok(Self { database, writer })
+    }
+
+    fn get(&self, space: &str, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
+        let table = self.database.begin_read()?.open_table(ENTRIES)?;
+        Ok(table.get((space, key))?.map(|value| value.value().to_vec()))
+    }
+}
+
+fn make_private_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+// === impl Space ===
+
+impl Space {
+    /// Hands a change to the writer, and waits until it is on disk.
+    async fn change<T>(&self, change: impl FnOnce(oneshot::Sender<Result<T, StateFault>>) -> Change) -> Result<T, StateFault> {
+        let (sender, answer) = oneshot::channel();
+        let order = Order { space: Arc::clone(&self.name), limits: self.limits, change: change(sender) };
+        self.store.opened()?.writer.send(order)?;
+        answer.await.unwrap_or_else(|_| Err(StateFault::Unavailable("the store is closing".into())))
+    }
+}
+
+impl State for Space {
+    fn get(&self, key: String) -> StateFuture<'_, Option<Vec<u8>>> {
+        Box::pin(async move {
+            check_key(&key)?;
+            let store = self.store.opened()?;
+            store.get(&self.name, &key).map_err(|error| StateFault::Unavailable(error.to_string()))
+        })
+    }
+
+    fn compare_and_set(&self, key: String, expected: Option<Vec<u8>>, value: Option<Vec<u8>>) -> StateFuture<'_, bool> {
+        Box::pin(async move {
+            check_key(&key)?;
+            self.change(|answer| Change::CompareAndSet { key, expected, value, answer }).await
+        })
+    }
+
+    fn add(&self, key: String, delta: i64) -> StateFuture<'_, i64> {
+        Box::pin(async move {
+            check_key(&key)?;
+            self.change(|answer| Change::Add { key, delta, answer }).await
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

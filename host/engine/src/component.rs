@@ -1,0 +1,36 @@
+//! From a file's bytes to a component: components are taken as they are, core modules are made one.
+
+use wit_component::ComponentEncoder;
+
+use crate::load::LoadError;
+
+/// Bytes 4 to 8: the binary format's version and, for components, its layer.
+const MAGIC: &[u8] = b"\0asm";
+const CORE_MODULE: &[u8] = &[1, 0, 0, 0];
+const COMPONENT_LAYER: &[u8] = &[1, 0];
+
+/// Gives the bytes of a component. A core module must carry the contract in a custom section, where `wit-bindgen` has
+/// put it; `cargo build --target wasm32-unknown-unknown` leaves such modules.
+pub(crate) fn componentize(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, LoadError> {
+    let (Some(magic), Some(version)) = (bytes.get(..4), bytes.get(4..8)) else {
+        return Err(LoadError::NotWasm { size: bytes.len() });
+    };
+    if magic != MAGIC {
+        return Err(LoadError::NotWasm { size: bytes.len() });
+    }
+    if version == CORE_MODULE {
+        return encode(bytes).map(Into::into);
+    }
+    if version.get(2..) == Some(COMPONENT_LAYER) {
+        return Ok(bytes.into());
+    }
+    Err(LoadError::Invalid("a version of WebAssembly that this host does not know".into()))
+}
+
+fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| LoadError::Module(format!("{error:#}")))
+}

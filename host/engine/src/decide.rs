@@ -1,0 +1,144 @@
+//! One decision of one policy: a fresh instance, the question, the verdict, and the instance is gone.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portcullis_model::{Data, Document, Fault, Judgement, Limits, Reason, Request, Verdict};
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+use crate::contract::portcullis::policy::types;
+use crate::fault::{from_wasmtime, stop};
+use crate::host::state::State;
+use crate::host::{self, About, Held, Host};
+use crate::load::Policy;
+
+/// A reason longer than this is not cut but refused: no caller is to read it, and somebody meant to do harm.
+const MAX_REASON: usize = 64 << 10;
+/// In ticks: a guest that is still running at the next one yields.
+const SLICE: u64 = 1;
+
+/// What one policy is asked, and with what.
+#[derive(Clone)]
+pub struct Question {
+    pub request: Arc<dyn Request>,
+    pub data: Arc<Data>,
+    pub settings: Arc<Document>,
+    /// None where the policy is not granted any.
+    pub state: Option<Arc<dyn State>>,
+}
+
+/// What became of asking.
+#[derive(Debug)]
+pub struct Outcome {
+    pub judgement: Judgement,
+    /// What the policy wrote for the operator, and how many lines more it wanted to.
+    pub log: Vec<LogLine>,
+    pub log_dropped: u32,
+    pub took: Duration,
+}
+
+/// A line that a policy wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    pub level: Level,
+    pub message: Reason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Policy {
+    /// Asks the policy. Whatever goes wrong is a fault in the outcome; the host goes on.
+    pub async fn decide(&self, question: Question, limits: &Limits) -> Outcome {
+        let start = Instant::now();
+        let about = About {
+            request: Some(question.request),
+            data: question.data,
+            settings: question.settings,
+            state: question.state,
+        };
+        let Ok(_place) = self.sandbox.0.places.acquire().await else {
+            return Outcome::fault(Fault::Host("the sandbox is closed".into()), start);
+        };
+        let mut store = self.store(about, limits);
+        let judgement = self.ask(&mut store).await;
+        let host = store.into_data();
+        Outcome { judgement, log: host.log, log_dropped: host.log_dropped, took: start.elapsed() }
+    }
+
+    /// Starts an instance and asks it nothing.
+    pub(crate) async fn start(&self, limits: &Limits) -> Result<(), Fault> {
+        let about = About { request: None, data: Arc::default(), settings: Arc::default(), state: None };
+        let place = self.sandbox.0.places.acquire().await;
+        let _place = place.map_err(|_| Fault::Host("the sandbox is closed".into()))?;
+        let mut store = self.store(about, limits);
+        let _running = self.sandbox.0.ticker.running();
+        self.pre.instantiate_async(&mut store).await.map(|_| ()).map_err(|error| from_wasmtime(&error))
+    }
+
+    fn store(&self, about: About, limits: &Limits) -> Store<Host> {
+        let mut store = Store::new(&self.sandbox.0.engine, Host::new(about, limits.clone()));
+        store.limiter(|host| host);
+        store.set_epoch_deadline(SLICE);
+        store.epoch_deadline_callback(slice_ended);
+        store
+    }
+
+    async fn ask(&self, store: &mut Store<Host>) -> Judgement {
+        let _running = self.sandbox.0.ticker.running();
+        let answer = async {
+            let policy = self.pre.instantiate_async(&mut *store).await?;
+            policy.call_decide(&mut *store, host::request(), Held::Data.borrow()).await
+        };
+        match answer.await {
+            Ok(verdict) => judge(verdict),
+            Err(error) => Err(from_wasmtime(&error)),
+        }
+    }
+}
+
+/// Called on the tick at which a guest is still running: ends it at its deadline, and lets others run until then.
+fn slice_ended(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline> {
+    let host = store.data_mut();
+    let limit = host.limits().deadline;
+    if host.clock.spent() > limit {
+        return Err(stop(Fault::Deadline { limit }));
+    }
+    let resumed = host.clock.pause();
+    Ok(UpdateDeadline::YieldCustom(
+        SLICE,
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            // Nobody else sets it.
+            let _ = resumed.set(Instant::now());
+        }),
+    ))
+}
+
+fn judge(verdict: types::Verdict) -> Judgement {
+    match verdict {
+        types::Verdict::Allow => Ok(Verdict::Allow),
+        types::Verdict::Abstain => Ok(Verdict::Abstain),
+        types::Verdict::Deny(reason) if reason.len() > MAX_REASON => {
+            Err(Fault::BadAnswer(format!("a reason of {} bytes; at most {MAX_REASON}", reason.len())))
+        }
+        types::Verdict::Deny(reason) => Ok(Verdict::Deny(Reason::new(&reason))),
+    }
+}
+
+impl Outcome {
+    fn fault(fault: Fault, start: Instant) -> Self {
+        Self { judgement: Err(fault), log: Vec::new(), log_dropped: 0, took: start.elapsed() }
+    }
+}
+
+impl std::fmt::Debug for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Question").field("operation", &self.request.operation()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,42 @@
+//! How what wasmtime reports becomes a [`Fault`].
+
+use portcullis_model::Fault;
+use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
+
+/// Ends a guest with a fault that the host has already named.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Stop(pub(crate) Fault);
+
+/// Makes the error that ends a guest.
+pub(crate) fn stop(fault: Fault) -> Error {
+    Error::new(Stop(fault))
+}
+
+/// What went wrong, told by the error's type and never by its text.
+pub(crate) fn from_wasmtime(error: &Error) -> Fault {
+    if let Some(Stop(fault)) = error.downcast_ref() {
+        return fault.clone();
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return match trap {
+            Trap::StackOverflow => Fault::StackOverflow,
+            other => Fault::Trap(located(&other.to_string(), error)),
+        };
+    }
+    if let Some(limit) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return Fault::Overloaded(limit.to_string());
+    }
+    // What a guest hands over that cannot be lifted (a string that is not UTF-8, a list past its memory) is its fault.
+    Fault::BadAnswer(located(&format!("{error:#}"), error))
+}
+
+/// Adds the innermost function that has a name.
+fn located(text: &str, error: &Error) -> String {
+    let text = text.strip_prefix("wasm trap: ").unwrap_or(text);
+    let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
+    match frames.iter().find_map(|frame| frame.func_name()) {
+        Some(function) => format!("{text} (in `{function}`)"),
+        None => text.to_owned(),
+    }
+}

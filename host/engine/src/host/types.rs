@@ -1,0 +1,280 @@
+//! `types`: the request and the documents. Everything is read where it lies; only what is asked for is copied.
+
+use portcullis_model::data::Found;
+use portcullis_model::document::Kind;
+use portcullis_model::view;
+use portcullis_model::{Access, Fault, Request};
+use wasmtime::component::Resource;
+
+use crate::contract::portcullis::policy::types;
+use crate::contract::{DocumentHandle, RequestHandle};
+use crate::fault::stop;
+use crate::host::{Held, Host};
+
+type Handle = Resource<DocumentHandle>;
+type Answer<T> = wasmtime::Result<Option<T>>;
+
+// === impl Host ===
+
+impl Host {
+    fn request(&self) -> wasmtime::Result<&dyn Request> {
+        self.about.request.as_deref().ok_or_else(|| stop(Fault::Host("no request while a policy starts".into())))
+    }
+
+    /// What lies at a pointer of one of the documents, and what `ask` makes of it.
+    fn at<T>(&self, handle: &Handle, pointer: &str, ask: impl FnOnce(Found<'_>) -> Option<T>) -> Answer<T> {
+        let found = match Held::of(handle) {
+            Some(Held::Data) => self.about.data.lookup(pointer),
+            Some(Held::Settings) => self.about.settings.pointer(pointer).map(Found::Value),
+            Some(Held::Body) => self.request()?.body().and_then(|body| body.pointer(pointer)).map(Found::Value),
+            None => None,
+        };
+        Ok(found.and_then(ask))
+    }
+}
+
+impl types::Host for Host {}
+
+impl types::HostDocument for Host {
+    fn kind(&mut self, document: Handle, pointer: String) -> Answer<types::Kind> {
+        self.at(&document, &pointer, |found| {
+            Some(match found.kind() {
+                Kind::Null => types::Kind::Null,
+                Kind::Boolean => types::Kind::Boolean,
+                Kind::Number => types::Kind::Number,
+                Kind::Text => types::Kind::Text,
+                Kind::List => types::Kind::List,
+                Kind::Object => types::Kind::Object,
+            })
+        })
+    }
+
+    fn get(&mut self, document: Handle, pointer: String) -> Answer<String> {
+        self.at(&document, &pointer, |found| Some(found.to_json()))
+    }
+
+    fn text(&mut self, document: Handle, pointer: String) -> Answer<String> {
+        self.at(&document, &pointer, |found| found.as_str().map(str::to_owned))
+    }
+
+    fn boolean(&mut self, document: Handle, pointer: String) -> Answer<bool> {
+        self.at(&document, &pointer, |found| found.as_bool())
+    }
+
+    fn integer(&mut self, document: Handle, pointer: String) -> Answer<i64> {
+        self.at(&document, &pointer, |found| found.as_i64())
+    }
+
+    fn number(&mut self, document: Handle, pointer: String) -> Answer<f64> {
+        self.at(&document, &pointer, |found| found.as_f64())
+    }
+
+    fn length(&mut self, document: Handle, pointer: String) -> Answer<u32> {
+        self.at(&document, &pointer, |found| found.len().and_then(|len| len.try_into().ok()))
+    }
+
+    fn keys(&mut self, document: Handle, pointer: String) -> Answer<Vec<String>> {
+        self.at(&document, &pointer, |found| Some(found.keys()?.into_iter().map(str::to_owned).collect()))
+    }
+
+    fn texts(&mut self, document: Handle, pointer: String) -> Answer<Vec<String>> {
+        self.at(&document, &pointer, |found| Some(found.texts()?.into_iter().map(str::to_owned).collect()))
+    }
+
+    fn drop(&mut self, _: Handle) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl types::HostRequest for Host {
+    fn operation(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        Ok(self.request()?.operation().to_owned())
+    }
+
+    fn access(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<types::Access> {
+        Ok(match self.request()?.access() {
+            Access::Read => types::Access::Read,
+            Access::Write => types::Access::Write,
+        })
+    }
+
+    fn method(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        Ok(self.request()?.method().to_owned())
+    }
+
+    fn path(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<String> {
+        Ok(self.request()?.path().to_owned())
+    }
+
+    fn api_version(&mut self, _: Resource<RequestHandle>) -> Answer<String> {
+        Ok(self.request()?.api_version().map(str::to_owned))
+    }
+
+    fn parameter(&mut self, _: Resource<RequestHandle>, name: String) -> Answer<String> {
+        Ok(self.request()?.parameter(&name).map(str::to_owned))
+    }
+
+    fn query(&mut self, _: Resource<RequestHandle>, name: String) -> Answer<String> {
+        Ok(self.request()?.query().iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))
+    }
+
+    fn query_all(&mut self, _: Resource<RequestHandle>, name: String) -> wasmtime::Result<Vec<String>> {
+        let query = self.request()?.query().iter();
+        Ok(query.filter(|(key, _)| *key == name).map(|(_, value)| value.clone()).collect())
+    }
+
+    fn header(&mut self, _: Resource<RequestHandle>, name: String) -> Answer<String> {
+        Ok(self.request()?.header(&name).map(str::to_owned))
+    }
+
+    fn user(&mut self, _: Resource<RequestHandle>) -> Answer<String> {
+        Ok(self.request()?.user().map(str::to_owned))
+    }
+
+    fn authentication(&mut self, _: Resource<RequestHandle>) -> Answer<String> {
+        Ok(self.request()?.authentication().map(str::to_owned))
+    }
+
+    fn certificates(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Certificate>> {
+        let certificates = self.request()?.certificates().map_err(|error| stop(Fault::Request(error)))?;
+        Ok(certificates.iter().cloned().map(Into::into).collect())
+    }
+
+    fn body(&mut self, _: Resource<RequestHandle>) -> Answer<Handle> {
+        Ok(self.request()?.body().map(|_| Held::Body.own()))
+    }
+
+    fn image(&mut self, _: Resource<RequestHandle>) -> Answer<types::Image> {
+        Ok(self.request()?.image().cloned().map(Into::into))
+    }
+
+    fn mounts(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Mount>> {
+        Ok(converted(self.request()?.mounts()))
+    }
+
+    fn security_options(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::SecurityOption>> {
+        Ok(converted(self.request()?.security_options()))
+    }
+
+    fn capabilities(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<types::Capabilities> {
+        let view::Capabilities { added, dropped } = self.request()?.capabilities().clone();
+        Ok(types::Capabilities { added, dropped })
+    }
+
+    fn privileged(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<bool> {
+        Ok(self.request()?.privileged())
+    }
+
+    fn devices(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Device>> {
+        Ok(converted(self.request()?.devices()))
+    }
+
+    fn namespaces(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Namespace>> {
+        Ok(converted(self.request()?.namespaces()))
+    }
+
+    fn ports(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Port>> {
+        Ok(converted(self.request()?.ports()))
+    }
+
+    fn run_as(&mut self, _: Resource<RequestHandle>) -> Answer<String> {
+        Ok(self.request()?.run_as().map(str::to_owned))
+    }
+
+    fn drop(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+// === the views, in the contract's types ===
+
+fn converted<V: Clone, T: From<V>>(views: &[V]) -> Vec<T> {
+    views.iter().cloned().map(T::from).collect()
+}
+
+impl From<view::Certificate> for types::Certificate {
+    fn from(view: view::Certificate) -> Self {
+        Self {
+            subject: view.subject,
+            common_name: view.common_name,
+            organizations: view.organizations,
+            organizational_units: view.organizational_units,
+            alternative_names: view.alternative_names,
+            fingerprint: view.fingerprint,
+            not_after: view.not_after,
+        }
+    }
+}
+
+impl From<view::Image> for types::Image {
+    fn from(view::Image { registry, repository, tag, digest }: view::Image) -> Self {
+        Self { registry, repository, tag, digest }
+    }
+}
+
+impl From<view::Mount> for types::Mount {
+    fn from(view: view::Mount) -> Self {
+        let kind = match view.kind {
+            view::MountKind::Bind => types::MountKind::Bind,
+            view::MountKind::Volume => types::MountKind::Volume,
+            view::MountKind::Tmpfs => types::MountKind::Tmpfs,
+            view::MountKind::Image => types::MountKind::Image,
+            view::MountKind::Cluster => types::MountKind::Cluster,
+            view::MountKind::Npipe => types::MountKind::Npipe,
+            view::MountKind::Container => types::MountKind::Container,
+            view::MountKind::Other => types::MountKind::Other,
+        };
+        Self {
+            kind,
+            source: view.source,
+            resolved: view.resolved,
+            target: view.target,
+            read_only: view.read_only,
+            propagation: view.propagation,
+            driver: view.driver,
+        }
+    }
+}
+
+impl From<view::SecurityOption> for types::SecurityOption {
+    fn from(view::SecurityOption { name, value }: view::SecurityOption) -> Self {
+        Self { name, value }
+    }
+}
+
+impl From<view::Device> for types::Device {
+    fn from(view: view::Device) -> Self {
+        match view {
+            view::Device::Path { host, container, permissions } => {
+                Self::Path(types::DevicePath { host, container, permissions })
+            }
+            view::Device::Request(driver) => Self::Request(driver),
+            view::Device::CgroupRule(rule) => Self::CgroupRule(rule),
+        }
+    }
+}
+
+impl From<view::Namespace> for types::Namespace {
+    fn from(view: view::Namespace) -> Self {
+        let kind = match view.kind {
+            view::NamespaceKind::Cgroup => types::NamespaceKind::Cgroup,
+            view::NamespaceKind::Ipc => types::NamespaceKind::Ipc,
+            view::NamespaceKind::Network => types::NamespaceKind::Network,
+            view::NamespaceKind::Pid => types::NamespaceKind::Pid,
+            view::NamespaceKind::User => types::NamespaceKind::User,
+            view::NamespaceKind::Uts => types::NamespaceKind::Uts,
+        };
+        let mode = match view.mode {
+            view::NamespaceMode::Host => types::NamespaceMode::Host,
+            view::NamespaceMode::Container(name) => types::NamespaceMode::Container(name),
+            view::NamespaceMode::Other(mode) => types::NamespaceMode::Other(mode),
+        };
+        Self { kind, mode }
+    }
+}
+
+impl From<view::Port> for types::Port {
+    fn from(view::Port { container, protocol, address, first, last }: view::Port) -> Self {
+        Self { container, protocol, address, first, last }
+    }
+}

@@ -1,0 +1,223 @@
+//! From a policy's file to a policy that can be asked: checked, compiled and linked once.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use portcullis_model::{Digest, Fault, Limits};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use crate::component::componentize;
+use crate::config::Sandbox;
+use crate::contract::portcullis::policy as interfaces;
+use crate::contract::PolicyPre;
+use crate::grants::Grants;
+use crate::host::Host;
+
+/// The contract's package; its version follows the `@`.
+const PACKAGE: &str = "portcullis:policy/";
+const EXPORT: &str = "decide";
+
+/// A policy, compiled and linked. Cheap to clone.
+#[derive(Clone)]
+pub struct Policy {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) pre: PolicyPre<Host>,
+    digest: Digest,
+}
+
+/// A file that is valid WebAssembly, before it is known whether it is a policy.
+pub struct Compiled {
+    sandbox: Sandbox,
+    component: Component,
+    inspection: Inspection,
+}
+
+/// What a file holds, told without running it.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    pub digest: Digest,
+    /// Of the file, in bytes.
+    pub size: usize,
+    /// Whether it was a core module that the host made a component.
+    pub core_module: bool,
+    pub imports: Vec<Import>,
+    pub exports: Vec<String>,
+}
+
+/// One interface that a policy imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    pub name: String,
+    /// The grant that it needs; none where every policy has it.
+    pub grant: Option<&'static str>,
+    /// Whether the host has it at all.
+    pub known: bool,
+}
+
+/// Why a file is not a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LoadError {
+    #[error("not WebAssembly ({size} bytes); expected the `.wasm` file that the build left")]
+    NotWasm { size: usize },
+    #[error("not valid WebAssembly: {0}")]
+    Invalid(String),
+    #[error(
+        "a core module that cannot be made a component: {0}; build it with the crate `portcullis-policy`, which puts \
+         the contract into it"
+    )]
+    Module(String),
+    #[error("imports {}", Ungranted(.0))]
+    Imports(Vec<Import>),
+    #[error("does not export `decide`, which a policy must; it exports {}", Listed(.0))]
+    NoDecide(Vec<String>),
+    #[error("is not a policy of this contract: {0}")]
+    Contract(String),
+    #[error("fails as soon as it is started: {0}")]
+    Probe(Fault),
+}
+
+// === impl Sandbox ===
+
+impl Sandbox {
+    /// Compiles a file. Takes its time: not for a thread that answers calls. Runs nothing.
+    pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, LoadError> {
+        let encoded = componentize(bytes)?;
+        let engine = &self.0.engine;
+        let component =
+            Component::from_binary(engine, &encoded).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let ty = component.component_type();
+        let inspection = Inspection {
+            digest: digest(bytes),
+            size: bytes.len(),
+            core_module: matches!(encoded, Cow::Owned(_)),
+            imports: ty.imports(engine).map(|(name, _)| Import::new(name)).collect(),
+            exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
+        };
+        Ok(Compiled { sandbox: self.clone(), component, inspection })
+    }
+
+    fn linker(&self, grants: Grants) -> wasmtime::Result<Linker<Host>> {
+        let mut linker = Linker::new(&self.0.engine);
+        interfaces::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
+        interfaces::settings::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
+        interfaces::fault::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
+        if grants.log {
+            interfaces::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
+        }
+        if grants.state {
+            interfaces::state::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
+        }
+        Ok(linker)
+    }
+}
+
+// === impl Compiled ===
+
+impl Compiled {
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// Links it with what it is granted. What linking would only stumble over, an import that is not granted or a
+    /// missing `decide`, is named.
+    pub fn link(&self, grants: Grants) -> Result<Policy, LoadError> {
+        let refused = self.inspection.imports.iter().filter(|import| !import.is_granted(grants));
+        let refused: Vec<_> = refused.cloned().collect();
+        if !refused.is_empty() {
+            return Err(LoadError::Imports(refused));
+        }
+        if !self.inspection.exports.iter().any(|name| name == EXPORT) {
+            return Err(LoadError::NoDecide(self.inspection.exports.clone()));
+        }
+        let pre = self
+            .sandbox
+            .linker(grants)
+            .and_then(|linker| linker.instantiate_pre(&self.component))
+            .and_then(PolicyPre::new)
+            .map_err(|error| LoadError::Contract(format!("{error:#}")))?;
+        Ok(Policy { sandbox: self.sandbox.clone(), pre, digest: self.inspection.digest })
+    }
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled").field("inspection", &self.inspection).finish_non_exhaustive()
+    }
+}
+
+// === impl Policy ===
+
+impl Policy {
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Starts one instance and drops it: what would trap or want too much at once is not to be swapped in.
+    pub async fn probe(&self, limits: &Limits) -> Result<(), LoadError> {
+        self.start(limits).await.map_err(LoadError::Probe)
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+// === impl Import ===
+
+impl Import {
+    fn new(name: &str) -> Self {
+        let (grant, known) = match Self::interface(name) {
+            Some("log") => (Some("log"), true),
+            Some("state") => (Some("state"), true),
+            Some(_) => (None, true),
+            None => (None, false),
+        };
+        Self { name: name.to_owned(), grant, known }
+    }
+
+    /// `log` for `portcullis:policy/log@0.1.0`; none for what is not the contract's.
+    fn interface(name: &str) -> Option<&str> {
+        let (interface, _version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
+        Grants::ALL.allow(interface).then_some(interface)
+    }
+
+    fn is_granted(&self, grants: Grants) -> bool {
+        Self::interface(&self.name).is_some_and(|interface| grants.allow(interface))
+    }
+}
+
+/// The digest by which a policy's file is known.
+pub fn digest(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+/// Writes the imports that were refused, each with what to do.
+struct Ungranted<'a>(&'a [Import]);
+
+impl fmt::Display for Ungranted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, import) in self.0.iter().enumerate() {
+            let separator = if position == 0 { "" } else { ", and " };
+            match import.grant {
+                Some(grant) => write!(f, "{separator}`{}`, which needs `grants = [\"{grant}\"]`", import.name)?,
+                None => write!(f, "{separator}`{}`, which this host does not have", import.name)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Listed<'a>(&'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nothing");
+        }
+        f.write_str(&self.0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+    }
+}

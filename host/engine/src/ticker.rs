@@ -1,0 +1,94 @@
+//! The clock of the sandbox: a thread that moves the epoch on each millisecond, and rests while nobody runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
+
+use wasmtime::{Engine, EngineWeak};
+
+/// A guest yields, and its deadline is looked at, this often.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+/// Ticks without a guest before the thread rests: waking it costs a system call, which a busy host should not pay.
+const REST_AFTER: u32 = 100;
+
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    shared: Arc<Shared>,
+    thread: Thread,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    running: AtomicUsize,
+    resting: AtomicBool,
+    stopped: AtomicBool,
+}
+
+/// A guest is running for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Running(Arc<Shared>);
+
+// === impl Ticker ===
+
+impl Ticker {
+    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let (engine, seen) = (engine.weak(), Arc::clone(&shared));
+        let thread = std::thread::Builder::new().name("epoch".into()).spawn(move || seen.tick(&engine))?;
+        Ok(Self { shared, thread: thread.thread().clone() })
+    }
+
+    pub(crate) fn running(&self) -> Running {
+        self.shared.running.fetch_add(1, Ordering::SeqCst);
+        if self.shared.resting.load(Ordering::SeqCst) {
+            self.thread.unpark();
+        }
+        Running(Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        self.thread.unpark();
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn tick(&self, engine: &EngineWeak) {
+        let mut idle = 0;
+        while !self.stopped.load(Ordering::SeqCst) {
+            if self.running.load(Ordering::SeqCst) > 0 {
+                idle = 0;
+            } else if idle < REST_AFTER {
+                idle += 1;
+            } else {
+                self.rest();
+            }
+            std::thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => return,
+            }
+        }
+    }
+
+    /// `resting` is set before `running` is read, and a guest counts itself before it reads `resting`: one of the two
+    /// sees the other, so the thread never sleeps while a guest runs.
+    fn rest(&self) {
+        self.resting.store(true, Ordering::SeqCst);
+        while self.running.load(Ordering::SeqCst) == 0 && !self.stopped.load(Ordering::SeqCst) {
+            std::thread::park();
+        }
+        self.resting.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
