@@ -1,1 +1,28 @@
+//! Nothing is allowed until somebody says hello, by creating a container of the image `hello-world`.
 
+use portcullis_policy::{Document, Request, Verdict, policy, state};
+
+policy!(decide);
+
+/// Is there once somebody has said hello.
+const GATE: &str = "said-hello";
+
+const DENIAL: &str = "The request authorization failed. You must say hello first";
+
+pub fn decide(request: &Request, _data: &Document) -> Verdict {
+    if state::get(GATE).is_some() {
+        return Verdict::allow();
+    }
+    if !says_hello(request) {
+        return Verdict::deny(DENIAL);
+    }
+    // Where another call said it at the same time, the gate is as open.
+    state::compare_and_set(GATE, None, Some(b"true"));
+    Verdict::allow()
+}
+
+/// Any tag or digest will do, with or without `docker.io/library/`.
+fn says_hello(request: &Request) -> bool {
+    request.operation() == "ContainerCreate"
+        && request.image().is_some_and(|image| image.name() == "docker.io/library/hello-world")
+}
