@@ -1,0 +1,167 @@
+//! From the plugin's call to the request that policies see.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use portcullis_model::document::Kind;
+use portcullis_model::{Access, Document};
+
+use crate::json;
+use crate::operation::{self, Body, Operation, Parameters};
+use crate::request::{DockerRequest, Resolve};
+use crate::rules::{HostRule, Rules, Violation, body};
+use crate::target::Target;
+use crate::wire::Call;
+
+/// What a call is where a rule that is off would have refused it.
+static UNKNOWN: Operation =
+    Operation { id: "(Unknown)", method: "", path: &[], access: Access::Write, body: Body::None, repeatable: &[] };
+
+/// Reads calls, and refuses those that break a host rule.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    rules: Rules,
+    resolver: Arc<dyn Resolve>,
+}
+
+/// A call that a host rule refuses. Its text is what the caller is told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} (host rule `{rule}`)")]
+pub struct Refusal {
+    pub rule: HostRule,
+    pub reason: String,
+    /// The operation, if the call got as far.
+    pub operation: Option<&'static str>,
+    pub method: String,
+    /// As policies would see it, or as it was sent where it cannot be read.
+    pub path: String,
+}
+
+// === impl Reader ===
+
+impl Reader {
+    pub fn new(rules: Rules, resolver: Arc<dyn Resolve>) -> Self {
+        Self { rules, resolver }
+    }
+
+    pub fn read(&self, call: Call) -> Result<DockerRequest, Refusal> {
+        let mut call = call;
+        let (operation, parameters, target) = match self.find(&call) {
+            Ok(found) => found,
+            Err((path, violation)) => return Err(refusal(call, None, path, violation)),
+        };
+        let body = self.check(&call, operation, &target).and_then(|()| self.body(call.body.take(), operation, &target));
+        match body {
+            Ok(body) => Ok(DockerRequest::new(call, operation, parameters, target, body, Arc::clone(&self.resolver))),
+            Err(violation) => Err(refusal(call, Some(operation.id), target.path, violation)),
+        }
+    }
+
+    /// The operation, or the path as far as it is known and the rule that keeps it from being found.
+    fn find(&self, call: &Call) -> Result<(&'static Operation, Parameters, Target), (String, Violation)> {
+        let target = match Target::parse(&call.uri) {
+            Ok(target) => target,
+            Err(error) => {
+                let reason = format!("the daemon would not carry out this request target: {error}");
+                self.rules
+                    .check(HostRule::MalformedTarget, reason)
+                    .map_err(|violation| (call.uri.clone(), violation))?;
+                let target = Target { path: call.uri.clone(), version: None, query: Vec::new() };
+                return Ok((&UNKNOWN, Parameters::default(), target));
+            }
+        };
+        if let Some((operation, parameters)) = operation::find(&call.method, &target.path) {
+            return Ok((operation, parameters, target));
+        }
+        let reason = format!("`{} {}` is no operation of the Docker API", call.method, target.path);
+        match self.rules.check(HostRule::UnknownOperation, reason) {
+            Ok(()) => Ok((&UNKNOWN, Parameters::default(), target)),
+            Err(violation) => Err((target.path, violation)),
+        }
+    }
+
+    /// What can be told without reading the body.
+    fn check(&self, call: &Call, operation: &Operation, target: &Target) -> Result<(), Violation> {
+        if let Some(version) = target.version.filter(|version| *version < self.rules.min_api_version) {
+            let reason =
+                format!("API version {version} is older than {}, the oldest allowed", self.rules.min_api_version);
+            self.rules.check(HostRule::OldApiVersion, reason)?;
+        }
+        if let Some(name) = repeated_parameter(operation, &target.query) {
+            let reason = format!("the query parameter `{name}` is given twice, with different values");
+            self.rules.check(HostRule::RepeatedParameter, reason)?;
+        }
+        for (rule, reason) in body::broken(call, operation, &target.query) {
+            self.rules.check(rule, reason)?;
+        }
+        Ok(())
+    }
+
+    fn body(
+        &self,
+        bytes: Option<Vec<u8>>,
+        operation: &Operation,
+        target: &Target,
+    ) -> Result<Option<Document>, Violation> {
+        let body = match (operation.body, bytes) {
+            (Body::Json(shape), Some(bytes)) => self.json(bytes, shape)?,
+            _ => None,
+        };
+        let is_set = |pointer: &str| {
+            let value = body.as_ref().and_then(|body| body.pointer(pointer));
+            value.is_some_and(|value| !matches!(value.kind(), Kind::Null) && value.as_str() != Some(""))
+        };
+        if operation.id == "ContainerCreate" && is_set("/HostConfig/Capabilities") {
+            self.rules.check(
+                HostRule::LegacyCapabilities,
+                "`HostConfig.Capabilities` is not accepted; use `CapAdd` and `CapDrop`",
+            )?;
+        }
+        let parameter = match operation.id {
+            "ContainerStart" => "checkpoint-dir",
+            "(CheckpointList)" | "(CheckpointDelete)" => "dir",
+            _ => "",
+        };
+        let in_query = target.query.iter().any(|(name, value)| name == parameter && !value.is_empty());
+        if in_query || operation.id == "(CheckpointCreate)" && is_set("/CheckpointDir") {
+            self.rules.check(HostRule::CheckpointDirectory, "the caller chooses the folder of a checkpoint")?;
+        }
+        Ok(body)
+    }
+
+    fn json(&self, bytes: Vec<u8>, shape: json::Shape) -> Result<Option<Document>, Violation> {
+        let reading = match json::read_body(bytes, shape) {
+            Ok(reading) => reading,
+            Err(error) => {
+                let (rule, what) = if matches!(error.problem, json::Problem::Repeated(_)) {
+                    (HostRule::AmbiguousBody, "the body is ambiguous")
+                } else {
+                    (HostRule::MalformedBody, "the daemon would not accept the body")
+                };
+                self.rules.check(rule, format!("{what}: {error}"))?;
+                return Ok(None);
+            }
+        };
+        if let Some(stray) = reading.stray {
+            let reason = format!("`{stray}` stands at the root of the body and belongs into `HostConfig`");
+            self.rules.check(HostRule::RootHostConfig, reason)?;
+        }
+        Ok(Some(reading.document))
+    }
+}
+
+fn refusal(call: Call, operation: Option<&'static str>, path: String, violation: Violation) -> Refusal {
+    let Violation { rule, reason } = violation;
+    Refusal { rule, reason, operation, method: call.method, path }
+}
+
+/// A parameter that is there more than once with different values, where the daemon takes the first.
+fn repeated_parameter<'q>(operation: &Operation, query: &'q [(String, String)]) -> Option<&'q str> {
+    let mut seen = HashMap::with_capacity(query.len());
+    for (name, value) in query.iter().filter(|(name, _)| !operation.repeatable.contains(&name.as_str())) {
+        if *seen.entry(name.as_str()).or_insert(value) != value {
+            return Some(name);
+        }
+    }
+    None
+}

@@ -1,0 +1,189 @@
+//! One call, as policies see it.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use portcullis_model::request::UnreadableCertificate;
+use portcullis_model::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
+use portcullis_model::{Access, Document, Request};
+
+use crate::identity;
+use crate::operation::{Operation, Parameters};
+use crate::target::Target;
+use crate::view::{Facts, devices, image, mounts, namespaces, ports, security};
+use crate::wire::Call;
+
+/// How a path of the host is resolved: every symlink and `..` followed, the deepest existing folder standing for what
+/// does not exist yet. None where that cannot be found out.
+pub trait Resolve: Send + Sync + fmt::Debug {
+    fn resolve(&self, path: &str) -> Option<String>;
+}
+
+/// Resolves nothing, for calls that are read on another machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoResolve;
+
+/// One call, read. Each view is made when it is first asked for.
+#[derive(Debug)]
+pub struct DockerRequest {
+    call: Call,
+    operation: &'static Operation,
+    parameters: Parameters,
+    target: Target,
+    api_version: Option<String>,
+    body: Option<Document>,
+    resolver: Arc<dyn Resolve>,
+    certificates: OnceLock<Result<Vec<Certificate>, UnreadableCertificate>>,
+    image: OnceLock<Option<Image>>,
+    mounts: OnceLock<Vec<Mount>>,
+    security_options: OnceLock<Vec<SecurityOption>>,
+    capabilities: OnceLock<Capabilities>,
+    devices: OnceLock<Vec<Device>>,
+    namespaces: OnceLock<Vec<Namespace>>,
+    ports: OnceLock<Vec<Port>>,
+}
+
+// === impl NoResolve ===
+
+impl Resolve for NoResolve {
+    fn resolve(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+// === impl DockerRequest ===
+
+impl DockerRequest {
+    pub(crate) fn new(
+        call: Call,
+        operation: &'static Operation,
+        parameters: Parameters,
+        target: Target,
+        body: Option<Document>,
+        resolver: Arc<dyn Resolve>,
+    ) -> Self {
+        Self {
+            api_version: target.version.map(|version| version.to_string()),
+            call,
+            operation,
+            parameters,
+            target,
+            body,
+            resolver,
+            certificates: OnceLock::new(),
+            image: OnceLock::new(),
+            mounts: OnceLock::new(),
+            security_options: OnceLock::new(),
+            capabilities: OnceLock::new(),
+            devices: OnceLock::new(),
+            namespaces: OnceLock::new(),
+            ports: OnceLock::new(),
+        }
+    }
+
+    /// The call's target as it was sent.
+    pub fn uri(&self) -> &str {
+        &self.call.uri
+    }
+
+    /// All headers, the last value of each.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.call.headers
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            operation: self.operation.id,
+            body: self.body.as_ref().map(Document::root),
+            query: &self.target.query,
+            name: self.parameter("name"),
+        }
+    }
+}
+
+impl Request for DockerRequest {
+    fn operation(&self) -> &str {
+        self.operation.id
+    }
+
+    fn access(&self) -> Access {
+        self.operation.access
+    }
+
+    fn method(&self) -> &str {
+        &self.call.method
+    }
+
+    fn path(&self) -> &str {
+        &self.target.path
+    }
+
+    fn api_version(&self) -> Option<&str> {
+        self.api_version.as_deref()
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(&self.target.path, name)
+    }
+
+    fn query(&self) -> &[(String, String)] {
+        &self.target.query
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.call.header(name)
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.call.user.as_deref()
+    }
+
+    fn authentication(&self) -> Option<&str> {
+        self.call.authentication.as_deref()
+    }
+
+    fn certificates(&self) -> Result<&[Certificate], UnreadableCertificate> {
+        let certificates = self.certificates.get_or_init(|| identity::certificates(&self.call.certificates));
+        certificates.as_deref().map_err(Clone::clone)
+    }
+
+    fn body(&self) -> Option<&Document> {
+        self.body.as_ref()
+    }
+
+    fn image(&self) -> Option<&Image> {
+        self.image.get_or_init(|| image::image(self.facts())).as_ref()
+    }
+
+    fn mounts(&self) -> &[Mount] {
+        self.mounts.get_or_init(|| mounts::mounts(self.facts(), &*self.resolver))
+    }
+
+    fn security_options(&self) -> &[SecurityOption] {
+        self.security_options.get_or_init(|| security::options(self.facts()))
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.capabilities.get_or_init(|| security::capabilities(self.facts()))
+    }
+
+    fn privileged(&self) -> bool {
+        self.facts().privileged()
+    }
+
+    fn devices(&self) -> &[Device] {
+        self.devices.get_or_init(|| devices::devices(self.facts()))
+    }
+
+    fn namespaces(&self) -> &[Namespace] {
+        self.namespaces.get_or_init(|| namespaces::namespaces(self.facts()))
+    }
+
+    fn ports(&self) -> &[Port] {
+        self.ports.get_or_init(|| ports::ports(self.facts()))
+    }
+
+    fn run_as(&self) -> Option<&str> {
+        self.facts().run_as()
+    }
+}

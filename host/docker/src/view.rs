@@ -1,0 +1,99 @@
+//! The normalised views: one shape for what the API spells in several ways.
+//!
+//! Containers, services, volumes, builds and updates have shapes of their own; a rule about mounts, capabilities or
+//! security options is written once and holds for all of them. `portcullis_model::view` has the shapes.
+
+pub(crate) mod devices;
+pub(crate) mod image;
+pub(crate) mod mounts;
+pub(crate) mod namespaces;
+pub(crate) mod ports;
+pub(crate) mod security;
+
+use portcullis_model::document::{Kind, Value};
+
+/// What the views are made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) body: Option<Value<'a>>,
+    pub(crate) query: &'a [(String, String)],
+    /// The `name` in the path.
+    pub(crate) name: Option<&'a str>,
+}
+
+// === impl Facts ===
+
+impl<'a> Facts<'a> {
+    /// The query parameter's first value, unless it is empty.
+    fn query(self, name: &str) -> Option<&'a str> {
+        let first = self.query.iter().find(|(other, _)| other == name);
+        first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The `container.Config` of a create.
+    fn container(self) -> Option<Value<'a>> {
+        if self.operation == "ContainerCreate" { self.body } else { None }
+    }
+
+    /// The `container.HostConfig` of a create, or the part of it that an update has. Without one, old daemons take the
+    /// root of a create for it, which only `root-host-config` refuses.
+    fn host_config(self) -> Option<Value<'a>> {
+        match self.operation {
+            "ContainerCreate" => member(self.body, "HostConfig").or(self.body),
+            "ContainerUpdate" => self.body,
+            _ => None,
+        }
+    }
+
+    fn exec(self) -> Option<Value<'a>> {
+        if self.operation == "ContainerExec" { self.body } else { None }
+    }
+
+    fn service(self) -> Option<Value<'a>> {
+        matches!(self.operation, "ServiceCreate" | "ServiceUpdate").then_some(self.body).flatten()
+    }
+
+    fn service_container(self) -> Option<Value<'a>> {
+        member(member(self.service(), "TaskTemplate"), "ContainerSpec")
+    }
+
+    /// Whether a container or an exec is privileged.
+    pub(crate) fn privileged(self) -> bool {
+        let of = if self.operation == "ContainerExec" { self.exec() } else { self.host_config() };
+        is_true(member(of, "Privileged"))
+    }
+
+    /// The user that a container or exec runs as, where the call says.
+    pub(crate) fn run_as(self) -> Option<&'a str> {
+        let of = self.container().or(self.exec()).or(self.service_container());
+        Some(text(member(of, "User"))).filter(|user| !user.is_empty())
+    }
+}
+
+/// A member that is there and not null.
+fn member<'a>(of: Option<Value<'a>>, name: &str) -> Option<Value<'a>> {
+    of?.get(name).filter(|value| value.kind() != Kind::Null)
+}
+
+/// A text, empty where there is none.
+fn text(value: Option<Value<'_>>) -> &str {
+    value.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A list's texts; null counts as empty, as the daemon reads it.
+fn texts<'a>(list: Option<Value<'a>>) -> impl Iterator<Item = &'a str> {
+    list.into_iter().flat_map(|list| list.items()).map(|item| text(Some(item)))
+}
+
+fn is_true(value: Option<Value<'_>>) -> bool {
+    value.and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn items<'a>(list: Option<Value<'a>>) -> impl Iterator<Item = Value<'a>> {
+    list.into_iter().flat_map(|list| list.items())
+}
+
+fn members<'a>(object: Option<Value<'a>>) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    object.into_iter().flat_map(|object| object.members())
+}

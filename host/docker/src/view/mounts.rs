@@ -1,0 +1,118 @@
+//! Everything that a call mounts or lets be mounted.
+//!
+//! The rules are those of moby's `daemon/volume/mounts/linux_parser.go` and `daemon/volume/local/local_unix.go`.
+
+mod local;
+
+use portcullis_model::document::Value;
+use portcullis_model::view::{Mount, MountKind};
+
+use super::{Facts, is_true, items, member, members, text, texts};
+use crate::Resolve;
+
+const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
+
+pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
+    let mut mounts = match facts.operation {
+        "ContainerCreate" => of_container(facts),
+        "ServiceCreate" | "ServiceUpdate" => {
+            items(member(facts.service_container(), "Mounts")).flat_map(of_mount).collect()
+        }
+        "VolumeCreate" => facts.body.map(of_volume).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    for mount in mounts.iter_mut().filter(|mount| mount.kind == MountKind::Bind && mount.source.starts_with('/')) {
+        mount.resolved = resolver.resolve(&mount.source);
+    }
+    mounts
+}
+
+fn of_container(facts: Facts<'_>) -> Vec<Mount> {
+    let host = facts.host_config();
+    let driver = text(member(host, "VolumeDriver"));
+    let binds = texts(member(host, "Binds")).map(|bind| of_bind(bind, driver));
+    let mounts = items(member(host, "Mounts")).flat_map(of_mount);
+    let inherited = texts(member(host, "VolumesFrom")).map(of_volumes_from);
+    let tmpfs = members(member(host, "Tmpfs")).map(|(target, options)| Mount {
+        read_only: has_mode(text(Some(options)), "ro"),
+        ..mount(MountKind::Tmpfs, "", target)
+    });
+    let anonymous = members(member(facts.container(), "Volumes"))
+        .map(|(target, _)| Mount { driver: some(driver), ..mount(MountKind::Volume, "", target) });
+    binds.chain(mounts).chain(inherited).chain(tmpfs).chain(anonymous).collect()
+}
+
+/// `SOURCE:TARGET[:MODE]`, or `TARGET` alone; the source is a path or a volume's name.
+fn of_bind(bind: &str, driver: &str) -> Mount {
+    let parts: Vec<&str> = bind.split(':').collect();
+    let (source, target, mode) = match *parts.as_slice() {
+        [target] => ("", target, ""),
+        [source, target] => (source, target, ""),
+        [source, target, mode] => (source, target, mode),
+        // The daemon refuses it.
+        _ => return mount(MountKind::Other, bind, ""),
+    };
+    let kind = if source.starts_with('/') { MountKind::Bind } else { MountKind::Volume };
+    Mount {
+        read_only: has_mode(mode, "ro"),
+        propagation: mode.split(',').find(|option| PROPAGATIONS.contains(option)).map(str::to_owned),
+        driver: if kind == MountKind::Volume { some(driver) } else { None },
+        ..mount(kind, source, target)
+    }
+}
+
+/// A `mount.Mount`, of a container or a service.
+fn of_mount(value: Value<'_>) -> Vec<Mount> {
+    let value = Some(value);
+    let kind = match text(member(value, "Type")) {
+        "bind" => MountKind::Bind,
+        "volume" => MountKind::Volume,
+        "tmpfs" => MountKind::Tmpfs,
+        "image" => MountKind::Image,
+        "cluster" => MountKind::Cluster,
+        "npipe" => MountKind::Npipe,
+        _ => MountKind::Other,
+    };
+    let driver = member(member(value, "VolumeOptions"), "DriverConfig");
+    let mount = Mount {
+        read_only: is_true(member(value, "ReadOnly")),
+        propagation: some(text(member(member(value, "BindOptions"), "Propagation"))),
+        driver: some(text(member(driver, "Name"))),
+        ..mount(kind, text(member(value, "Source")), text(member(value, "Target")))
+    };
+    if kind == MountKind::Volume { local::expand(mount, member(driver, "Options")) } else { vec![mount] }
+}
+
+/// `CONTAINER[:MODE]`: its mounts, with their modes or read-only.
+fn of_volumes_from(from: &str) -> Mount {
+    let (name, mode) = from.split_once(':').unwrap_or((from, ""));
+    Mount { read_only: has_mode(mode, "ro"), ..mount(MountKind::Container, name, "") }
+}
+
+/// A `volume.CreateRequest`.
+fn of_volume(body: Value<'_>) -> Vec<Mount> {
+    let body = Some(body);
+    let kind = if member(body, "ClusterVolumeSpec").is_some() { MountKind::Cluster } else { MountKind::Volume };
+    let mount = Mount { driver: some(text(member(body, "Driver"))), ..mount(kind, text(member(body, "Name")), "") };
+    if kind == MountKind::Volume { local::expand(mount, member(body, "DriverOpts")) } else { vec![mount] }
+}
+
+fn mount(kind: MountKind, source: &str, target: &str) -> Mount {
+    Mount {
+        kind,
+        source: source.to_owned(),
+        resolved: None,
+        target: target.to_owned(),
+        read_only: false,
+        propagation: None,
+        driver: None,
+    }
+}
+
+fn has_mode(modes: &str, mode: &str) -> bool {
+    modes.split(',').any(|other| other == mode)
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
