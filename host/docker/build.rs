@@ -89,7 +89,7 @@ fn routes(table: &str, bodies: &Bodies) -> Result<String, Box<dyn Error>> {
             }
             ("tar", None) => "Body::Tar".to_owned(),
             ("import", None) => "Body::Import".to_owned(),
-            ("credentials", Some(_)) => "Body::Credentials".to_owned(),
+            ("credentials", Some((_, kind))) => format!("Body::Credentials({})", shape_from_routes(kind)?),
             ("parameters", None) => "Body::Parameters".to_owned(),
             ("none", None) => "Body::None".to_owned(),
             _ => return Err(format!("data/operations.tsv: body `{body}` of {id} does not fit data/bodies.json").into()),
@@ -104,6 +104,10 @@ fn routes(table: &str, bodies: &Bodies) -> Result<String, Box<dyn Error>> {
     }
     out.push_str("];\n");
     Ok(out)
+}
+
+fn shape_from_routes(kind: &str) -> Result<String, Box<dyn Error>> {
+    Ok(shape(kind)?.replace("Structure(&", "Structure(&shapes::"))
 }
 
 /// `/networks/{id:.+}` as the pieces that a matcher needs.

@@ -1,6 +1,8 @@
 //! Who is calling: the certificates that the caller proved to hold.
 
 mod name;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -12,6 +12,8 @@ mod reader;
 mod request;
 mod rules;
 pub mod target;
+#[cfg(test)]
+mod testing;
 mod view;
 pub mod wire;
 

@@ -33,7 +33,7 @@ pub enum Body {
     /// Reads it as a stream where the query says so, and nothing otherwise.
     Import,
     /// Decodes credentials from it; no plugin is shown it.
-    Credentials,
+    Credentials(Shape),
     /// Reads nothing but a form, whose fields come before the query's.
     Parameters,
     None,

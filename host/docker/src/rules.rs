@@ -2,6 +2,8 @@
 //! do, or shown something else.
 
 pub(crate) mod body;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;

@@ -9,6 +9,8 @@ pub(crate) mod mounts;
 pub(crate) mod namespaces;
 pub(crate) mod ports;
 pub(crate) mod security;
+#[cfg(test)]
+mod tests;
 
 use portcullis_model::document::{Kind, Value};
 

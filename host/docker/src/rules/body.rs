@@ -44,7 +44,7 @@ fn hidden_body(
             let form = length != Length::Bytes(0) && media_type(call).is_some_and(|media_type| is_form(&media_type));
             form.then(|| (HostRule::FormBody, "a form overrides the query, and is not shown to the plugin".to_owned()))
         }
-        Body::Credentials => None,
+        Body::Credentials(_) => None,
     }
 }
 

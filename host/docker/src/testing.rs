@@ -1,0 +1,49 @@
+//! Calls for tests.
+
+use std::sync::Arc;
+
+use crate::wire::Call;
+use crate::{DockerRequest, Reader, Refusal, Resolve, Rules};
+
+/// Resolves `/link` to `/etc`, everything else to itself, and nothing below `/unknown`.
+#[derive(Debug)]
+pub(crate) struct TestHost;
+
+impl Resolve for TestHost {
+    fn resolve(&self, path: &str) -> Option<String> {
+        match path {
+            "/link" => Some("/etc".to_owned()),
+            _ if path.starts_with("/unknown") => None,
+            _ => Some(path.to_owned()),
+        }
+    }
+}
+
+/// A call with headers such as `Content-Type: text/plain`. dockerd forwards a body where the type is JSON.
+pub(crate) fn call(method: &str, uri: &str, headers: &[&str], body: Option<&str>) -> Call {
+    let split = |header: &&str| {
+        let (name, value) = header.split_once(": ").expect("is a header");
+        (name.to_owned(), value.to_owned())
+    };
+    Call {
+        method: method.to_owned(),
+        uri: uri.to_owned(),
+        headers: headers.iter().map(split).collect(),
+        body: body.map(|body| body.as_bytes().to_vec()),
+        ..Call::default()
+    }
+}
+
+/// A call with a JSON body, as the docker CLI sends it.
+pub(crate) fn with_json(method: &str, uri: &str, body: &str) -> Call {
+    let length = format!("Content-Length: {}", body.len());
+    call(method, uri, &["Content-Type: application/json", &length], Some(body))
+}
+
+pub(crate) fn read(call: Call) -> Result<DockerRequest, Refusal> {
+    read_by(Rules::default(), call)
+}
+
+pub(crate) fn read_by(rules: Rules, call: Call) -> Result<DockerRequest, Refusal> {
+    Reader::new(rules, Arc::new(TestHost)).read(call)
+}
