@@ -26,3 +26,29 @@ fn says_hello(request: &Request) -> bool {
     request.operation() == "ContainerCreate"
         && request.image().is_some_and(|image| image.name() == "docker.io/library/hello-world")
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis_policy::testing::{self, Call, Policy, json};
+
+    use super::*;
+
+    #[test]
+    fn cases() {
+        testing::run_cases(decide);
+    }
+
+    #[test]
+    fn the_gate_stays_open() {
+        let create = |image| Call::post("/v1.41/containers/create").body(json!({ "Image": image }));
+        let mut policy = Policy::new(decide);
+        assert_eq!(policy.ask(&create("alpine")), Verdict::deny(DENIAL));
+        assert_eq!(policy.ask(&create("hello-world")), Verdict::allow());
+        assert_eq!(policy.ask(&create("alpine")), Verdict::allow());
+        assert_eq!(policy.ask(&create("hello-world")), Verdict::allow());
+        assert_eq!(policy.kept().get(GATE).map(Vec::as_slice), Some(&b"true"[..]));
+
+        let mut closed = Policy::new(decide);
+        assert_eq!(closed.ask(&create("alpine")), Verdict::deny(DENIAL), "the state is the policy's own");
+    }
+}

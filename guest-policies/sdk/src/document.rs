@@ -24,8 +24,11 @@ pub struct Value<'a> {
 impl Document {
     /// The value at the end of `path`, each part a member's name or an item's number.
     ///
-    /// ```ignore
-    /// data.at(["users", &user, "readOnly"]).boolean()
+    /// ```
+    /// # use portcullis_policy::Document;
+    /// fn is_reader(data: &Document, user: &str) -> bool {
+    ///     data.at(["users", user, "readOnly"]).boolean() == Some(true)
+    /// }
     /// ```
     pub fn at<const N: usize>(&self, path: [&str; N]) -> Value<'_> {
         Value { document: self, pointer: String::new() }.at(path)

@@ -27,19 +27,18 @@ enum Token<'a> {
 
 /// Whether the profile says, in so many words, that what it does not list is denied.
 pub(crate) fn denies_by_default(profile: &str) -> bool {
-    let mut tokens = Tokens { rest: profile };
     if !profile.trim_start().starts_with('{') {
         return false;
     }
     let (mut depth, mut said) = (0_usize, false);
     // Before a token: whether it is a member's name, or the value of `defaultAction`.
     let (mut is_name, mut is_action) = (false, false);
-    while let Some(token) = tokens.next() {
+    for token in (Tokens { rest: profile }) {
         match token {
             _ if is_action => match token {
                 Token::Colon => continue,
                 Token::Text(action) if DENYING.contains(&action) => said = true,
-                _ => return false,
+                Token::Text(_) | Token::Open | Token::Close | Token::Comma | Token::Word => return false,
             },
             Token::Text(name) if is_name && name.contains('\\') => return false,
             Token::Text(name) if is_name => {

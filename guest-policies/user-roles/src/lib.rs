@@ -60,3 +60,15 @@ fn user(request: &Request, settings: &Document) -> Option<String> {
     let user = request.user().or_else(|| request.header(&settings.text("/user_header")?))?;
     Some(user).filter(|user| !user.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis_policy::testing;
+
+    use super::decide;
+
+    #[test]
+    fn cases() {
+        testing::run_cases(decide);
+    }
+}

@@ -1,0 +1,60 @@
+//! Runs the cases of the policy that is being tested.
+
+use std::path::Path;
+
+use portcullis_model as model;
+
+use super::Policy;
+use super::cases::{Answer, Case, Cases, Outcome};
+use crate::native::Context;
+use crate::{Decide, Verdict};
+
+/// Runs `cases/*.yaml` of the package that is being tested; call it from a test.
+///
+/// # Panics
+/// With a list of what is not as expected, and where there are no cases.
+pub fn run_cases(decide: Decide) {
+    run_folder(decide, Path::new("cases"));
+}
+
+#[expect(clippy::panic, reason = "called by tests")]
+pub(super) fn run_folder(decide: Decide, folder: &Path) {
+    let files = Cases::of_folder(folder).unwrap_or_else(|error| panic!("{error}"));
+    let mut failures = Vec::new();
+    let mut count = 0_usize;
+    for file in &files {
+        for case in &file.cases {
+            count += 1;
+            if let Err(problem) = run(decide, case, file.folder()) {
+                failures.push(format!("{}: {}: {problem}", file.path.display(), case.note));
+            }
+        }
+    }
+    if count == 0 {
+        panic!("there are no cases");
+    }
+    if !failures.is_empty() {
+        panic!("{} of {count} cases are not as expected:\n{}", failures.len(), failures.join("\n"));
+    }
+}
+
+fn run(decide: Decide, case: &Case, folder: &Path) -> Result<(), String> {
+    let given = case.given(folder).map_err(|error| error.to_string())?;
+    let context = Context { settings: given.settings, state: given.state, log: Vec::new() };
+    let mut policy = Policy::with(decide, given.data, context);
+    let answer = match given.request {
+        Ok(request) => Answer::Verdict(verdict(policy.ask_about(request))),
+        Err(rule) => Answer::Refused(rule),
+    };
+    let outcome = Outcome { answer, state: policy.kept().clone() };
+    case.check(&outcome).map_err(|mismatch| mismatch.to_string())
+}
+
+/// As the host has it, the reason as it shows it.
+fn verdict(verdict: Verdict) -> model::Verdict {
+    match verdict {
+        Verdict::Allow => model::Verdict::Allow,
+        Verdict::Deny(reason) => model::Verdict::Deny(model::Reason::new(&reason)),
+        Verdict::Abstain => model::Verdict::Abstain,
+    }
+}
