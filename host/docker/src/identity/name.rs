@@ -43,7 +43,7 @@ fn hexadecimal(attribute: &AttributeTypeAndValue<'_>) -> String {
     format!("#{}", hex(&attribute.attr_value().to_der_vec_raw().unwrap_or_default()))
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let last = text.chars().count().saturating_sub(1);
     let mut escaped = String::with_capacity(text.len());
     for (position, character) in text.chars().enumerate() {

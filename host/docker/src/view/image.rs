@@ -114,9 +114,19 @@ fn split_registry(name: &str) -> (&str, &str) {
     }
 }
 
+/// A host name, or an IPv6 address in brackets, and maybe a port.
 fn is_registry(registry: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    !registry.is_empty() && registry.chars().all(plain)
+    let digits = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let host = registry.rsplit_once(':').filter(|(_, port)| digits(port)).map_or(registry, |(host, _)| host);
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => !address.is_empty() && address.chars().all(|c| c.is_ascii_hexdigit() || c == ':'),
+        None => host.split('.').all(is_host_label),
+    }
+}
+
+fn is_host_label(label: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric();
+    label.starts_with(letter) && label.ends_with(letter) && label.chars().all(|c| letter(c) || c == '-')
 }
 
 /// `[a-z0-9]+` with `.`, `_`, `__` or dashes between.

@@ -1,1 +1,438 @@
+//! One shape for every spelling.
 
+use std::fmt::Write as _;
+
+use portcullis_model::Request as _;
+use portcullis_model::view::{Device, Image, Mount, Namespace, NamespaceMode, Port, SecurityOption};
+
+use crate::DockerRequest;
+use crate::testing::{call, read, with_json};
+
+fn create(host_config: &str) -> DockerRequest {
+    post("/v1.44/containers/create?name=x", &format!(r#"{{"Image":"alpine","hostconfig":{{{host_config}}}}}"#))
+}
+
+fn service(container: &str) -> DockerRequest {
+    post("/services/create", &format!(r#"{{"TaskTemplate":{{"ContainerSpec":{{{container}}}}}}}"#))
+}
+
+fn post(uri: &str, body: &str) -> DockerRequest {
+    read(with_json("POST", uri, body)).unwrap_or_else(|refusal| panic!("{body}: {refusal}"))
+}
+
+/// `Bind /etc>/host ro rshared`, each word only where it says something.
+fn mounts(request: &DockerRequest) -> Vec<String> {
+    let shown = |mount: &Mount| {
+        let mut text = format!("{:?} {}", mount.kind, mount.source);
+        match &mount.resolved {
+            Some(resolved) if *resolved != mount.source => _ = write!(text, "={resolved}"),
+            None if mount.source.starts_with('/') => text.push_str("=?"),
+            _ => {}
+        }
+        _ = write!(text, ">{}", mount.target);
+        for word in [mount.read_only.then_some("ro"), mount.propagation.as_deref(), mount.driver.as_deref()] {
+            text.extend(word.map(|word| format!(" {word}")));
+        }
+        text
+    };
+    request.mounts().iter().map(shown).collect()
+}
+
+#[test]
+fn binds_are_mounts() {
+    for (bind, expected) in [
+        ("/etc:/host", "Bind /etc>/host"),
+        ("/etc:/host:ro", "Bind /etc>/host ro"),
+        ("/etc:/host:z,ro", "Bind /etc>/host ro"),
+        ("/etc:/host:rw,rshared", "Bind /etc>/host rshared"),
+        ("/etc:/host:readonly", "Bind /etc>/host"),
+        ("/link:/host", "Bind /link=/etc>/host"),
+        ("/unknown/x:/host", "Bind /unknown/x=?>/host"),
+        ("/../etc/:/host", "Bind /../etc/>/host"),
+        ("data:/data", "Volume data>/data nfs-plugin"),
+        ("data:/data:ro", "Volume data>/data ro nfs-plugin"),
+        ("./etc:/data", "Volume ./etc>/data nfs-plugin"),
+        ("/data", "Volume >/data nfs-plugin"),
+        ("/a:/b:ro:x", "Other /a:/b:ro:x=?>"),
+    ] {
+        let request = create(&format!(r#""Binds":["{bind}"],"VolumeDriver":"nfs-plugin""#));
+        assert_eq!(mounts(&request), [expected], "{bind}");
+    }
+}
+
+/// Each mount stands in a container and in a service.
+#[test]
+fn mounts_are_mounts_in_containers_and_services() {
+    let local = |options: &str| {
+        format!(
+            r#"{{"Type":"volume","Source":"v","Target":"/t","VolumeOptions":{{"DriverConfig":{{"Name":"local","Options":{{{options}}}}}}}}}"#
+        )
+    };
+    for (mount, expected) in [
+        (r#"{"Type":"bind","Source":"/etc","Target":"/t"}"#.to_owned(), "Bind /etc>/t"),
+        (
+            r#"{"type":"bind","SOURCE":"/link","target":"/t","readonly":true,"bindoptions":{"propagation":"rshared"}}"#
+                .to_owned(),
+            "Bind /link=/etc>/t ro rshared",
+        ),
+        (r#"{"Type":"volume","Source":"v","Target":"/t"}"#.to_owned(), "Volume v>/t"),
+        (r#"{"Type":"volume","Target":"/t","ReadOnly":true}"#.to_owned(), "Volume >/t ro"),
+        (r#"{"Type":"tmpfs","Target":"/t"}"#.to_owned(), "Tmpfs >/t"),
+        (r#"{"Type":"image","Source":"alpine","Target":"/t"}"#.to_owned(), "Image alpine>/t"),
+        (r#"{"Type":"cluster","Source":"v","Target":"/t"}"#.to_owned(), "Cluster v>/t"),
+        (r#"{"Type":"npipe","Source":"p","Target":"/t"}"#.to_owned(), "Npipe p>/t"),
+        (r#"{"Type":"Bind","Source":"/etc","Target":"/t"}"#.to_owned(), "Other /etc=?>/t"),
+        (r#"{"Source":"/etc","Target":"/t"}"#.to_owned(), "Other /etc=?>/t"),
+        (local(r#""type":"none","o":"bind","device":"/etc""#), "Bind /etc>/t local"),
+        (local(r#""type":"none","o":"rw,rbind,rslave","device":"/link""#), "Bind /link=/etc>/t rslave local"),
+        (local(r#""type":"none","o":"bind,ro","device":"/etc""#), "Bind /etc>/t ro local"),
+        (local(r#""type":"none","o":"bind,ro,rw","device":"/etc""#), "Bind /etc>/t local"),
+        (local(r#""type":"tmpfs","o":"bind","device":"/etc""#), "Bind /etc>/t local"),
+        (local(r#""type":"ext4","device":"/dev/sda1""#), "Bind /dev/sda1>/t local"),
+        (local(r#""type":"tmpfs","device":"tmpfs","o":"size=1m""#), "Tmpfs >/t local"),
+        (local(r#""type":"nfs","device":":/export","o":"addr=10.0.0.1""#), "Other :/export>/t local"),
+        (local(r#""type":"proc","device":"proc""#), "Other proc>/t local"),
+        (local(r#""O":"bind","Device":"/etc""#), "Volume v>/t local"),
+        (local(""), "Volume v>/t local"),
+        (local(r#""type":"none","o":"bind","device":"/etc""#).replace("local", "sshfs"), "Volume v>/t sshfs"),
+        (local(r#""type":"none","o":"bind","device":"/etc""#).replace(r#""Name":"local","#, ""), "Bind /etc>/t"),
+    ] {
+        assert_eq!(mounts(&create(&format!(r#""Mounts":[{mount}]"#))), [expected], "{mount}");
+        assert_eq!(mounts(&service(&format!(r#""Mounts":[{mount}]"#))), [expected], "{mount}");
+    }
+    let overlay = local(r#""type":"overlay","device":"overlay","o":"lowerdir=/a:/b,upperdir=/c,workdir=/d""#);
+    let expected = ["Bind /a>/t ro local", "Bind /b>/t ro local", "Bind /c>/t local", "Bind /d>/t local"];
+    assert_eq!(mounts(&create(&format!(r#""Mounts":[{overlay}]"#))), expected);
+}
+
+#[test]
+fn everything_else_that_is_mounted_is_a_mount() {
+    let request = post(
+        "/containers/create",
+        r#"{"Volumes":{"/anonymous":{}},"HostConfig":{"VolumesFrom":["db","web:z,ro",""],"Tmpfs":{"/run":"size=1m,ro","/tmp":""}}}"#,
+    );
+    let expected =
+        ["Container db>", "Container web> ro", "Container >", "Tmpfs >/run ro", "Tmpfs >/tmp", "Volume >/anonymous"];
+    assert_eq!(mounts(&request), expected);
+
+    for (body, expected) in [
+        (r#"{"Name":"v"}"#, "Volume v>"),
+        ("{}", "Volume >"),
+        (
+            r#"{"Name":"v","Driver":"local","DriverOpts":{"type":"none","o":"bind","device":"/link"}}"#,
+            "Bind /link=/etc> local",
+        ),
+        (r#"{"name":"v","driveropts":{"type":"none","o":"rbind,ro","device":"/etc"}}"#, "Bind /etc> ro"),
+        (r#"{"Name":"v","Driver":"sshfs","DriverOpts":{"o":"bind","device":"/etc"}}"#, "Volume v> sshfs"),
+        (r#"{"Name":"v","ClusterVolumeSpec":{}}"#, "Cluster v>"),
+    ] {
+        assert_eq!(mounts(&post("/volumes/create", body)), [expected], "{body}");
+    }
+    assert!(
+        mounts(&post("/containers/x/update", r#"{"Binds":["/etc:/host"]}"#)).is_empty(),
+        "an update mounts nothing"
+    );
+    assert!(mounts(&create(r#""Binds":null,"Mounts":null,"VolumesFrom":[],"Tmpfs":{}"#)).is_empty());
+}
+
+fn options(request: &DockerRequest) -> Vec<String> {
+    let shown = |SecurityOption { name, value }: &SecurityOption| match value {
+        Some(value) => format!("{name}={value}"),
+        None => name.clone(),
+    };
+    request.security_options().iter().map(shown).collect()
+}
+
+#[test]
+fn security_options_have_a_name_and_a_value() {
+    for (text, expected) in [
+        ("seccomp=unconfined", "seccomp=unconfined"),
+        ("seccomp:unconfined", "seccomp=unconfined"),
+        ("label:type:svirt_t", "label=type:svirt_t"),
+        ("label=type:svirt_t", "label=type:svirt_t"),
+        ("a:b=c", "a:b=c"),
+        ("disable", "label=disable"),
+        ("label:disable", "label=disable"),
+        ("no-new-privileges", "no-new-privileges=true"),
+        ("no-new-privileges:T", "no-new-privileges=true"),
+        ("no-new-privileges=0", "no-new-privileges=false"),
+        ("no-new-privileges=maybe", "no-new-privileges=maybe"),
+        ("writable-cgroups=True", "writable-cgroups=true"),
+        ("apparmor=", "apparmor="),
+        ("unconfined", "unconfined"),
+        ("", ""),
+    ] {
+        assert_eq!(options(&create(&format!(r#""SecurityOpt":["{text}"]"#))), [expected], "{text}");
+    }
+    let inline = create(r#""SecurityOpt":["seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}"]"#);
+    assert_eq!(options(&inline), [r#"seccomp={"defaultAction":"SCMP_ACT_ALLOW"}"#]);
+}
+
+#[test]
+fn unmasked_paths_are_a_security_option() {
+    let all = r#"["/proc/asound","/proc/acpi","/proc/kcore","/proc/keys","/proc/latency_stats","/proc/timer_list",
+        "/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/firmware"]"#;
+    let read_only = r#"["/proc/bus","/proc/fs","/proc/irq","/proc/sys","/proc/sysrq-trigger"]"#;
+    let masked = |paths: &str| options(&create(&format!(r#""MaskedPaths":{paths}"#))).concat();
+    assert_eq!(masked("null"), "");
+    assert_eq!(masked("[]"), "systempaths=unconfined");
+    assert_eq!(masked(r#"["/nothing"]"#), "systempaths=unconfined");
+    assert_eq!(masked(all), "");
+    assert_eq!(masked(&all.replace("/proc/kcore", "/proc/x")), "systempaths=unconfined");
+    assert_eq!(options(&create(r#""ReadonlyPaths":[]"#)).concat(), "systempaths=unconfined");
+    assert_eq!(options(&create(&format!(r#""ReadonlyPaths":{read_only}"#))).concat(), "");
+}
+
+#[test]
+fn privileges_of_a_service_are_security_options() {
+    for (privileges, expected) in [
+        (r#""Seccomp":{"Mode":"unconfined"}"#, "seccomp=unconfined"),
+        (r#""seccomp":{"mode":"default"}"#, ""),
+        (r#""Seccomp":{"Mode":"custom","Profile":"e30="}"#, "seccomp={}"),
+        (r#""Seccomp":{"Mode":"custom","Profile":"?"}"#, "seccomp="),
+        (r#""AppArmor":{"Mode":"disabled"}"#, "apparmor=unconfined"),
+        (r#""AppArmor":{"Mode":"default"},"Seccomp":null"#, ""),
+        (r#""SELinuxContext":{"Disable":true}"#, "label=disable"),
+        (r#""SELinuxContext":{"Type":"t"}"#, "label=type:t"),
+        (r#""NoNewPrivileges":true"#, "no-new-privileges=true"),
+    ] {
+        assert_eq!(options(&service(&format!(r#""Privileges":{{{privileges}}}"#))).concat(), expected, "{privileges}");
+    }
+}
+
+#[test]
+fn capabilities_have_one_spelling() {
+    let shown = |request: &DockerRequest| {
+        let capabilities = request.capabilities();
+        format!("+{} -{}", capabilities.added.join(","), capabilities.dropped.join(","))
+    };
+    let container =
+        create(r#""CapAdd":["sys_admin","CAP_NET_RAW","Cap_Chown","all","ſys_time"],"capdrop":["ALL",null]"#);
+    assert_eq!(shown(&container), "+CAP_SYS_ADMIN,CAP_NET_RAW,CAP_CHOWN,ALL,CAP_SYS_TIME -ALL,CAP_");
+    assert_eq!(shown(&service(r#""CapabilityAdd":["sys_admin"],"CapabilityDrop":["all"]"#)), "+CAP_SYS_ADMIN -ALL");
+    assert_eq!(shown(&create("")), "+ -");
+}
+
+#[test]
+fn privileged_and_user_are_told_of_containers_execs_and_services() {
+    let exec = |body: &str| post("/containers/x/exec", body);
+    for (request, privileged, user) in [
+        (create(r#""Privileged":true"#), true, None),
+        (create(r#""PRIVILEGED":false"#), false, None),
+        (create(r#""Privileged":null"#), false, None),
+        (post("/containers/create", r#"{"User":"0:0"}"#), false, Some("0:0")),
+        (post("/containers/create", "null"), false, None),
+        (exec(r#"{"Privileged":true,"User":"root","Cmd":["sh"]}"#), true, Some("root")),
+        (exec(r#"{"User":""}"#), false, None),
+        (service(r#""User":"1000""#), false, Some("1000")),
+        (post("/commit?container=x", r#"{"User":"root"}"#), false, None),
+    ] {
+        assert_eq!((request.privileged(), request.run_as()), (privileged, user), "{:?}", request.body());
+    }
+}
+
+#[test]
+fn devices_are_paths_requests_and_rules() {
+    let request = create(
+        r#""Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/dev/x","CgroupPermissions":"rwm"}],
+        "DeviceRequests":[{"Driver":"nvidia","Count":-1},{"Capabilities":[["gpu"]]}],"DeviceCgroupRules":["c 1:3 mr"]"#,
+    );
+    let path =
+        Device::Path { host: "/dev/sda".to_owned(), container: "/dev/x".to_owned(), permissions: "rwm".to_owned() };
+    let rule = Device::CgroupRule("c 1:3 mr".to_owned());
+    let request_of = |driver: &str| Device::Request(driver.to_owned());
+    assert_eq!(request.devices(), [path, request_of("nvidia"), request_of(""), rule.clone()]);
+    assert_eq!(post("/containers/x/update", r#"{"DeviceCgroupRules":["c 1:3 mr"]}"#).devices(), [rule]);
+}
+
+fn namespaces(request: &DockerRequest) -> String {
+    let shown = |Namespace { kind, mode }: &Namespace| match mode {
+        NamespaceMode::Host => format!("{kind:?}=host"),
+        NamespaceMode::Container(container) => format!("{kind:?}=of:{container}"),
+        NamespaceMode::Other(other) => format!("{kind:?}={other}"),
+    };
+    request.namespaces().iter().map(shown).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn namespaces_are_told_where_something_is_asked() {
+    for (host_config, expected) in [
+        (r#""PidMode":"host","IpcMode":"host","UTSMode":"host""#, "Ipc=host Pid=host Uts=host"),
+        (r#""UsernsMode":"host","CgroupnsMode":"host","NetworkMode":"host""#, "Cgroup=host Network=host User=host"),
+        (r#""PidMode":"container:db","IpcMode":"container:","Cgroup":"container:x""#, "Cgroup=of:x Ipc=of: Pid=of:db"),
+        (r#""PidMode":"","IpcMode":null,"NetworkMode":"default""#, "Network=default"),
+        (r#""PidMode":"HOST","IpcMode":"shareable","NetworkMode":"hosts""#, "Ipc=shareable Network=hosts Pid=HOST"),
+    ] {
+        assert_eq!(namespaces(&create(host_config)), expected, "{host_config}");
+    }
+    let endpoints = post(
+        "/containers/create",
+        r#"{"HostConfig":{"NetworkMode":"a"},"NetworkingConfig":{"EndpointsConfig":{"a":{},"b":null,"host":{}}}}"#,
+    );
+    assert_eq!(namespaces(&endpoints), "Network=a Network=b Network=host");
+    let service = post(
+        "/services/x/update?version=1",
+        r#"{"TaskTemplate":{"Networks":[{"Target":"host"}]},"networks":[{"target":"n"}]}"#,
+    );
+    assert_eq!(namespaces(&service), "Network=host Network=n");
+    let build =
+        read(call("POST", "/build?networkmode=host", &["Content-Type: application/x-tar"], None)).expect("is read");
+    assert_eq!(namespaces(&build), "Network=host");
+}
+
+fn ports(request: &DockerRequest) -> Vec<String> {
+    let shown = |Port { container, protocol, address, first, last }: &Port| {
+        format!("{address}:{first}-{last}>{container}/{protocol}")
+    };
+    request.ports().iter().map(shown).collect()
+}
+
+#[test]
+fn ports_are_told_with_their_range() {
+    for (bindings, expected) in [
+        (r#""80/tcp":[{"HostIp":"","HostPort":"8080"}]"#, ":8080-8080>80/tcp"),
+        (r#""80/UDP":[{"HostIp":"127.0.0.1","HostPort":"8000-8010"}]"#, "127.0.0.1:8000-8010>80/udp"),
+        (r#""80":[{"hostport":"22"}]"#, ":22-22>80/tcp"),
+        (r#""80/tcp":[{"HostPort":""}]"#, ":0-0>80/tcp"),
+        (r#""80/tcp":[{"HostPort":"0"}]"#, ":0-0>80/tcp"),
+        (r#""80/tcp":[]"#, ":0-0>80/tcp"),
+        (r#""80/tcp":null"#, ":0-0>80/tcp"),
+        (r#""80/tcp":[null]"#, ":0-0>80/tcp"),
+        (r#""80-90/tcp":[{"HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostPort":"x"}]"#, ":0-65535>80/tcp"),
+        (r#""80/tcp":[{"HostPort":"99999"}]"#, ":0-65535>80/tcp"),
+    ] {
+        assert_eq!(ports(&create(&format!(r#""PortBindings":{{{bindings}}}"#))), [expected], "{bindings}");
+    }
+    let all = post(
+        "/containers/create",
+        r#"{"ExposedPorts":{"80/tcp":{},"53/udp":{}},"HostConfig":{"PublishAllPorts":true}}"#,
+    );
+    assert_eq!(ports(&all), [":0-0>80/tcp", ":0-0>53/udp", ":0-0>0/"]);
+    let service = post(
+        "/services/create",
+        r#"{"EndpointSpec":{"Ports":[{"TargetPort":80,"PublishedPort":8080},{"Protocol":"udp","TargetPort":53}]}}"#,
+    );
+    assert_eq!(ports(&service), [":8080-8080>80/tcp", ":0-0>53/udp"]);
+}
+
+/// `registry repository :tag @digest`
+fn image(request: &DockerRequest) -> String {
+    let Some(Image { registry, repository, tag, digest }) = request.image() else { return "none".to_owned() };
+    let mut text = format!("{registry} {repository}");
+    text.extend(tag.as_ref().map(|tag| format!(" :{tag}")));
+    text.extend(digest.as_ref().map(|digest| format!(" @{digest}")));
+    text.replace("0123456789abcdef", "~")
+}
+
+#[test]
+fn image_references_are_completed_as_the_daemon_does() {
+    let hex = "0123456789abcdef".repeat(4);
+    for (reference, expected) in [
+        ("alpine", "docker.io library/alpine :latest"),
+        ("alpine:3.20", "docker.io library/alpine :3.20"),
+        ("library/alpine", "docker.io library/alpine :latest"),
+        ("docker.io/alpine", "docker.io library/alpine :latest"),
+        ("docker.io/library/alpine:latest", "docker.io library/alpine :latest"),
+        ("index.docker.io/alpine", "docker.io library/alpine :latest"),
+        ("user/app", "docker.io user/app :latest"),
+        ("a/b/c:x", "docker.io a/b/c :x"),
+        ("localhost/app", "localhost app :latest"),
+        ("localhost:5000/app:1", "localhost:5000 app :1"),
+        ("localhost:5000", "docker.io library/localhost :5000"),
+        ("registry.example/app", "registry.example app :latest"),
+        ("registry.example:443/a/b@sha256:HEX", "registry.example:443 a/b @sha256:~~~~"),
+        ("alpine:3@sha256:HEX", "docker.io library/alpine :3 @sha256:~~~~"),
+        ("[::1]:5000/app", "[::1]:5000 app :latest"),
+        ("Registry/app", "Registry app :latest"),
+        ("HEX", "  @sha256:~~~~"),
+        ("sha256:HEX", "  @sha256:~~~~"),
+        ("0123456789ab", "docker.io library/0123456789ab :latest"),
+        ("f/a__b.c--d_e", "docker.io f/a__b.c--d_e :latest"),
+        // What is no reference is no known image.
+        ("Alpine", " Alpine"),
+        ("alpine:", " alpine:"),
+        ("alpine:a b", " alpine:a b"),
+        ("alpine@", " alpine@"),
+        ("alpine@sha256:1", " alpine@sha256:1"),
+        ("a..b", " a..b"),
+        ("a___b", " a___b"),
+        ("-a", " -a"),
+        ("a/", " a/"),
+        ("/a", " /a"),
+        ("a//b", " a//b"),
+        ("http://a/b", " http://a/b"),
+        ("a@b@c", " a@b@c"),
+        ("x:y/z", " x:y/z"),
+        ("a_b.c/d", " a_b.c/d"),
+        ("x:/z", " x:/z"),
+        ("-x.y/z", " -x.y/z"),
+        ("[::1/z", " [::1/z"),
+        ("evil.example/x:y/z", " evil.example/x:y/z"),
+        (" alpine", "  alpine"),
+    ] {
+        let reference = reference.replace("HEX", &hex);
+        let body = format!(r#"{{"Image":"{reference}"}}"#);
+        assert_eq!(image(&post("/containers/create", &body)), expected, "{reference}");
+        let body = format!(r#"{{"TaskTemplate":{{"ContainerSpec":{body}}}}}"#);
+        assert_eq!(image(&post("/services/create", &body)), expected, "{reference}");
+    }
+}
+
+#[test]
+fn every_operation_that_takes_an_image_tells_it() {
+    let hex = "0123456789abcdef".repeat(4);
+    for (method, uri, expected) in [
+        ("POST", "/images/create?fromImage=alpine&tag=3", "docker.io library/alpine :3"),
+        ("POST", "/images/create?fromImage=alpine:2&tag=3", "docker.io library/alpine :3"),
+        ("POST", "/images/create?fromImage=alpine:2", "docker.io library/alpine :2"),
+        ("POST", "/images/create?fromImage=alpine", "docker.io library/alpine"),
+        ("POST", "/images/create?fromImage=alpine:", "docker.io library/alpine"),
+        ("POST", "/images/create?fromImage=evil.example/x&tag=sha256:HEX", "evil.example x @sha256:~~~~"),
+        ("POST", "/images/create?fromImage=a:1@sha256:HEX&tag=2", "docker.io library/a :2 @sha256:~~~~"),
+        ("POST", "/images/create?fromImage=sha256:HEX", "docker.io library/sha256 :TAG"),
+        ("POST", "/images/create?fromImage=a&tag=b/c", " a:b/c"),
+        ("POST", "/images/create?fromSrc=-&repo=x", "none"),
+        ("POST", "/images/evil.example/x/push?tag=1", "evil.example x :1"),
+        ("POST", "/images/evil.example/x/push", "evil.example x"),
+        ("POST", "/images/evil/tag?repo=trusted", "docker.io library/evil :latest"),
+        ("POST", "/images/HEX/tag?repo=trusted", "  @sha256:~~~~"),
+        ("GET", "/images/a/b/json", "docker.io a/b :latest"),
+        ("DELETE", "/images/alpine:3", "docker.io library/alpine :3"),
+        ("GET", "/distribution/alpine/json", "docker.io library/alpine :latest"),
+        ("POST", "/plugins/pull?remote=vieux/sshfs&name=x", "docker.io vieux/sshfs :latest"),
+        ("GET", "/plugins/privileges?remote=vieux/sshfs", "docker.io vieux/sshfs :latest"),
+        ("GET", "/plugins/x/json", "none"),
+        ("GET", "/images/json", "none"),
+        ("POST", "/build?t=trusted", "none"),
+    ] {
+        let request = read(call(method, &uri.replace("HEX", &hex), &["Content-Length: 0"], None)).expect(uri);
+        let expected = expected.replace("TAG", "~~~~");
+        assert_eq!(image(&request), expected, "{method} {uri}");
+    }
+    let plugin =
+        post("/services/create", r#"{"TaskTemplate":{"PluginSpec":{"Remote":"vieux/sshfs"},"Runtime":"plugin"}}"#);
+    assert_eq!(image(&plugin), "docker.io vieux/sshfs :latest");
+    assert_eq!(image(&post("/containers/create", r#"{"Image":""}"#)), "none");
+}
+
+#[test]
+fn a_request_tells_what_was_called() {
+    let mut call = with_json("POST", "/v1.044/containers%2Fa%2Fb/exec?x=1&x=1", "{}");
+    call.user = Some("alice".to_owned());
+    call.authentication = Some("TLS".to_owned());
+    let request = read(call).expect("is read");
+    assert_eq!(
+        (request.operation(), request.method(), request.path()),
+        ("ContainerExec", "POST", "/containers/a/b/exec")
+    );
+    assert_eq!(
+        (request.api_version(), request.parameter("id"), request.parameter("name")),
+        (Some("1.44"), Some("a/b"), None)
+    );
+    assert_eq!(request.query(), [("x".to_owned(), "1".to_owned()), ("x".to_owned(), "1".to_owned())]);
+    assert_eq!((request.header("CONTENT-type"), request.header("x")), (Some("application/json"), None));
+    assert_eq!((request.user(), request.authentication()), (Some("alice"), Some("TLS")));
+    assert_eq!(request.uri(), "/v1.044/containers%2Fa%2Fb/exec?x=1&x=1");
+    assert_eq!(request.certificates(), Ok(&[][..]));
+}
