@@ -84,3 +84,8 @@ pub mod __private {
     pub use crate::bindings::*;
     pub use crate::guest::decide;
 }
+
+/// Holds the author's tutorial to what compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Tutorial;
