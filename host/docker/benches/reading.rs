@@ -4,25 +4,52 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_docker::json::{self, Shape};
 use portcullis_docker::operation::{self, Body};
+use portcullis_docker::wire::Call;
+use portcullis_docker::{NoResolve, Reader, Rules};
 
 criterion_group!(benches, reading, looking_up);
 criterion_main!(benches);
 
+/// Both sides also drop what they read.
 fn reading(criterion: &mut Criterion) {
+    let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
     for (name, body) in [("2 KB create", small()), ("900 KiB create", large())] {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function("serde_json value", |bencher| {
-            bencher.iter(|| serde_json::from_slice::<serde_json::Value>(black_box(&body)));
+            bencher.iter_batched(
+                || body.clone(),
+                |body| serde_json::from_slice::<serde_json::Value>(&body).map(drop),
+                BatchSize::SmallInput,
+            );
         });
         group.bench_function("portcullis document", |bencher| {
-            bencher.iter_batched(|| body.clone(), |body| json::read(body, create()), BatchSize::SmallInput);
+            bencher.iter_batched(|| body.clone(), |body| json::read(body, create()).map(drop), BatchSize::SmallInput);
+        });
+        group.bench_function("portcullis request, every rule checked", |bencher| {
+            bencher.iter_batched(|| call(&body), |call| reader.read(call).map(drop), BatchSize::SmallInput);
         });
         group.finish();
+    }
+}
+
+fn call(body: &[u8]) -> Call {
+    let header = |name: &str, value: String| (name.to_owned(), value);
+    Call {
+        method: "POST".to_owned(),
+        uri: "/v1.41/containers/create?name=web1".to_owned(),
+        headers: vec![
+            header("Content-Length", body.len().to_string()),
+            header("Content-Type", "application/json".to_owned()),
+            header("User-Agent", "Docker-Client/28.2.2 (linux)".to_owned()),
+        ],
+        body: Some(body.to_vec()),
+        ..Call::default()
     }
 }
 

@@ -13,6 +13,8 @@
 mod error;
 mod fold;
 mod members;
+#[cfg(test)]
+mod properties;
 mod reader;
 mod scan;
 mod shape;

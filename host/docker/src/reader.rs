@@ -157,6 +157,9 @@ fn refusal(call: Call, operation: Option<&'static str>, path: String, violation:
 
 /// A parameter that is there more than once with different values, where the daemon takes the first.
 fn repeated_parameter<'q>(operation: &Operation, query: &'q [(String, String)]) -> Option<&'q str> {
+    if query.len() < 2 {
+        return None;
+    }
     let mut seen = HashMap::with_capacity(query.len());
     for (name, value) in query.iter().filter(|(name, _)| !operation.repeatable.contains(&name.as_str())) {
         if *seen.entry(name.as_str()).or_insert(value) != value {
