@@ -58,7 +58,8 @@ fn shape(kind: &str) -> Result<String, Box<dyn Error>> {
     Ok(match kind {
         "any" => "Shape::Any".to_owned(),
         "bool" => "Shape::Boolean".to_owned(),
-        "string" | "base64" => "Shape::Text".to_owned(),
+        "string" => "Shape::Text".to_owned(),
+        "base64" => "Shape::Base64".to_owned(),
         "float32" => "Shape::Float32".to_owned(),
         "int" | "int64" => "Shape::Integer(Integer::I64)".to_owned(),
         "uint" | "uint64" => "Shape::Integer(Integer::U64)".to_owned(),

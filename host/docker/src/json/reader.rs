@@ -4,6 +4,7 @@ use portcullis_model::document::{Builder, MAX_TEXT, Mark, Node, Span};
 
 use super::error::{Failure, Problem};
 use super::members::{Members, Taken};
+use super::shape::is_base64;
 use super::{JsonError, Reading, Shape, fold, scan};
 
 /// Go's limit.
@@ -168,10 +169,18 @@ impl Reader<'_> {
     }
 
     fn string_value(&mut self, shape: Shape) -> Result<Node, Problem> {
-        if !shape.is_free() && !matches!(shape, Shape::Text) {
-            return Err(self.wrong_type(shape));
+        if matches!(shape, Shape::Text | Shape::Any | Shape::Unknown) {
+            return self.string().map(Node::text);
         }
-        self.string().map(Node::text)
+        let start = self.at;
+        if matches!(shape, Shape::Base64) {
+            let text = self.string()?;
+            if is_base64(self.builder.str(self.text, text)) {
+                return Ok(Node::text(text));
+            }
+        }
+        self.at = start;
+        Err(self.wrong_type(shape))
     }
 
     /// The string whose opening quote is next.
@@ -214,7 +223,13 @@ impl Reader<'_> {
             Shape::List(item) => (Of::List(*item), *item),
             Shape::Pair(item) => (Of::Pair(*item), *item),
             Shape::Any | Shape::Unknown => (Of::List(shape), shape),
-            Shape::Boolean | Shape::Text | Shape::Integer(_) | Shape::Float32 | Shape::Map(_) | Shape::Structure(_) => {
+            Shape::Boolean
+            | Shape::Text
+            | Shape::Base64
+            | Shape::Integer(_)
+            | Shape::Float32
+            | Shape::Map(_)
+            | Shape::Structure(_) => {
                 return Err(self.wrong_type(shape));
             }
         };
@@ -232,7 +247,13 @@ impl Reader<'_> {
             Shape::Map(value) => Of::Map(*value),
             Shape::Any => Of::Map(Shape::Any),
             Shape::Unknown => Of::Unknown,
-            Shape::Boolean | Shape::Text | Shape::Integer(_) | Shape::Float32 | Shape::List(_) | Shape::Pair(_) => {
+            Shape::Boolean
+            | Shape::Text
+            | Shape::Base64
+            | Shape::Integer(_)
+            | Shape::Float32
+            | Shape::List(_)
+            | Shape::Pair(_) => {
                 return Err(self.wrong_type(shape));
             }
         };

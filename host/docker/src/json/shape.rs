@@ -10,6 +10,8 @@ pub enum Shape {
     Unknown,
     Boolean,
     Text,
+    /// A text that is base64.
+    Base64,
     Integer(Integer),
     Float32,
     List(&'static Shape),
@@ -55,7 +57,13 @@ impl Shape {
             Self::Any | Self::Unknown => true,
             Self::Integer(integer) => integer.takes(number),
             Self::Float32 => number.parse::<f32>().is_ok_and(f32::is_finite),
-            Self::Boolean | Self::Text | Self::List(_) | Self::Pair(_) | Self::Map(_) | Self::Structure(_) => false,
+            Self::Boolean
+            | Self::Text
+            | Self::Base64
+            | Self::List(_)
+            | Self::Pair(_)
+            | Self::Map(_)
+            | Self::Structure(_) => false,
         }
     }
 
@@ -65,6 +73,7 @@ impl Shape {
             Self::Any | Self::Unknown => "a value",
             Self::Boolean => "true or false",
             Self::Text => "a string",
+            Self::Base64 => "base64",
             Self::Integer(Integer::I64) => "a whole number of 64 bits",
             Self::Integer(Integer::U64) => "a positive whole number of 64 bits",
             Self::Integer(Integer::U32) => "a positive whole number of 32 bits",
@@ -89,4 +98,16 @@ impl Integer {
             Self::U16 => !number.starts_with('-') && number.parse::<u16>().is_ok(),
         }
     }
+}
+
+/// As Go's `base64.StdEncoding` takes it: padded, with line ends anywhere, and whatever the last bits are.
+pub(super) fn is_base64(text: &str) -> bool {
+    let digits = || text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n'));
+    let plain = digits().take_while(|byte| *byte != b'=').count();
+    let all = digits().count();
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    all.is_multiple_of(4)
+        && all - plain <= 2
+        && digits().take(plain).all(is_digit)
+        && digits().skip(plain).all(|byte| byte == b'=')
 }

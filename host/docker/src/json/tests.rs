@@ -1,6 +1,8 @@
 use portcullis_model::document::Kind;
 
-use super::shapes::{ALL, CONTAINER_HOSTCONFIG, CONTAINERCREATEBODY, PLUGIN_PRIVILEGE, SWARM_UPDATECONFIG};
+use super::shapes::{
+    ALL, CONTAINER_HOSTCONFIG, CONTAINERCREATEBODY, PLUGIN_PRIVILEGE, SWARM_SECRETSPEC, SWARM_UPDATECONFIG,
+};
 use super::{Problem, Shape, fold, read, read_body};
 
 const CREATE: Shape = Shape::Structure(&CONTAINERCREATEBODY);
@@ -201,6 +203,31 @@ fn what_a_field_takes_is_read() {
     assert!(json(r#"{"MaxFailureRatio":1e39}"#, ratio).is_err());
     const PRIVILEGES: Shape = Shape::List(&Shape::Structure(&PLUGIN_PRIVILEGE));
     assert_eq!(json(r#"[{"name":"x"}]"#, PRIVILEGES).as_deref(), Ok(r#"[{"Name":"x"}]"#));
+}
+
+#[test]
+fn base64_is_what_go_takes_for_it() {
+    const SECRET: Shape = Shape::Structure(&SWARM_SECRETSPEC);
+    for (text, taken) in [
+        ("", true),
+        ("e30=", true),
+        ("aGl=", true),
+        ("aA==", true),
+        ("aGkh+/0A", true),
+        (r"a\nGk=\r\n", true),
+        ("aGk", false),
+        ("a===", false),
+        ("====", false),
+        ("aA==aA==", false),
+        ("a=k=", false),
+        ("aG k", false),
+        ("a-_k", false),
+        ("é", false),
+    ] {
+        assert_eq!(json(&format!(r#"{{"Data":"{text}"}}"#), SECRET).is_ok(), taken, "{text}");
+    }
+    assert!(json(r#"{"Data":null}"#, SECRET).is_ok());
+    assert!(json(r#"{"Data":[1,2]}"#, SECRET).is_err(), "Go takes a list of numbers, too; nobody sends one");
 }
 
 #[test]

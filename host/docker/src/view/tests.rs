@@ -189,7 +189,7 @@ fn privileges_of_a_service_are_security_options() {
         (r#""Seccomp":{"Mode":"unconfined"}"#, "seccomp=unconfined"),
         (r#""seccomp":{"mode":"default"}"#, ""),
         (r#""Seccomp":{"Mode":"custom","Profile":"e30="}"#, "seccomp={}"),
-        (r#""Seccomp":{"Mode":"custom","Profile":"?"}"#, "seccomp="),
+        (r#""Seccomp":{"Mode":"custom","Profile":"/w=="}"#, "seccomp=\u{fffd}"),
         (r#""AppArmor":{"Mode":"disabled"}"#, "apparmor=unconfined"),
         (r#""AppArmor":{"Mode":"default"},"Seccomp":null"#, ""),
         (r#""SELinuxContext":{"Disable":true}"#, "label=disable"),
