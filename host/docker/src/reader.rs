@@ -57,6 +57,22 @@ impl Reader {
         }
     }
 
+    /// Every rule that the call breaks, and the request that policies would see if those rules were off.
+    pub fn explain(&self, call: &Call) -> (Vec<Refusal>, Option<DockerRequest>) {
+        let mut lenient = self.clone();
+        let mut refusals = Vec::new();
+        while refusals.len() <= HostRule::ALL.len() {
+            match lenient.read(call.clone()) {
+                Ok(request) => return (refusals, Some(request)),
+                Err(refusal) => {
+                    lenient.rules.disable(refusal.rule);
+                    refusals.push(refusal);
+                }
+            }
+        }
+        (refusals, None)
+    }
+
     /// The operation, or the path as far as it is known and the rule that keeps it from being found.
     fn find(&self, call: &Call) -> Result<(&'static Operation, Parameters, Target), (String, Violation)> {
         let target = match Target::parse(&call.uri) {

@@ -49,21 +49,21 @@ pub enum WireError {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct AuthZReq<'a> {
-    #[serde(borrow, default)]
-    request_method: Cow<'a, str>,
-    #[serde(borrow, default)]
-    request_uri: Cow<'a, str>,
-    #[serde(default)]
+    request_method: Option<String>,
+    request_uri: Option<String>,
     request_headers: Option<BTreeMap<String, String>>,
-    #[serde(borrow, default)]
-    request_body: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(borrow)]
+    request_body: Option<Text<'a>>,
     user: Option<String>,
-    #[serde(rename = "UserAuthNMethod", default)]
+    #[serde(rename = "UserAuthNMethod")]
     authentication: Option<String>,
-    #[serde(borrow, default)]
-    request_peer_certificates: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow)]
+    request_peer_certificates: Option<Vec<Text<'a>>>,
 }
+
+/// A text of the call, not copied unless it has escapes: serde does not borrow an `Option<Cow<str>>`.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// `Err` is never sent: with status 200, dockerd ignores it.
 #[derive(Serialize)]
@@ -83,20 +83,19 @@ pub fn read_call(bytes: &[u8]) -> Result<Call, WireError> {
         Some(_) => return Err(WireError::NotAnObject),
     }
     let call: AuthZReq<'_> = serde_json::from_slice(bytes)?;
-    let present =
-        |text: Cow<'_, str>, name| if text.is_empty() { Err(WireError::Missing(name)) } else { Ok(text.into_owned()) };
+    let not_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
     let body = call.request_body.map(|text| decode(&text, "RequestBody")).transpose()?;
     let certificates = call.request_peer_certificates.unwrap_or_default();
-    let pem = |text: &Cow<'_, str>| {
+    let pem = |text: &Text<'_>| {
         String::from_utf8(decode(text, "RequestPeerCertificates")?).map_err(|_| WireError::Certificate)
     };
     Ok(Call {
-        method: present(call.request_method, "RequestMethod")?,
-        uri: present(call.request_uri, "RequestUri")?,
+        method: not_empty(call.request_method).ok_or(WireError::Missing("RequestMethod"))?,
+        uri: not_empty(call.request_uri).ok_or(WireError::Missing("RequestUri"))?,
         headers: call.request_headers.unwrap_or_default().into_iter().collect(),
         body: body.filter(|body| !body.is_empty()),
-        user: call.user.filter(|user| !user.is_empty()),
-        authentication: call.authentication.filter(|method| !method.is_empty()),
+        user: not_empty(call.user),
+        authentication: not_empty(call.authentication),
         certificates: certificates.iter().map(pem).collect::<Result<_, _>>()?,
     })
 }
@@ -107,8 +106,8 @@ pub fn write_answer(allow: bool, message: &str) -> Vec<u8> {
     serde_json::to_vec(&Answer { allow, msg: message }).unwrap_or_default()
 }
 
-fn decode(text: &str, field: &'static str) -> Result<Vec<u8>, WireError> {
-    base64_simd::STANDARD.decode_to_vec(text).map_err(|_| WireError::Base64(field))
+fn decode(text: &Text<'_>, field: &'static str) -> Result<Vec<u8>, WireError> {
+    base64_simd::STANDARD.decode_to_vec(text.0.as_bytes()).map_err(|_| WireError::Base64(field))
 }
 
 // === impl Call ===

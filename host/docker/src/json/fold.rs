@@ -6,6 +6,9 @@ use std::collections::HashSet;
 /// Whether Go takes `key` for the field `name`, which is ASCII: of all other characters, only U+017F (`ſ`) and U+212A
 /// (the Kelvin sign) fold to an ASCII letter.
 pub(super) fn matches(key: &str, name: &str) -> bool {
+    if key.len() <= name.len() || key.is_ascii() {
+        return key.eq_ignore_ascii_case(name);
+    }
     let mut characters = key.chars().map(fold_char);
     name.bytes().all(|byte| characters.next() == Some(char::from(byte.to_ascii_lowercase())))
         && characters.next().is_none()

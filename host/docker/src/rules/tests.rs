@@ -304,6 +304,24 @@ fn what_a_call_is_without_a_rule() {
 }
 
 #[test]
+fn a_call_that_breaks_several_rules_is_explained_by_all_of_them() {
+    let body = r#"{"Image":"alpine","privileged":true,"HostConfig":{"Capabilities":["ALL"]}}"#;
+    let several = with_json("POST", "/v1.12/containers/create?name=a&name=b", body);
+    let reader = crate::Reader::new(Rules::default(), std::sync::Arc::new(crate::NoResolve));
+    let (refusals, request) = reader.explain(&several);
+    let rules: Vec<HostRule> = refusals.iter().map(|refusal| refusal.rule).collect();
+    assert_eq!(rules, [OldApiVersion, RepeatedParameter, RootHostConfig, LegacyCapabilities]);
+    assert!(request.is_some_and(|request| request.image().is_some()));
+
+    for rule in HostRule::ALL {
+        let (refusals, request) = reader.explain(&breaking(rule));
+        assert_eq!((refusals.len(), request.is_some()), (1, true), "{rule}");
+    }
+    let (refusals, request) = reader.explain(&call("PATCH", "/v1.12/nothing", &[], None));
+    assert_eq!((refusals.len(), request.is_some()), (2, true));
+}
+
+#[test]
 fn a_refusal_says_which_call_it_was() {
     let refusal = read(with_json("POST", "/v1.44/containers%2Fcreate?name=x", "{")).expect_err("is not JSON");
     assert_eq!(
