@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use crate::error::{Error, Result};
+use crate::error::{Doing, Error, Result};
 
 /// Where the guests lie.
 pub fn dir() -> PathBuf {
@@ -21,8 +21,8 @@ pub fn dir() -> PathBuf {
 /// The names of all guests, sorted.
 pub fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(dir())? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+    for entry in std::fs::read_dir(dir()).doing_to("listing", &dir())? {
+        let name = entry.doing("listing guests")?.file_name().to_string_lossy().into_owned();
         names.extend(name.strip_suffix(".wat").map(str::to_owned));
     }
     names.sort();
@@ -32,13 +32,13 @@ pub fn names() -> Result<Vec<String>> {
 /// A guest's bytes.
 pub fn wasm(name: &str) -> Result<Vec<u8>> {
     let path = dir().join(format!("{name}.wat"));
-    let text = std::fs::read_to_string(&path)?;
+    let text = std::fs::read_to_string(&path).doing_to("reading", &path)?;
     from_text(name, &text)
 }
 
 /// A policy's bytes from its text, as [`wasm`] makes them of a file with this name.
 pub fn from_text(name: &str, text: &str) -> Result<Vec<u8>> {
-    let failed = |error: String| Error::other(format!("guest `{name}`: {error}"));
+    let failed = |error: String| Error::Unexpected(format!("guest `{name}`: {error}"));
     let mut bytes = wat::parse_str(text).map_err(|error| failed(error.to_string()))?;
     if !name.contains('.') {
         let mut resolve = Resolve::default();

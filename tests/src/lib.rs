@@ -12,6 +12,7 @@ pub mod cleanup;
 pub mod docker;
 pub mod dockerd;
 pub mod error;
+pub mod guests;
 pub mod http;
 mod images;
 pub mod log;

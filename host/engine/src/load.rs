@@ -6,6 +6,7 @@ use std::fmt;
 use portcullis_model::{Digest, Fault, Limits};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::component::componentize;
@@ -92,7 +93,7 @@ impl Sandbox {
             digest: digest(bytes),
             size: bytes.len(),
             core_module: matches!(encoded, Cow::Owned(_)),
-            imports: ty.imports(engine).map(|(name, _)| Import::new(name)).collect(),
+            imports: ty.imports(engine).filter(|(_, item)| gives(&item.ty)).map(|(name, _)| Import::new(name)).collect(),
             exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         };
         Ok(Compiled { sandbox: self.clone(), component, inspection })
@@ -188,6 +189,11 @@ impl Import {
     fn is_granted(&self, grants: Grants) -> bool {
         Self::interface(&self.name).is_some_and(|interface| grants.allow(interface))
     }
+}
+
+/// Whether an import gives something that can be called. The contract's world also names two of its types.
+fn gives(item: &ComponentItem) -> bool {
+    !matches!(item, ComponentItem::Type(_) | ComponentItem::Resource(_))
 }
 
 /// The digest by which a policy's file is known.

@@ -18,6 +18,9 @@ use crate::policies::set::{Member, PolicySet};
 use crate::policies::source::{self, Fingerprint, ReadError};
 use crate::state::Spaces;
 
+/// A folder that changes all the time is read this often before what was read is taken as it is.
+const READ_AGAIN: usize = 5;
+
 /// What loading needs of the rest of the host.
 #[derive(Debug)]
 pub struct LoaderContext {
@@ -75,15 +78,34 @@ impl Loader {
     }
 
     /// Looks at the folder. `writing` says whether somebody is in the middle of writing a path.
+    ///
+    /// What changes while it is read is read again, so that a set never mixes what lay there at two times: files that
+    /// are replaced together by one symlink come into force together.
     pub fn rescan(&mut self, writing: &dyn Fn(&Path) -> bool) -> Rescan {
-        let first = self.generation == Generation::default();
-        let (policies, policies_unsettled) = self.rescan_policies(writing);
-        let (data, data_unsettled) = self.rescan_data(writing);
-        let changed = first || policies || data;
+        let mut changed = self.generation == Generation::default();
+        let mut unsettled = false;
+        for _ in 0..READ_AGAIN {
+            let (policies, policies_unsettled) = self.rescan_policies(writing);
+            let (data, data_unsettled) = self.rescan_data(writing);
+            changed |= policies || data;
+            unsettled = policies_unsettled || data_unsettled;
+            if self.is_as_seen() {
+                break;
+            }
+        }
         if changed {
             self.generation = self.generation.next();
         }
-        Rescan { set: changed.then(|| self.set()), unsettled: policies_unsettled || data_unsettled }
+        Rescan { set: changed.then(|| self.set()), unsettled }
+    }
+
+    /// Whether every file is still the one that was read.
+    fn is_as_seen(&self) -> bool {
+        let policies = self.context.dir.join(POLICIES);
+        let data = self.context.dir.join(DATA);
+        let at = |folder: &Path, name: &str, extension| Fingerprint::at(&folder.join(format!("{name}.{extension}")));
+        self.policies.iter().all(|(name, slot)| slot.seen == (at(&policies, name, "wasm"), at(&policies, name, "toml")))
+            && self.data.iter().all(|(name, slot)| slot.seen == (at(&data, name, "json"), None))
     }
 
     /// Forgets what was broken, so that the next rescan tries it again though it did not change.

@@ -1,0 +1,50 @@
+//! What asking one policy costs, without the socket: a fresh instance, one `decide`, and its host calls.
+
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use portcullis_docker::{NoResolve, Reader, Rules, wire};
+use portcullis_engine::{Grants, Policy, Question, Sandbox, SandboxConfig};
+use portcullis_model::{Data, Limits, Request};
+use portcullis_tests::{artifacts, guests};
+use tokio::runtime::Runtime;
+
+const CREATE: &[u8] = include_bytes!("../data/create-allowed.json");
+
+fn question() -> Question {
+    let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
+    let request = reader.read(wire::read_call(CREATE).expect("a call")).expect("a request");
+    let users = portcullis_docker::json::read(br#"{"alice":{"readOnly":false}}"#, portcullis_docker::json::Shape::Any);
+    let data = Data::new([("users".to_owned(), Arc::new(users.expect("a document")))]);
+    let settings = portcullis_docker::json::read(br#"{"user_header":"Authz-User"}"#, portcullis_docker::json::Shape::Any);
+    let request: Arc<dyn Request> = Arc::new(request);
+    Question { request, data: Arc::new(data), settings: Arc::new(settings.expect("a document")), state: None }
+}
+
+fn load(sandbox: &Sandbox, bytes: &[u8]) -> Policy {
+    sandbox.compile(bytes).and_then(|compiled| compiled.link(Grants::ALL)).expect("a policy")
+}
+
+fn decide(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let _entered = runtime.enter();
+    let sandbox = Sandbox::new(&SandboxConfig::default()).expect("a sandbox");
+    let mut group = criterion.benchmark_group("decide");
+    group.throughput(Throughput::Elements(1));
+    let allow = load(&sandbox, &guests::wasm("allow").expect("a guest"));
+    let built = |name| load(&sandbox, &artifacts::policy_bytes(name).expect("built"));
+    let policies = [("nothing asked", allow), ("seccomp", built("seccomp")), ("user-roles", built("user-roles"))];
+    let (question, limits) = (question(), Limits::default());
+    for (name, policy) in &policies {
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| {
+                let outcome = runtime.block_on(policy.decide(question.clone(), &limits));
+                assert!(outcome.judgement.is_ok());
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decide);
+criterion_main!(benches);

@@ -1,0 +1,205 @@
+//! What a decision costs on the socket: CPU per decision and decisions a second, beside two floors, in one run.
+//!
+//! `cargo bench --workspace --bench socket`, or `make bench`. `docs/performance.md` explains the table.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portcullis_tests::http::Connection;
+use portcullis_tests::plugin::{self, REQUEST, Reply};
+use portcullis_tests::portcullis::{Config, Portcullis};
+use portcullis_tests::process::Process;
+use portcullis_tests::scratch::Scratch;
+use portcullis_tests::{Error, Result, artifacts};
+use serde_json::Value;
+
+const CONNECTIONS: [usize; 3] = [1, 8, 64];
+/// Each figure is measured this long, in turn with the others, and the median of the rounds is printed.
+const ROUND: Duration = Duration::from_millis(500);
+const ROUNDS: usize = 5;
+const KIB: usize = 1 << 10;
+
+/// A server that is measured.
+struct Server {
+    name: &'static str,
+    socket: PathBuf,
+    pid: u32,
+    /// Ends with this.
+    _running: Running,
+}
+
+enum Running {
+    Floor { _process: Process, _scratch: Scratch },
+    Host { _host: Portcullis },
+}
+
+/// One figure.
+#[derive(Clone, Copy, Default)]
+struct Figure {
+    cpu_us: f64,
+    per_second: f64,
+}
+
+fn main() -> Result<()> {
+    // `cargo test --benches` runs this too, and has no use for figures.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return Ok(());
+    }
+    let servers = [
+        floor("floor: parse the call", "parse")?,
+        floor("floor: and the body", "value")?,
+        host("portcullis, no policy", &[])?,
+        host("portcullis, 1 policy", &["seccomp"])?,
+        host("portcullis, 3 policies", &["seccomp", "user-roles", "bind-mounts"])?,
+    ];
+    for (name, call) in calls()? {
+        for server in &servers {
+            let reply = plugin::ask(&server.socket, &call)?;
+            assert!(reply.allow, "{name}, {}: {reply:?}", server.name);
+        }
+        println!("\n{name} ({} bytes on the socket)", call.len());
+        println!("{}", table(&servers, &plugin::call(REQUEST, &call))?);
+    }
+    Ok(())
+}
+
+/// Real calls of the docker command; the large one is the second, with an environment as large as they come.
+fn calls() -> Result<[(&'static str, Vec<u8>); 3]> {
+    let create = data("create-allowed.json")?;
+    Ok([
+        ("list containers, no body", data("get-container-list.json")?),
+        ("docker run, a create of 2 KB", create.clone()),
+        ("a create of 900 KiB", enlarged(&create, 900 * KIB)?),
+    ])
+}
+
+fn data(name: &str) -> Result<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
+    std::fs::read(&path).map_err(|source| Error::Io { doing: format!("reading `{}`", path.display()), source })
+}
+
+fn enlarged(call: &[u8], size: usize) -> Result<Vec<u8>> {
+    let unexpected = |what: &str| Error::Unexpected(format!("the call has no {what}"));
+    let mut call: Value = serde_json::from_slice(call).map_err(|error| Error::Unexpected(error.to_string()))?;
+    let body = call["RequestBody"].as_str().ok_or_else(|| unexpected("body"))?;
+    let body = base64_simd::STANDARD.decode_to_vec(body).map_err(|_| unexpected("base64"))?;
+    let mut body: Value = serde_json::from_slice(&body).map_err(|_| unexpected("JSON"))?;
+    let environment = body["Env"].as_array_mut().ok_or_else(|| unexpected("environment"))?;
+    for number in 0..size / 64 {
+        environment.push(Value::from(format!("VARIABLE_{number:06}=the value of a variable, number {number:06}, end")));
+    }
+    let body = body.to_string();
+    call["RequestHeaders"]["Content-Length"] = Value::from(body.len().to_string());
+    call["RequestBody"] = Value::from(base64_simd::STANDARD.encode_to_string(&body));
+    Ok(call.to_string().into_bytes())
+}
+
+// === servers ===
+
+fn floor(name: &'static str, mode: &str) -> Result<Server> {
+    let scratch = Scratch::new()?;
+    let socket = scratch.path().join("floor.sock");
+    let program = artifacts::portcullis()?.with_file_name("floor");
+    let process = Process::start("floor", &program.to_string_lossy(), |command| {
+        command.arg(mode).arg(&socket);
+    })?;
+    process.wait_for_line(portcullis_tests::log::Log::START, "the floor is ready", |line| (line == "ready").then_some(()))?;
+    let pid = process.id();
+    Ok(Server { name, socket, pid, _running: Running::Floor { _process: process, _scratch: scratch } })
+}
+
+fn host(name: &'static str, policies: &[&str]) -> Result<Server> {
+    let mut config = Config::new()?.toml("default = \"allow\"");
+    for policy in policies {
+        config = config.policy(policy)?;
+    }
+    config = config
+        .file("data/users.json", br#"{"alice":{"readOnly":false},"bob":{"readOnly":true}}"#)?
+        .file("policies/user-roles.toml", b"[settings]\nuser_header = \"Authz-User\"\n")?
+        .file("policies/bind-mounts.toml", b"[settings]\nallow = [{ source = \"/tmp\" }]\n")?;
+    let host = config.start()?;
+    Ok(Server { name, socket: host.socket(), pid: host.process().id(), _running: Running::Host { _host: host } })
+}
+
+// === measuring ===
+
+fn table(servers: &[Server], call: &[u8]) -> Result<String> {
+    let mut text = format!("{:<26}", "");
+    for connections in CONNECTIONS {
+        let _ = write!(text, " | {connections:>3} connections: µs CPU,      /s, × floor");
+    }
+    let mut floors = [Figure::default(); CONNECTIONS.len()];
+    let mut rows = vec![vec![Vec::new(); CONNECTIONS.len()]; servers.len()];
+    for _ in 0..ROUNDS {
+        for (server, row) in servers.iter().zip(&mut rows) {
+            for (connections, figures) in CONNECTIONS.iter().zip(row) {
+                figures.push(measure(server, call, *connections)?);
+            }
+        }
+    }
+    for (position, (server, row)) in servers.iter().zip(rows).enumerate() {
+        let _ = write!(text, "\n{:<26}", server.name);
+        for (floor, figures) in floors.iter_mut().zip(row) {
+            let figure = median(figures);
+            if position == 1 {
+                *floor = figure;
+            }
+            let times = if position == 0 { String::new() } else { format!("{:.2}", figure.cpu_us / floor.cpu_us) };
+            let _ = write!(text, " | {:>22.1} {:>9.0} {times:>8}", figure.cpu_us, figure.per_second);
+        }
+    }
+    Ok(text)
+}
+
+fn median(mut figures: Vec<Figure>) -> Figure {
+    figures.sort_by(|a, b| a.cpu_us.total_cmp(&b.cpu_us));
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
+
+/// Asks as fast as it can over so many connections, each with one call at a time.
+fn measure(server: &Server, call: &[u8], connections: usize) -> Result<Figure> {
+    let (stop, answers) = (AtomicBool::new(false), AtomicU64::new(0));
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        let mut connection = Connection::open(&server.socket)?;
+        connection.write(call)?;
+        connection.read()?;
+        open.push(connection);
+    }
+    let (cpu, start) = (cpu_time(server.pid)?, Instant::now());
+    thread::scope(|scope| {
+        let clients: Vec<_> =
+            open.into_iter().map(|connection| scope.spawn(|| ask_until(connection, call, &stop, &answers))).collect();
+        thread::sleep(ROUND);
+        stop.store(true, Ordering::Relaxed);
+        clients.into_iter().try_for_each(|client| {
+            client.join().unwrap_or_else(|_| Err(Error::Unexpected("a client panicked".into())))
+        })
+    })?;
+    let (elapsed, cpu) = (start.elapsed(), cpu_time(server.pid)?.saturating_sub(cpu));
+    let answers = answers.into_inner() as f64;
+    Ok(Figure { cpu_us: cpu.as_secs_f64() * 1e6 / answers, per_second: answers / elapsed.as_secs_f64() })
+}
+
+fn ask_until(mut connection: Connection, call: &[u8], stop: &AtomicBool, answers: &AtomicU64) -> Result<()> {
+    while !stop.load(Ordering::Relaxed) {
+        connection.write(call)?;
+        let reply = Reply::read(&connection.read()?)?;
+        assert!(reply.allow, "{reply:?}");
+        answers.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// What a process has used so far, of both user and system time. The kernel counts in hundredths of a second.
+fn cpu_time(pid: u32) -> Result<Duration> {
+    let unreadable = || Error::Unexpected(format!("the CPU time of process {pid} cannot be read"));
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|_| unreadable())?;
+    // The second field, the name, is in parentheses and may hold spaces; user and system time are fields 14 and 15.
+    let fields: Vec<_> = stat.rsplit_once(')').ok_or_else(unreadable)?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field - 3).and_then(|ticks| ticks.parse::<u64>().ok()).ok_or_else(unreadable);
+    Ok(Duration::from_millis((ticks(14)? + ticks(15)?) * 10))
+}
