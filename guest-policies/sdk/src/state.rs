@@ -16,7 +16,7 @@ pub fn compare_and_set(key: &str, expected: Option<&[u8]>, value: Option<&[u8]>)
     host::state::compare_and_set(key, expected, value)
 }
 
-/// Adds to a counter, which starts at 0, and gives the sum.
+/// Adds to a counter, which starts at 0, and gives the sum. It is kept as 8 bytes, little-endian.
 pub fn add(key: &str, delta: i64) -> i64 {
     host::state::add(key, delta)
 }

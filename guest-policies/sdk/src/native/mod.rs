@@ -58,19 +58,19 @@ pub(crate) mod state {
         })
     }
 
-    /// A counter is kept as decimal text.
+    /// A counter is kept as 8 bytes, little-endian.
     pub(crate) fn add(key: &str, delta: i64) -> i64 {
         let current = get(key);
         let fault = |fault| super::end(&Fault::State(fault));
         let Some(count) = counter(current.as_deref()) else { fault(StateFault::NotACounter { key: key.to_owned() }) };
         let Some(sum) = count.checked_add(delta) else { fault(StateFault::CounterOverflow { key: key.to_owned() }) };
-        compare_and_set(key, current.as_deref(), Some(sum.to_string().as_bytes()));
+        compare_and_set(key, current.as_deref(), Some(&sum.to_le_bytes()));
         sum
     }
 
     fn counter(value: Option<&[u8]>) -> Option<i64> {
         match value {
-            Some(value) => std::str::from_utf8(value).ok()?.parse().ok(),
+            Some(value) => value.try_into().ok().map(i64::from_le_bytes),
             None => Some(0),
         }
     }

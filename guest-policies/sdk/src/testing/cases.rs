@@ -72,7 +72,7 @@ pub enum Expected {
     Refused(String),
 }
 
-/// A value that a policy keeps.
+/// A value that a policy keeps: text, or a counter, which is 8 bytes, little-endian.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Kept {
@@ -231,10 +231,10 @@ impl Case {
 // === impl Kept ===
 
 impl Kept {
-    /// As the store has it: a counter is decimal text.
+    /// As the store has it.
     pub fn bytes(&self) -> Vec<u8> {
         match self {
-            Self::Counter(count) => count.to_string().into_bytes(),
+            Self::Counter(count) => count.to_le_bytes().to_vec(),
             Self::Text(text) => text.clone().into_bytes(),
         }
     }
@@ -250,7 +250,11 @@ fn bytes(kept: &BTreeMap<String, Kept>) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn texts(kept: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
-    kept.iter().map(|(key, value)| (key.clone(), String::from_utf8_lossy(value).into_owned())).collect()
+    let text = |value: &[u8]| match std::str::from_utf8(value) {
+        Ok(text) if !text.contains('\0') => text.to_owned(),
+        _ => value.try_into().map_or_else(|_| format!("{value:?}"), |bytes| i64::from_le_bytes(bytes).to_string()),
+    };
+    kept.iter().map(|(key, value)| (key.clone(), text(value))).collect()
 }
 
 fn empty() -> Value {

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use portcullis_model as model;
 
-use super::cases::{Answer, Case, Expected, Outcome};
+use super::cases::{Answer, Case, Expected, Kept, Outcome};
 use super::*;
 use crate::{Document, Request, Verdict, log, settings, state};
 
@@ -30,7 +30,7 @@ fn a_policy_keeps_its_state_and_has_its_settings_and_data() {
     assert_eq!(policy.ask(&call), Verdict::allow());
     assert_eq!(policy.ask(&call), Verdict::deny("2 calls of 1\nby "));
     assert_eq!(policy.ask(&call.user("a/b~c")), Verdict::deny("3 calls of 2\nby a/b~c"));
-    assert_eq!(policy.kept(), &BTreeMap::from([("count".to_owned(), b"3".to_vec())]));
+    assert_eq!(policy.kept(), &BTreeMap::from([("count".to_owned(), 3_i64.to_le_bytes().to_vec())]));
     let last = policy.log().last().expect("it wrote");
     assert_eq!((last.level, last.message.as_str()), (Level::Info, "a/b~c: 3"));
 
@@ -101,6 +101,11 @@ fn a_case_has_one_call() {
     }
 }
 
+fn kept_bytes(value: &str) -> Vec<u8> {
+    let kept = value.parse().map_or_else(|_| Kept::Text(value.to_owned()), Kept::Counter);
+    kept.bytes()
+}
+
 #[test]
 fn a_case_compares_what_came_of_it() {
     let verdict = |verdict| Answer::Verdict(verdict);
@@ -135,7 +140,7 @@ fn a_case_compares_what_came_of_it() {
         let yaml = format!("{{note: n, request: {{method: GET, target: /info}}, expect: {expect}{separator}{state}}}");
         let case = case(&yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
         let pairs = kept.split(',').filter_map(|pair| pair.split_once('='));
-        let kept = pairs.map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec())).collect();
+        let kept = pairs.map(|(key, value)| (key.to_owned(), kept_bytes(value))).collect();
         let outcome = Outcome { answer, state: kept };
         assert_eq!(case.check(&outcome).is_ok(), matches, "{yaml}: {outcome:?}");
     }
@@ -160,7 +165,10 @@ fn a_case_gives_what_it_says() {
     assert_eq!(request.mounts().first().and_then(|mount| mount.resolved.as_deref()), Some("/etc/x"));
     assert_eq!(given.settings.root().to_json(), r#"{"a":1}"#);
     assert!(given.data.lookup("/users/bob").is_some());
-    assert_eq!(given.state, BTreeMap::from([("n".to_owned(), b"-3".to_vec()), ("text".to_owned(), b"3x".to_vec())]));
+    assert_eq!(
+        given.state,
+        BTreeMap::from([("n".to_owned(), (-3_i64).to_le_bytes().to_vec()), ("text".to_owned(), b"3x".to_vec())])
+    );
 }
 
 #[test]
