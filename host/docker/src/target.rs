@@ -83,7 +83,15 @@ fn path_of(target: &str) -> Result<&str, TargetError> {
     if !is_scheme {
         return Err(TargetError::NotAPath);
     }
-    rest.find('/').and_then(|slash| rest.get(slash..)).ok_or(TargetError::Unclean)
+    let (authority, path) = rest.split_at(rest.find('/').ok_or(TargetError::Unclean)?);
+    if is_authority(authority) { Ok(path) } else { Err(TargetError::NotAPath) }
+}
+
+/// A host and maybe a port. Go takes more, but no client of Docker sends any.
+fn is_authority(authority: &str) -> bool {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether gorilla/mux's `cleanPath` leaves it as it is: one trailing slash may stand.

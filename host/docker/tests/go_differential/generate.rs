@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use portcullis_docker::json::{Field, Integer, Shape};
+use portcullis_docker::operation::Piece;
 
 use crate::random::Random;
 
@@ -17,6 +18,58 @@ pub(crate) fn body(random: &mut Random, shape: Shape) -> Vec<u8> {
         mutate(random, &mut bytes);
     }
     bytes
+}
+
+/// One target for this route, in some spelling, maybe broken.
+pub(crate) fn target(random: &mut Random, path: &[Piece]) -> String {
+    let versions = [
+        "",
+        "",
+        "/v1.44",
+        "/v1.044",
+        "/v1.44.0",
+        "/v1",
+        "/v..",
+        "/v",
+        "/v1.44x",
+        "/v1.44/v1.2",
+        "/V1.44",
+        "/v99999999999999999999",
+    ];
+    let names = [
+        "a", "a/b", "create", "json", "a?x", "a#b", "a%b", "a b", "é", "", "..", "a//b", "a\u{0}b", "a;b", "a+b",
+        "x/json", "start",
+    ];
+    let hosts = ["", "", "", "", "", "", "http://evil", "x://", "http:/", "//evil", "http://u:p@h:1"];
+    let mut uri = String::new();
+    for piece in path {
+        match piece {
+            Piece::Literal(literal) => uri.push_str(literal),
+            Piece::Segment(_) | Piece::Rest { .. } => uri.push_str(*random.pick(&names)),
+        }
+    }
+    let uri = format!("{}{uri}", random.pick(&versions));
+    let escaped = random.once_in(2);
+    let mut text = (*random.pick(&hosts)).to_owned();
+    for byte in uri.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || b"/._-+;".contains(&byte);
+        match byte {
+            _ if plain && !random.once_in(40) => text.push(char::from(byte)),
+            _ if plain && !escaped => text.push(char::from(byte)),
+            _ => _ = write!(text, "%{byte:02X}"),
+        }
+    }
+    if random.once_in(2) {
+        let queries =
+            ["?", "?a=1&a=2", "?a=%26+b&&c", "?a;b", "?a=%zz", "?=x", "?a=b=c?d", "?%C3%A9=%0a", "?a=%ff", "?a#b=c"];
+        text.push_str(*random.pick(&queries));
+    }
+    if random.once_in(6) {
+        let mut bytes = text.into_bytes();
+        mutate(random, &mut bytes);
+        text = String::from_utf8_lossy(&bytes).into_owned();
+    }
+    text
 }
 
 /// Breaks a text in one place.

@@ -1,36 +1,29 @@
-// Decodes request bodies as the Docker daemon does, with Go's own encoding/json, into types made from data/bodies.json.
+// Reads bodies or request targets as the Docker daemon does, with Go's own packages.
 //
-// Each line of the input is an operation's ID and a body in base64. Each line of the output is what was decoded, as
-// JSON, or `-` where the daemon refuses the body. Members that are absent or null are absent; a float32 is its bits.
+// Each line of the input is an operation's ID or a method, and a body or a target in base64. Each line of the output is
+// what was read, as JSON, or `-` where the daemon refuses it. The arguments are `bodies` and data/bodies.json, or
+// `targets` and data/operations.tsv.
 package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
-	"reflect"
 	"strings"
 )
 
-type bodies struct {
-	Operations   map[string]string
-	Structs      map[string]map[string]string
-	LegacyFields map[string]map[string]string `json:"legacy_fields"`
-}
-
-var (
-	schema bodies
-	made   = map[string]reflect.Type{}
-)
-
 func main() {
-	text, err := os.ReadFile(os.Args[1])
+	text, err := os.ReadFile(os.Args[2])
 	check(err)
-	check(json.Unmarshal(text, &schema))
+	read := readTarget
+	if os.Args[1] == "bodies" {
+		check(json.Unmarshal(text, &schema))
+		read = readBody
+	} else {
+		routes = makeRoutes(string(text))
+	}
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := bufio.NewWriterSize(os.Stdout, 1<<20)
 	defer out.Flush()
@@ -39,125 +32,11 @@ func main() {
 		if err != nil {
 			return
 		}
-		operation, encoded, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		body, err := base64.StdEncoding.DecodeString(encoded)
+		name, encoded, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		input, err := base64.StdEncoding.DecodeString(encoded)
 		check(err)
-		fmt.Fprintln(out, decode(typeOf(schema.Operations[operation]), body))
+		fmt.Fprintln(out, read(name, input))
 	}
-}
-
-// decode does what httputils.ReadJSON does.
-func decode(of reflect.Type, body []byte) string {
-	into := reflect.New(of)
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if err := decoder.Decode(into.Interface()); err != nil || decoder.More() {
-		return "-"
-	}
-	text, err := json.Marshal(plain(into.Elem()))
-	check(err)
-	return string(text)
-}
-
-// typeOf makes a type such as `list<struct:mount.Mount>`.
-func typeOf(kind string) reflect.Type {
-	switch kind {
-	case "bool":
-		return reflect.TypeOf(false)
-	case "string":
-		return reflect.TypeOf("")
-	case "int", "int64":
-		return reflect.TypeOf(int64(0))
-	case "uint", "uint64":
-		return reflect.TypeOf(uint64(0))
-	case "uint32":
-		return reflect.TypeOf(uint32(0))
-	case "uint16":
-		return reflect.TypeOf(uint16(0))
-	case "float32":
-		return reflect.TypeOf(float32(0))
-	case "base64":
-		return reflect.TypeOf([]byte{})
-	case "list<uint>":
-		return reflect.TypeOf([2]uint64{})
-	}
-	inner := func(start string) (string, bool) {
-		rest := strings.TrimPrefix(kind, start)
-		return strings.TrimSuffix(rest, ">"), rest != kind
-	}
-	if _, found := inner("custom:"); found {
-		return reflect.TypeOf("")
-	}
-	if item, found := inner("list<"); found {
-		return reflect.SliceOf(typeOf(item))
-	}
-	if value, found := inner("map<"); found {
-		return reflect.MapOf(reflect.TypeOf(""), typeOf(value))
-	}
-	name, found := inner("struct:")
-	if !found {
-		panic("unknown kind " + kind)
-	}
-	return structOf(name)
-}
-
-// structOf makes a structure whose members are pointers, so that one that is absent differs from one that is zero.
-func structOf(name string) reflect.Type {
-	if done, found := made[name]; found {
-		return done
-	}
-	var fields []reflect.StructField
-	for _, members := range []map[string]string{schema.Structs[name], schema.LegacyFields[name]} {
-		for member, kind := range members {
-			of := typeOf(kind)
-			if of.Kind() != reflect.Slice && of.Kind() != reflect.Map {
-				of = reflect.PointerTo(of)
-			}
-			fields = append(fields, reflect.StructField{
-				Name: fmt.Sprintf("F%d", len(fields)),
-				Type: of,
-				Tag:  reflect.StructTag(fmt.Sprintf("json:%q", member)),
-			})
-		}
-	}
-	made[name] = reflect.StructOf(fields)
-	return made[name]
-}
-
-// plain is the value without what is nil.
-func plain(value reflect.Value) any {
-	switch value.Kind() {
-	case reflect.Pointer:
-		return plain(value.Elem())
-	case reflect.Float32:
-		return math.Float32bits(float32(value.Float()))
-	case reflect.Struct:
-		members := map[string]any{}
-		for i := 0; i < value.NumField(); i++ {
-			if member := value.Field(i); !member.IsNil() {
-				members[value.Type().Field(i).Tag.Get("json")] = plain(member)
-			}
-		}
-		return members
-	case reflect.Map:
-		if value.IsNil() {
-			return nil
-		}
-		members := map[string]any{}
-		for _, key := range value.MapKeys() {
-			members[key.String()] = plain(value.MapIndex(key))
-		}
-		return members
-	case reflect.Slice, reflect.Array:
-		if value.Kind() == reflect.Slice && (value.IsNil() || value.Type().Elem().Kind() == reflect.Uint8) {
-			return value.Interface()
-		}
-		items := []any{}
-		for i := 0; i < value.Len(); i++ {
-			items = append(items, plain(value.Index(i)))
-		}
-		return items
-	}
-	return value.Interface()
 }
 
 func check(err error) {
