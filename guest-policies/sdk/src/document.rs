@@ -173,3 +173,79 @@ fn push_token(pointer: &mut String, token: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use portcullis_docker::json::{Shape, read};
+
+    use super::*;
+
+    fn document(text: &str) -> Document {
+        Document(types::Document::Json(Arc::new(read(text, Shape::Any).expect("JSON"))))
+    }
+
+    #[test]
+    fn names_lead_to_members_whatever_is_in_them() {
+        let document =
+            document(r#"{"a/b": 1, "~": 2, "~1": 3, "": {"": 4}, "é": 5, "list": [6, {"x": 7}], "a": {"b": 8}}"#);
+        for (path, expected) in [
+            (&["a/b"][..], Some(1)),
+            (&["~"], Some(2)),
+            (&["~1"], Some(3)),
+            (&["", ""], Some(4)),
+            (&["é"], Some(5)),
+            (&["list", "0"], Some(6)),
+            (&["list", "1", "x"], Some(7)),
+            (&["a", "b"], Some(8)),
+            (&["/a/b"], None),
+            (&["~01"], None),
+            (&["list", "-"], None),
+            (&["nowhere", "x"], None),
+        ] {
+            let value = path.iter().fold(document.at([]), |value, name| value.at([name]));
+            assert_eq!((value.integer(), value.exists()), (expected, expected.is_some()), "{path:?}");
+        }
+        assert_eq!(document.at(["a", "b"]).pointer(), "/a/b");
+        assert_eq!(document.at(["a"]).at(["b"]).integer(), document.integer("/a/b"));
+    }
+
+    #[test]
+    fn only_lists_have_items_and_only_objects_members() {
+        let document = document(r#"{"list": [1, [2], {}], "object": {"a/b": 1, "c": 2}, "text": "12", "null": null}"#);
+        let items = |name| document.at([name]).items().filter_map(|item| item.json()).collect::<Vec<_>>().join(" ");
+        let members = |name: &str| {
+            let members = document.at([name]).members().map(|(key, value)| format!("{key}={:?}", value.integer()));
+            members.collect::<Vec<_>>().join(" ")
+        };
+        for (name, expected_items, expected_members) in [
+            ("list", "1 [2] {}", ""),
+            ("object", "", "a/b=Some(1) c=Some(2)"),
+            ("text", "", ""),
+            ("null", "", ""),
+            ("nowhere", "", ""),
+        ] {
+            assert_eq!((&*items(name), &*members(name)), (expected_items, expected_members), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_what_its_type_is_and_nothing_else() {
+        let document =
+            document(r#"{"b": true, "i": -7, "f": 1.5, "t": "x", "n": null, "l": ["a", null], "m": ["a", 1]}"#);
+        let text = |name: &str| {
+            let value = document.at([name]);
+            let kind = value.kind();
+            format!("{kind:?} {:?} {:?} {:?} {:?}", value.boolean(), value.integer(), value.number(), value.text())
+        };
+        assert_eq!(text("b"), "Some(Kind::Boolean) Some(true) None None None");
+        assert_eq!(text("i"), "Some(Kind::Number) None Some(-7) Some(-7.0) None");
+        assert_eq!(text("f"), "Some(Kind::Number) None None Some(1.5) None");
+        assert_eq!(text("t"), r#"Some(Kind::Text) None None None Some("x")"#);
+        assert_eq!(text("n"), "Some(Kind::Null) None None None None");
+        assert_eq!(document.texts("/l"), Some(vec!["a".to_owned(), String::new()]));
+        assert_eq!(document.texts("/m"), None);
+        assert_eq!((document.len("/l"), document.len("/t"), document.at([]).len()), (Some(2), None, Some(7)));
+    }
+}
