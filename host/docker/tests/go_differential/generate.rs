@@ -45,7 +45,7 @@ pub(crate) fn target(random: &mut Random, path: &[Piece]) -> String {
     for piece in path {
         match piece {
             Piece::Literal(literal) => uri.push_str(literal),
-            Piece::Segment(_) | Piece::Rest { .. } => uri.push_str(*random.pick(&names)),
+            Piece::Segment(_) | Piece::Rest { .. } => uri.push_str(random.pick::<&str>(&names)),
         }
     }
     let uri = format!("{}{uri}", random.pick(&versions));
@@ -62,7 +62,7 @@ pub(crate) fn target(random: &mut Random, path: &[Piece]) -> String {
     if random.once_in(2) {
         let queries =
             ["?", "?a=1&a=2", "?a=%26+b&&c", "?a;b", "?a=%zz", "?=x", "?a=b=c?d", "?%C3%A9=%0a", "?a=%ff", "?a#b=c"];
-        text.push_str(*random.pick(&queries));
+        text.push_str(random.pick::<&str>(&queries));
     }
     if random.once_in(6) {
         let mut bytes = text.into_bytes();

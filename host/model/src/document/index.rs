@@ -5,8 +5,12 @@
 use std::hash::{BuildHasher, RandomState};
 
 const EMPTY: u32 = u32::MAX;
+/// A slot holds a position and, above it, a few bits of the key's hash: most other keys are passed without a look at
+/// them. A text of at most 2^29 bytes has fewer members than 2^27.
+const POSITION_BITS: u32 = 27;
+const POSITION: u32 = (1 << POSITION_BITS) - 1;
 
-/// Open addressing with linear probing, two thirds full; the slots hold positions within the object.
+/// Open addressing with linear probing, two thirds full.
 #[derive(Debug)]
 pub(super) struct Index {
     first_member: u32,
@@ -27,9 +31,9 @@ impl Index {
         let slots = vec![EMPTY; len + len / 2 + 1].into_boxed_slice();
         let mut index = Self { first_member: first_member as u32, hasher: RandomState::new(), slots };
         for position in 0..len {
-            let slot = index.slot(key_at(position).unwrap_or_default(), &key_at);
+            let (slot, tag) = index.slot(key_at(position).unwrap_or_default(), &key_at);
             match index.slots.get_mut(slot) {
-                Some(free) if *free == EMPTY => *free = position as u32,
+                Some(free) if *free == EMPTY => *free = tag | position as u32,
                 _ => return Err(position),
             }
         }
@@ -42,23 +46,27 @@ impl Index {
 
     /// The position of `key` within the object; `key_at` tells the key at a position.
     pub(super) fn find<'a>(&self, key: &str, key_at: impl Fn(usize) -> Option<&'a str>) -> Option<usize> {
-        let slot = self.slot(key, key_at);
-        self.slots.get(slot).filter(|position| **position != EMPTY).map(|position| *position as usize)
+        let (slot, _) = self.slot(key, key_at);
+        self.slots.get(slot).filter(|slot| **slot != EMPTY).map(|slot| (slot & POSITION) as usize)
     }
 
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.slots)
     }
 
-    /// The slot that holds `key`, or the empty one where it would go. A third of the slots is empty, so there is one.
-    fn slot<'a>(&self, key: &str, key_at: impl Fn(usize) -> Option<&'a str>) -> usize {
+    /// The slot that holds `key`, or the empty one where it would go, and the bits of its hash that stand there. A third of
+    /// the slots is empty, so there is one.
+    fn slot<'a>(&self, key: &str, key_at: impl Fn(usize) -> Option<&'a str>) -> (usize, u32) {
         let hash = self.hasher.hash_one(key);
+        let tag = (hash as u32) & !POSITION;
         let mut slot = ((u128::from(hash) * self.slots.len() as u128) >> 64) as usize;
         loop {
             match self.slots.get(slot) {
                 None => slot = 0,
-                Some(&EMPTY) => return slot,
-                Some(&position) if key_at(position as usize) == Some(key) => return slot,
+                Some(&EMPTY) => return (slot, tag),
+                Some(held) if held & !POSITION == tag && key_at((held & POSITION) as usize) == Some(key) => {
+                    return (slot, tag);
+                }
                 Some(_) => slot += 1,
             }
         }
