@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
 use crate::artifacts;
+use crate::command::Finished;
 use crate::dockerd::{Dockerd, Tls};
 use crate::error::{Doing, Result};
 use crate::scratch::Scratch;
@@ -17,14 +18,6 @@ pub struct Docker {
     environment: Vec<(&'static str, String)>,
     /// Its `HOME` and `DOCKER_CONFIG`.
     home: Scratch,
-}
-
-/// What `docker` answered.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
 }
 
 // === impl Docker ===
@@ -61,13 +54,13 @@ impl Docker {
     }
 
     /// `docker ARGUMENTS`.
-    pub fn run(&self, arguments: &[&str]) -> Result<Answer> {
-        Ok(self.command(arguments).output().doing("starting `docker`")?.into())
+    pub fn run(&self, arguments: &[&str]) -> Result<Finished> {
+        Finished::of(&mut self.command(arguments))
     }
 
     /// A line of shell, as a person would type it.
-    pub fn shell(&self, line: &str) -> Result<Answer> {
-        Ok(self.arrange("sh").args(["-c", line]).output().doing("starting `sh`")?.into())
+    pub fn shell(&self, line: &str) -> Result<Finished> {
+        Finished::of(self.arrange("sh").args(["-c", line]))
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
@@ -86,12 +79,5 @@ impl Docker {
         command.env("HOME", self.home.path()).env("DOCKER_CONFIG", self.home.path());
         command.envs(self.environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command
-    }
-}
-
-impl From<std::process::Output> for Answer {
-    fn from(output: std::process::Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Self { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::artifacts;
+use crate::command::Finished;
 use crate::docker::Docker;
-use crate::error::{Doing, Error, Result};
+use crate::error::{Doing, Result};
 use crate::scratch::Scratch;
 
 const APPLETS: [&str; 12] = ["sh", "cat", "cp", "echo", "env", "false", "id", "ls", "mkdir", "sleep", "true", "wget"];
@@ -49,12 +50,6 @@ fn import_folder(docker: &Docker, root: &Path, name: &str, change: &str) -> Resu
         .spawn()
         .doing("starting `tar`")?;
     let archive = tar.stdout.take().map_or_else(Stdio::null, Stdio::from);
-    let imported = docker.command(&["import", "--change", change, "-", name]).stdin(archive).output();
-    let output = imported.doing("starting `docker`")?;
-    tar.wait().doing("waiting for `tar`")?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(Error::Failed { command: format!("docker import - {name}"), status: output.status, stderr })
+    Finished::well(docker.command(&["import", "--change", change, "-", name]).stdin(archive))?;
+    tar.wait().map(drop).doing("waiting for `tar`")
 }

@@ -9,6 +9,7 @@
 
 pub mod artifacts;
 pub mod cleanup;
+pub mod command;
 pub mod docker;
 pub mod dockerd;
 pub mod error;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::artifacts;
-use crate::error::{Doing, Error, Result};
+use crate::command::Finished;
+use crate::error::{Doing, Result};
 use crate::scratch::Scratch;
 
 /// A certificate authority, with a server certificate for 127.0.0.1.
@@ -57,12 +58,6 @@ impl Authority {
     }
 
     fn openssl(&self, arguments: &[&str]) -> Result<()> {
-        let output = Command::new("openssl").args(arguments).current_dir(self.path()).output();
-        let output = output.doing("starting `openssl`")?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        Err(Error::Failed { command: format!("openssl {}", arguments.join(" ")), status: output.status, stderr })
+        Finished::well(Command::new("openssl").args(arguments).current_dir(self.path())).map(drop)
     }
 }

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::docker::{Answer, Docker};
+use crate::command::Finished;
+use crate::docker::Docker;
 use crate::dockerd::Dockerd;
 use crate::error::Result;
 use crate::portcullis::{self, Config, Portcullis};
@@ -65,7 +66,7 @@ pub enum Expected {
 /// What came of a step.
 #[derive(Debug)]
 pub struct Outcome {
-    pub answer: Answer,
+    pub answer: Finished,
     /// How it differs from what was expected.
     pub difference: Option<String>,
 }
@@ -171,7 +172,7 @@ impl std::fmt::Display for Change {
 // === impl Expected ===
 
 impl Expected {
-    fn difference(self, answer: &Answer) -> Option<String> {
+    fn difference(self, answer: &Finished) -> Option<String> {
         match self {
             Self::Prints(_) if !answer.status.success() => Some(format!("it failed ({})", answer.status)),
             Self::Prints(text) if !answer.stdout.contains(text) => Some(format!("`{text}` was not printed")),
@@ -188,8 +189,8 @@ impl Expected {
 impl std::fmt::Display for Expected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Prints(text) => write!(f, "it works, and prints `{text}`"),
-            Self::Denied(reason) => write!(f, "denied: `{reason}`"),
+            Self::Prints(text) => write!(f, "it works, and prints: {text}"),
+            Self::Denied(reason) => write!(f, "denied: {reason}"),
         }
     }
 }

@@ -10,10 +10,11 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use portcullis_tests::command::Finished;
 use portcullis_tests::http::{self, Answer, Connection};
 use portcullis_tests::plugin::{self, REQUEST, RESPONSE, Reply};
-use portcullis_tests::portcullis::{Config, Portcullis};
-use portcullis_tests::{Error, Result, artifacts, wait};
+use portcullis_tests::portcullis::{self, Config, Portcullis};
+use portcullis_tests::{Error, Result};
 use serde_json::json;
 
 const MIB: usize = 1 << 20;
@@ -300,17 +301,17 @@ fn a_stale_socket_is_replaced_and_its_folder_made() -> Result<()> {
 #[test]
 fn a_live_socket_and_a_foreign_file_are_left_alone() -> Result<()> {
     let first = allow_all("")?;
-    let (code, stderr) = serve(first.config().path())?;
-    assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains(&first.socket().display().to_string()), "{stderr}");
+    let second = serve(first.config().path())?;
+    assert_eq!(second.code(), Some(1), "{second:?}");
+    assert!(second.stderr.contains(&first.socket().display().to_string()), "{second:?}");
     assert_allowed(&ask(&first, &list_containers())?, "the first host, after a second one was refused")?;
 
     let config = Config::new()?.policy("allow-all")?;
     let folder = config.write()?;
     config.put("plugins/portcullis.sock", b"something of the operator's")?;
-    let (code, stderr) = serve(&folder)?;
-    assert_eq!(code, Some(1), "{stderr}");
-    assert_eq!(fs::read(config.socket()).ok().as_deref(), Some(&b"something of the operator's"[..]), "{stderr}");
+    let refused = serve(&folder)?;
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    assert_eq!(fs::read(config.socket()).ok().as_deref(), Some(&b"something of the operator's"[..]), "{refused:?}");
     Ok(())
 }
 
@@ -328,14 +329,9 @@ fn joined(handle: thread::JoinHandle<Result<Answer>>) -> Result<Answer> {
     handle.join().unwrap_or_else(|_| Err(Error::Unexpected("the sending thread panicked".to_owned())))
 }
 
-/// Starts a second host, which is expected to end by itself. Says its exit code and what it wrote.
-fn serve(folder: &Path) -> Result<(Option<i32>, String)> {
-    let failed = |error: std::io::Error| Error::Unexpected(format!("starting portcullis: {error}"));
-    let limit = wait::PATIENCE.as_secs().to_string();
-    let mut command = Command::new("timeout");
-    command.arg(limit).arg(artifacts::portcullis()?).arg("serve").arg("--config").arg(folder);
-    let output = command.output().map_err(failed)?;
-    Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+/// Starts a second host, which is expected to end by itself.
+fn serve(folder: &Path) -> Result<Finished> {
+    portcullis::run(&["serve", "--config", &folder.to_string_lossy()])
 }
 
 /// A plugin call by a user without any right. Perl is part of every Debian, and can be read by everybody.
@@ -343,12 +339,8 @@ fn ask_as_nobody(portcullis: &Portcullis) -> Result<String> {
     const CALL: &str = r#"my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
         $SIG{PIPE} = "IGNORE"; print $s $ARGV[1]; $s->flush; shutdown($s, 1); print while <$s>; print "closed\n";"#;
     let call = plugin::call(REQUEST, &list_containers());
-    let output = Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "perl", "-MIO::Socket::UNIX", "-e", CALL])
-        .arg(portcullis.socket())
-        .arg(String::from_utf8_lossy(&call).into_owned())
-        .output()
-        .map_err(|error| Error::Unexpected(format!("starting perl: {error}")))?;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(text(output.stdout) + &text(output.stderr))
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "perl", "-MIO::Socket::UNIX", "-e", CALL]);
+    let answer = Finished::of(command.arg(portcullis.socket()).arg(String::from_utf8_lossy(&call).into_owned()))?;
+    Ok(answer.stdout + &answer.stderr)
 }

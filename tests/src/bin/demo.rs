@@ -61,10 +61,9 @@ fn report(step: &Step, outcome: &Outcome) {
     for line in printed.filter(|line| !line.trim().is_empty()) {
         println!("   {FAINT}│{FAINT:#} {line}");
     }
-    println!("   expected: {}", step.expected);
     match &outcome.difference {
-        None => println!("   {GOOD}✓{GOOD:#}"),
-        Some(difference) => println!("   {BAD}✗ {difference}{BAD:#}"),
+        None => println!("   {GOOD}✓{GOOD:#} as expected: {}", step.expected),
+        Some(difference) => println!("   {BAD}✗ {difference}{BAD:#}; expected: {}", step.expected),
     }
 }
 

@@ -1,0 +1,165 @@
+//! The command line: what a wrong configuration gets. Every mistake at once, each with its place and how to mend it, exit
+//! code 2, and nothing is started.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use portcullis_tests::command::Finished;
+use portcullis_tests::scratch::Scratch;
+use portcullis_tests::{Error, Result, portcullis};
+
+/// A folder as an operator may have left it.
+struct Folder(Scratch);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Result<Self> {
+        let folder = Self(Scratch::new()?);
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            let parent = path.parent().unwrap_or(&path);
+            fs::create_dir_all(parent)
+                .and_then(|()| fs::write(&path, text))
+                .map_err(|error| Error::Unexpected(format!("writing `{}`: {error}", path.display())))?;
+        }
+        Ok(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn serve(&self) -> Result<Finished> {
+        portcullis::run(&["serve", "--config", &self.path().to_string_lossy()])
+    }
+
+    /// Everything that lies in it.
+    fn files(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.path() {
+                    path if path.is_dir() => folders.push(path),
+                    path => found.push(path),
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+/// Asserts that every one of `places` (`FILE:LINE: what`, below the folder) is told, and nothing else.
+fn assert_refused(folder: &Folder, places: &[&str]) -> Result<()> {
+    let before = folder.files();
+    let refused = folder.serve()?;
+    assert_eq!(refused.code(), Some(2), "{refused:?}");
+    assert_eq!(refused.stdout, "");
+    for place in places {
+        let expected = folder.path().join(place).display().to_string();
+        assert!(refused.stderr.contains(&expected), "no `{expected}` in\n{}", refused.stderr);
+    }
+    let path = folder.path().display().to_string();
+    let told = refused.stderr.lines().filter(|line| line.starts_with(&path)).count();
+    assert_eq!(told, places.len(), "mistakes told in\n{}", refused.stderr);
+    let helped = refused.stderr.lines().filter(|line| line.trim_start().starts_with("help: ")).count();
+    assert_eq!(helped, places.len(), "hints in\n{}", refused.stderr);
+    assert_eq!(folder.files(), before, "something was started");
+    Ok(())
+}
+
+#[test]
+fn every_mistake_is_told_at_once() -> Result<()> {
+    let long = format!("/run/{}/portcullis.sock", "x".repeat(100));
+    let toml = format!(
+        "stat_dir = \"/var/lib/portcullis\"\n\
+         cache_dir = \"cache\"\n\
+         default = \"maybe\"\n\
+         min_api_version = \"one\"\n\
+         disabled_rules = [\"no-such-rule\"]\n\
+         \n\
+         [limits]\n\
+         read_timeout = \"soon\"\n\
+         connections = 0\n\
+         conections = 7\n\
+         \n\
+         [[listener]]\n\
+         socket = \"{long}\"\n\
+         alow_uids = [0]\n"
+    );
+    let folder = Folder::new(&[("portcullis.toml", &toml), ("policies/README", "")])?;
+    assert_refused(
+        &folder,
+        &[
+            "portcullis.toml:1: unknown key `stat_dir`",
+            "portcullis.toml:2: `cache_dir` is `cache`, which is not absolute",
+            "portcullis.toml:3: `default` is `maybe`",
+            "portcullis.toml:4: `min_api_version` is `one`",
+            "portcullis.toml:5: `disabled_rules` names `no-such-rule`",
+            "portcullis.toml:8: `[limits] read_timeout` is `soon`",
+            "portcullis.toml:9: `[limits] connections` is 0",
+            "portcullis.toml:10: unknown key `[limits] conections`",
+            "portcullis.toml:13: `[[listener]] socket` is 121 bytes long; a unix socket's path has at most 107",
+            "portcullis.toml:14: unknown key `[[listener]] alow_uids`",
+        ],
+    )
+}
+
+#[test]
+fn mistakes_beside_the_policies_are_told_too() -> Result<()> {
+    let folder = Folder::new(&[
+        ("portcullis.toml", "defualt = \"deny\"\n"),
+        ("policies/10-seccomp.wasm", ""),
+        ("policies/10-seccomp.toml", "mode = \"enforce\"\ngrant = [\"state\"]\n"),
+        ("policies/20-roles.wasm", ""),
+        ("policies/20-roles.toml", "\nmode = \"watch\"\ngrants = [\"network\"]\n[limits]\nmemory = \"1TiB\"\n"),
+        ("policies/-bad name.wasm", ""),
+    ])?;
+    assert_refused(
+        &folder,
+        &[
+            "portcullis.toml:1: unknown key `defualt`",
+            "policies/-bad name.wasm: ",
+            "policies/10-seccomp.toml:2: unknown key `grant`",
+            "policies/20-roles.toml:2: `mode` is `watch`",
+            "policies/20-roles.toml:3: `grants` names ",
+            "policies/20-roles.toml:5: `[limits] memory` is ",
+        ],
+    )
+}
+
+#[test]
+fn what_is_missing_is_told() -> Result<()> {
+    assert_refused(&Folder::new(&[])?, &["portcullis.toml: cannot be read", "policies: cannot be read"])?;
+    assert_refused(&Folder::new(&[("portcullis.toml", "")])?, &["policies: cannot be read"])?;
+    assert_refused(&Folder::new(&[("policies/README", "")])?, &["portcullis.toml: cannot be read"])?;
+    let no_folder = Folder::new(&[("portcullis.toml", ""), ("policies", "not a folder")])?;
+    assert_refused(&no_folder, &["policies: cannot be read"])
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_line() -> Result<()> {
+    let files = [("portcullis.toml", "default = \"deny\"\n[limits\nconnections = 7\n"), ("policies/README", "")];
+    assert_refused(&Folder::new(&files)?, &["portcullis.toml:2: not TOML: "])
+}
+
+#[test]
+fn two_listeners_need_two_names_and_two_sockets() -> Result<()> {
+    let toml =
+        "[[listener]]\nname = \"a\"\nsocket = \"/run/a.sock\"\n[[listener]]\nname = \"a\"\nsocket = \"/run/a.sock\"\n";
+    let folder = Folder::new(&[("portcullis.toml", toml), ("policies/README", "")])?;
+    assert_refused(
+        &folder,
+        &["portcullis.toml:4: two listeners have the name", "portcullis.toml:4: two listeners have the socket"],
+    )
+}
+
+#[test]
+fn the_command_line_itself_is_checked() -> Result<()> {
+    for arguments in [&[][..], &["sevre"], &["serve", "--conifg", "x"], &["check"], &["decide"], &["serve", "extra"]] {
+        let refused = portcullis::run(arguments)?;
+        assert_eq!((refused.code(), refused.stdout.as_str()), (Some(2), ""), "{arguments:?}: {refused:?}");
+        assert!(refused.stderr.contains("Usage: portcullis"), "{arguments:?}: {refused:?}");
+    }
+    Ok(())
+}
