@@ -24,7 +24,7 @@ Exit codes:
   0  done; of `decide`: allowed
   1  could not be done
   2  the command line or the configuration is wrong; nothing was started
-  3  of `decide`: denied";
+  3  of `decide`: denied; of `explain`: refused by a host rule";
 
 /// What the command line says.
 #[derive(Debug, Parser)]
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Say what would be answered to a captured plugin call, without a daemon and without leaving a trace
     Decide(Decide),
+    /// Show a captured plugin call as policies see it, and which host rules refuse it
+    Explain(Explain),
     /// Say which version this is, and of which contract and sandbox
     Version(Version),
 }
@@ -87,6 +89,19 @@ pub(crate) struct Check {
 pub(crate) struct Decide {
     #[command(flatten)]
     pub(crate) dir: ConfigDir,
+    /// The call, as dockerd posts it to /AuthZPlugin.AuthZReq; `-` reads it from stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// The folder whose portcullis.toml says which host rules hold; without it, all do
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
     /// The call, as dockerd posts it to /AuthZPlugin.AuthZReq; `-` reads it from stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) request: PathBuf,

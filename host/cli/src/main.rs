@@ -15,6 +15,7 @@ fn main() -> Exit {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Decide(args) => commands::decide::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Version(args) => commands::version::run(&args),
     }
 }

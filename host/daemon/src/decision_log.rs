@@ -1,6 +1,7 @@
 //! One line a decision, for the operator.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
+use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use portcullis_docker::DockerRequest;
@@ -49,7 +50,7 @@ impl<'a> Subject<'a> {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    timestamp: String,
+    timestamp: &'a str,
     level: &'static str,
     message: &'static str,
     answer: &'static str,
@@ -75,7 +76,7 @@ struct PolicyPart<'a> {
     mode: &'static str,
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<Cow<'a, str>>,
     took_us: u64,
 }
 
@@ -97,7 +98,7 @@ impl DecisionLog {
 
     pub(crate) fn write(&self, record: &Record<'_>) {
         let timestamp = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-        let mut text = String::with_capacity(512);
+        let mut text = Vec::with_capacity(768);
         for (policy, lines, dropped) in record.lines {
             for line in lines {
                 self.policy_line(&mut text, &timestamp, record, policy.as_str(), level(line.level), line.message.as_str());
@@ -108,15 +109,15 @@ impl DecisionLog {
             }
         }
         match self.0.format() {
-            Format::Json => json(&mut text, &line(record, timestamp)),
+            Format::Json => json(&mut text, &line(record, &timestamp)),
             Format::Text => one_line(&mut text, record, &timestamp),
         }
-        self.0.write(text.into_bytes());
+        self.0.write(text);
     }
 
     fn policy_line(
         &self,
-        text: &mut String,
+        text: &mut Vec<u8>,
         timestamp: &str,
         record: &Record<'_>,
         policy: &str,
@@ -128,19 +129,19 @@ impl DecisionLog {
                 let generation = record.decision.generation.0;
                 json(text, &PolicyLine { timestamp, level, message, policy, generation });
             }
-            // Writing to a string does not fail.
+            // A vector takes all that is written.
             Format::Text => drop(writeln!(text, "{timestamp} {level:>5} {policy}: {message}")),
         }
     }
 }
 
-fn json(text: &mut String, line: &impl Serialize) {
-    // Strings and numbers always have JSON.
-    text.push_str(&serde_json::to_string(line).unwrap_or_default());
-    text.push('\n');
+fn json(text: &mut Vec<u8>, line: &impl Serialize) {
+    // Strings and numbers always have JSON, and a vector takes all that is written.
+    let _ = serde_json::to_writer(&mut *text, line);
+    text.push(b'\n');
 }
 
-fn line<'a>(record: &Record<'a>, timestamp: String) -> Line<'a> {
+fn line<'a>(record: &Record<'a>, timestamp: &'a str) -> Line<'a> {
     let Record { decision, subject, .. } = record;
     Line {
         timestamp,
@@ -165,14 +166,14 @@ fn line<'a>(record: &Record<'a>, timestamp: String) -> Line<'a> {
     }
 }
 
-fn one_line(text: &mut String, record: &Record<'_>, timestamp: &str) {
+fn one_line(text: &mut Vec<u8>, record: &Record<'_>, timestamp: &str) {
     let Record { decision, subject, .. } = record;
     let (answer, kind) = (answer(&decision.answer), decision.cause.kind());
     let what = subject.operation.unwrap_or("-");
     let method = subject.method.unwrap_or("-");
     let path = subject.path.unwrap_or("-");
     let user = subject.user.unwrap_or("-");
-    // Writing to a string does not fail.
+    // A vector takes all that is written.
     let _ = write!(text, "{timestamp}  INFO {answer:<5} {kind} {what} {method} {path:?} user={user:?}");
     if let Some(reason) = reason(&decision.answer) {
         let _ = write!(text, " reason={reason:?}");
@@ -188,8 +189,8 @@ impl<'a> PolicyPart<'a> {
         let (verdict, reason) = match &opinion.judgement {
             Ok(Verdict::Allow) => ("allow", None),
             Ok(Verdict::Abstain) => ("abstain", None),
-            Ok(Verdict::Deny(reason)) => ("deny", Some(reason.to_string())),
-            Err(fault) => (fault.kind().as_str(), Some(fault.to_string())),
+            Ok(Verdict::Deny(reason)) => ("deny", Some(Cow::Borrowed(reason.as_str()))),
+            Err(fault) => (fault.kind().as_str(), Some(Cow::Owned(fault.to_string()))),
         };
         let mode = match opinion.mode {
             Mode::Enforce => "enforce",

@@ -1,11 +1,13 @@
 //! Names and numbers that must not be mixed up.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 /// A policy's name: its file's, without `.wasm`. At most 64 letters, digits, `-`, `_` and `.`, the first a letter or
-/// digit. Policies are asked in the order of their names.
+/// digit. Policies are asked in the order of their names. Cheap to clone: every opinion carries one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PolicyName(String);
+pub struct PolicyName(Arc<str>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{0}` is not a policy name: at most 64 letters, digits, `-`, `_` and `.`, the first a letter or digit")]
@@ -28,7 +30,7 @@ impl PolicyName {
         let well_formed = name.len() <= Self::MAX
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-        if well_formed { Ok(Self(name.to_owned())) } else { Err(BadPolicyName(name.to_owned())) }
+        if well_formed { Ok(Self(name.into())) } else { Err(BadPolicyName(name.to_owned())) }
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,7 +1,9 @@
 //! The normalised views of a request. One shape whatever the spelling: a mount is a mount in `Binds`, `Mounts`, a local
 //! volume with `o=bind` or a service. `wit/policy.wit` documents each field.
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+use serde::Serialize;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Certificate {
     /// RFC 4514 text.
     pub subject: String,
@@ -17,7 +19,7 @@ pub struct Certificate {
 }
 
 /// An image reference as the daemon completes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Image {
     pub registry: String,
     pub repository: String,
@@ -25,7 +27,8 @@ pub struct Image {
     pub digest: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MountKind {
     Bind,
     Volume,
@@ -38,7 +41,7 @@ pub enum MountKind {
     Other,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mount {
     pub kind: MountKind,
     pub source: String,
@@ -50,20 +53,21 @@ pub struct Mount {
     pub driver: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecurityOption {
     pub name: String,
     pub value: Option<String>,
 }
 
 /// Upper-cased, with `CAP_`; `ALL` stays `ALL`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
     pub added: Vec<String>,
     pub dropped: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Device {
     Path { host: String, container: String, permissions: String },
     /// A device request (GPUs, CDI): the driver's name.
@@ -72,7 +76,8 @@ pub enum Device {
     CgroupRule(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NamespaceKind {
     Cgroup,
     Ipc,
@@ -82,7 +87,8 @@ pub enum NamespaceKind {
     Uts,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NamespaceMode {
     Host,
     /// Another container's, by name or ID.
@@ -90,13 +96,13 @@ pub enum NamespaceMode {
     Other(String),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Namespace {
     pub kind: NamespaceKind,
     pub mode: NamespaceMode,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Port {
     pub container: u16,
     pub protocol: String,

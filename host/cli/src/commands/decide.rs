@@ -1,15 +1,12 @@
 //! `portcullis decide`
 
-use std::io::Read;
-use std::path::Path;
-
 use portcullis_daemon::offline::Offline;
 use portcullis_model::decision::Mode;
 use portcullis_model::{Answer, Cause, Decision, Opinion, Verdict};
 use serde_json::{Value, json};
 
 use crate::args::Decide;
-use crate::commands::{read_config, runtime};
+use crate::commands::{read_config, read_request, runtime};
 use crate::exit::{Exit, fail};
 
 pub(crate) fn run(args: &Decide) -> Exit {
@@ -24,8 +21,7 @@ pub(crate) fn run(args: &Decide) -> Exit {
 
 fn decide(args: &Decide) -> Result<Decision, Exit> {
     let config = read_config(&args.dir.config)?;
-    let call = read(&args.request)
-        .map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", args.request.display())))?;
+    let call = read_request(&args.request)?;
     let runtime = runtime()?;
     let _entered = runtime.enter();
     let offline = Offline::load(&config).map_err(|error| fail(Exit::Failed, error))?;
@@ -33,15 +29,6 @@ fn decide(args: &Decide) -> Result<Decision, Exit> {
         eprintln!("portcullis: {note}");
     }
     Ok(runtime.block_on(offline.decide(&call)))
-}
-
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    std::fs::read(path)
 }
 
 fn print(decision: &Decision, as_json: bool) {

@@ -2,9 +2,11 @@
 
 pub(crate) mod check;
 pub(crate) mod decide;
+pub(crate) mod explain;
 pub(crate) mod serve;
 pub(crate) mod version;
 
+use std::io::Read;
 use std::path::Path;
 
 use portcullis_daemon::config::Config;
@@ -24,4 +26,15 @@ fn read_config(dir: &Path) -> Result<Config, Exit> {
 fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().build().map_err(|error| fail(Exit::Failed, format_args!("no runtime: {error}")))
+}
+
+/// A captured call; `-` is stdin.
+fn read_request(path: &Path) -> Result<Vec<u8>, Exit> {
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    bytes.map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", path.display())))
 }

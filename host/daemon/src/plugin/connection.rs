@@ -26,6 +26,9 @@ use crate::plugin::socket::Bound;
 /// Accepting can fail for want of file descriptors; it is tried again after this.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
+/// The most that a connection holds of what it has not yet passed on, in bytes. A call's headers must fit.
+const READ_BUFFER: usize = 64 << 10;
+
 /// What one plugin socket answers with.
 #[derive(Debug)]
 pub struct Front {
@@ -102,7 +105,7 @@ async fn connection(stream: UnixStream, front: Arc<Front>, mut stop: watch::Rece
         async move { Ok::<_, Infallible>(if admitted { guarded(front, request).await } else { endpoint::stranger() }) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(idle).half_close(true);
+    http.timer(TokioTimer::new()).header_read_timeout(idle).half_close(true).max_buf_size(READ_BUFFER);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         ended = connection.as_mut() => drop(ended),
