@@ -11,6 +11,12 @@ pub fn portcullis() -> Result<PathBuf> {
     built(path, "the `portcullis` binary", "build")
 }
 
+/// The program of `make demo`.
+pub fn demo() -> Result<PathBuf> {
+    let path = target()?.join("release/demo");
+    built(path, "the demo", "build")
+}
+
 /// The `.wasm` file of a policy of this repository, by its package's name.
 pub fn policy(package: &str) -> Result<PathBuf> {
     let file = format!("{}.wasm", package.replace('-', "_"));

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -17,7 +16,7 @@ use crate::log::Log;
 use crate::process::Process;
 use crate::scratch::Scratch;
 use crate::tls::Authority;
-use crate::{artifacts, images, wait};
+use crate::{artifacts, cgroups, images, wait};
 
 /// Arguments: the folder to show as `/run/docker/plugins`, then the command.
 const IN_NAMESPACE: &str = r#"set -e
@@ -77,7 +76,7 @@ impl Setup {
         let cgroup = cgroup_name(scratch.path());
         let _cgroups = Cleanup::new({
             let cgroup = cgroup.clone();
-            move || remove_cgroups(&cgroup)
+            move || cgroups::remove(&cgroup)
         });
         let unguarded = Self::default().launch(&scratch, &cgroup)?;
         images::import(&scratch, &socket(&scratch))?;
@@ -188,30 +187,4 @@ fn tls(process: &Process, authority: Authority) -> Result<Tls> {
 
 fn cgroup_name(scratch: &Path) -> String {
     scratch.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Containers that were killed leave their control groups: version 2 has one tree, version 1 a tree a controller.
-fn remove_cgroups(name: &str) {
-    let root = Path::new("/sys/fs/cgroup");
-    let controllers = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
-    for tree in std::iter::once(root.to_owned()).chain(controllers) {
-        let doomed = tree.join(name);
-        if doomed.is_dir() {
-            let emptied = wait::until("removal", Duration::from_secs(5), || remove_folders(&doomed).ok());
-            if emptied.is_err() {
-                eprintln!("the control group `{}` could not be removed", doomed.display());
-            }
-        }
-    }
-}
-
-/// The files in a control group go with its folder, and cannot be removed themselves.
-fn remove_folders(folder: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            remove_folders(&entry.path())?;
-        }
-    }
-    fs::remove_dir(folder)
 }

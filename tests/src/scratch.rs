@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use crate::cleanup::Cleanup;
 use crate::error::{Doing, Result};
-use crate::wait;
+use crate::{cgroups, wait};
 
 const PARENT: &str = "/tmp";
 const PREFIX: &str = "portcullis-";
@@ -56,8 +56,11 @@ fn sweep() {
     let Ok(entries) = fs::read_dir(PARENT) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.parse::<u32>().ok());
+        let Some(name) = name.to_str() else { continue };
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')?.0.parse::<u32>().ok());
         if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            cgroups::remove(name);
+            // Another run may be sweeping too.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
