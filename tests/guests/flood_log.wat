@@ -1,11 +1,15 @@
 ;; Writes 5000 log lines, and allows.
 (module
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
   (import "portcullis:policy/log@0.1.0" "write" (func $write (param i32 i32 i32)))
   (memory (export "memory") 1)
   (data (i32.const 16) "noise")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
   (func (export "decide") (param i32 i32) (result i32)
     (local $left i32)
+    (call $drop_request (local.get 0))
+    (call $drop_document (local.get 1))
     (local.set $left (i32.const 5000))
     (loop $more
       (call $write (i32.const 1) (i32.const 16) (i32.const 5))

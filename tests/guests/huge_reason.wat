@@ -1,8 +1,12 @@
 ;; Denies with a reason of 10 MiB, all of it zeros.
 (module
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
   (memory (export "memory") 161)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
   (func (export "decide") (param i32 i32) (result i32)
+    (call $drop_request (local.get 0))
+    (call $drop_document (local.get 1))
     (i32.store8 (i32.const 0) (i32.const 1))
     (i32.store (i32.const 4) (i32.const 16))
     (i32.store (i32.const 8) (i32.const 10485760))

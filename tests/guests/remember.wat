@@ -1,10 +1,14 @@
 ;; Denies when it finds in its memory what an earlier instance left there.
 (module
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
   (memory (export "memory") 2)
   (global $asked (mut i32) (i32.const 0))
   (data (i32.const 16) "memory was left")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
   (func (export "decide") (param i32 i32) (result i32)
+    (call $drop_request (local.get 0))
+    (call $drop_document (local.get 1))
     (if (i32.or (global.get $asked) (i32.load (i32.const 70000)))
       (then
         (i32.store8 (i32.const 0) (i32.const 1))

@@ -20,15 +20,16 @@ enum Expected {
 }
 
 #[rustfmt::skip]
-const GUESTS: [(&str, Expected); 23] = [
+const GUESTS: [(&str, Expected); 24] = [
     ("allow", Expected::Allowed),
     ("big_memory", Expected::Refused("asked for more than its 33554432 bytes of memory")),
-    ("env_import.module", Expected::Refused("cannot be made a component")),
+    ("env_import", Expected::Refused("cannot be made a component")),
     ("flood_log", Expected::Allowed),
     ("grow", Expected::Fault("memory", "asked for more than its 33554432 bytes of memory")),
-    ("grow_table", Expected::Fault("memory", "asked for more than its 20000 table elements")),
+    ("grow_table", Expected::Fault("table", "asked for more than its 20000 table elements")),
     ("huge_reason", Expected::Fault("bad-answer", "a reason of 10485760 bytes")),
-    ("no_contract.module", Expected::Refused("`portcullis-policy`")),
+    ("keep_handles", Expected::Fault("bad-answer", "borrow handles still remain")),
+    ("no_contract.module", Expected::Refused("does not carry the contract")),
     ("no_export.component", Expected::Refused("does not export `decide`")),
     ("no_such_verdict", Expected::Fault("bad-answer", "")),
     ("panic", Expected::Fault("panic", "index out of bounds, src/lib.rs:7")),

@@ -136,14 +136,14 @@ fn replace(portcullis: &Portcullis, version: u64) -> Result<()> {
 fn two_hundred_swaps_under_load_lose_no_call_and_are_soon_in_force() -> Result<()> {
     let portcullis = Config::new()?.file("policies/answer.wasm", &guest(1)?)?.start()?;
     warm_the_cache(&portcullis)?;
+    let mark = portcullis.mark();
     let load = Load::start(&portcullis.socket());
-    load.wait_for(1)?;
-    let mut took = Vec::new();
-    for version in 2..2 + SWAPS {
-        replace(&portcullis, version)?;
-        took.push(load.wait_for(version)?);
+    let swapped = swap_all(&portcullis, &load);
+    let finished = load.finish();
+    for record in portcullis.records(mark).iter().filter(|record| record.field("cause").is_some_and(|cause| cause == "fault")) {
+        println!("{record:?}");
     }
-    let answers = load.finish()?;
+    let (mut took, answers) = (swapped?, finished?);
     took.sort_unstable();
     let at = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or_default();
     println!(
@@ -155,6 +155,16 @@ fn two_hundred_swaps_under_load_lose_no_call_and_are_soon_in_force() -> Result<(
         took.last().copied().unwrap_or_default(),
     );
     Ok(())
+}
+
+/// How long each change took.
+fn swap_all(portcullis: &Portcullis, load: &Load) -> Result<Vec<Duration>> {
+    load.wait_for(1)?;
+    let swap = |version| {
+        replace(portcullis, version)?;
+        load.wait_for(version)
+    };
+    (2..2 + SWAPS).map(swap).collect()
 }
 
 /// Compiles every version once, in a host of its own that shares the cache.

@@ -24,6 +24,10 @@ pub(crate) fn start(format: Option<LogFormat>) -> io::Result<(LogSink, Flush)> {
         Format::Text => builder.with_ansi(on_terminal).init(),
         Format::Json => builder.json().flatten_event(true).init(),
     }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(panic = panic.payload_as_str(), place, "the host panicked");
+    }));
     Ok((sink, flush))
 }
 

@@ -1,5 +1,6 @@
 //! From a file's bytes to a component: components are taken as they are, core modules are made one.
 
+use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
 use crate::load::LoadError;
@@ -8,6 +9,8 @@ use crate::load::LoadError;
 const MAGIC: &[u8] = b"\0asm";
 const CORE_MODULE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT_LAYER: &[u8] = &[1, 0];
+/// What the names of the sections begin with in which `wit-bindgen` puts the contract.
+const CONTRACT_SECTION: &str = "component-type";
 
 /// Gives the bytes of a component. A core module must carry the contract in a custom section, where `wit-bindgen` has
 /// put it; `cargo build --target wasm32-unknown-unknown` leaves such modules.
@@ -28,6 +31,16 @@ pub(crate) fn componentize(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, L
 }
 
 fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    // The encoder takes a file's sections to be whole, and panics where one is cut off.
+    let mut carries_contract = false;
+    for section in Parser::new(0).parse_all(module) {
+        if let Payload::CustomSection(custom) = section.map_err(|error| LoadError::Invalid(error.to_string()))? {
+            carries_contract |= custom.name().starts_with(CONTRACT_SECTION);
+        }
+    }
+    if !carries_contract {
+        return Err(LoadError::NoContract);
+    }
     ComponentEncoder::default()
         .validate(true)
         .module(module)

@@ -9,7 +9,7 @@ use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 use crate::contract::portcullis::policy::types;
 use crate::fault::{from_wasmtime, stop};
 use crate::host::state::State;
-use crate::host::{self, About, Held, Host};
+use crate::host::{self, About, Clock, Held, Host};
 use crate::load::Policy;
 
 /// A reason longer than this is not cut but refused: no caller is to read it, and somebody meant to do harm.
@@ -106,7 +106,7 @@ impl Policy {
 fn slice_ended(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline> {
     let host = store.data_mut();
     let limit = host.limits().deadline;
-    if host.clock.spent() > limit {
+    if host.clock.is_over(limit) {
         return Err(stop(Fault::Deadline { limit }));
     }
     let resumed = host.clock.pause();
@@ -115,7 +115,7 @@ fn slice_ended(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateD
         Box::pin(async move {
             tokio::task::yield_now().await;
             // Nobody else sets it.
-            let _ = resumed.set(Instant::now());
+            let _ = resumed.set(Clock::now());
         }),
     ))
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 
 use portcullis_model::{Digest, Fault, Limits};
 use sha2::{Digest as _, Sha256};
@@ -64,10 +65,9 @@ pub enum LoadError {
     NotWasm { size: usize },
     #[error("not valid WebAssembly: {0}")]
     Invalid(String),
-    #[error(
-        "a core module that cannot be made a component: {0}; build it with the crate `portcullis-policy`, which puts \
-         the contract into it"
-    )]
+    #[error("a core module that does not carry the contract; build it with the crate `portcullis-policy`, which puts it in")]
+    NoContract,
+    #[error("a core module that cannot be made a component: {0}")]
     Module(String),
     #[error("imports {}", Ungranted(.0))]
     Imports(Vec<Import>),
@@ -84,6 +84,12 @@ pub enum LoadError {
 impl Sandbox {
     /// Compiles a file. Takes its time: not for a thread that answers calls. Runs nothing.
     pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, LoadError> {
+        // Who loads policies is to go on, whatever a file does to those who read it.
+        let compiled = std::panic::catch_unwind(AssertUnwindSafe(|| self.try_compile(bytes)));
+        compiled.unwrap_or_else(|_| Err(LoadError::Invalid("reading it made the host panic".into())))
+    }
+
+    fn try_compile(&self, bytes: &[u8]) -> Result<Compiled, LoadError> {
         let encoded = componentize(bytes)?;
         let engine = &self.0.engine;
         let component =

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What one policy may use. Each has a default that suits a policy of ordinary size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long the policy may run for one decision. Its own running time: waiting for others does not count.
+    /// How much CPU time the policy may use for one decision. Waiting does not count.
     pub deadline: Duration,
     /// Linear memory of one instance, in bytes.
     pub memory: usize,

@@ -7,7 +7,7 @@ pub(crate) mod state;
 mod types;
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis_model::{Data, Document, Fault, Limits, Request};
 use wasmtime::component::Resource;
@@ -16,6 +16,7 @@ use crate::contract::{DocumentHandle, RequestHandle};
 use crate::decide::LogLine;
 use crate::fault::stop;
 use crate::host::state::State;
+use crate::ticker::TICK;
 
 /// What the one instance of a decision may reach, and what it has used of its limits.
 pub(crate) struct Host {
@@ -35,12 +36,17 @@ pub(crate) struct About {
     pub(crate) state: Option<Arc<dyn State>>,
 }
 
-/// The guest's own running time: what it waits for others does not count.
+/// The guest's own running time, by the CPU clock of the thread that it runs on: what it waits for others, and what the
+/// machine gives to others, does not count.
 pub(crate) struct Clock {
+    /// In the runs that have ended.
     spent: Duration,
-    since: Instant,
-    /// Set when the guest runs again after it yielded.
-    resumed: Option<Arc<OnceLock<Instant>>>,
+    /// How often a tick found the guest running.
+    ticks: u32,
+    /// When this run began.
+    since: Duration,
+    /// Set when the guest runs again after it yielded, maybe on another thread.
+    resumed: Option<Arc<OnceLock<Duration>>>,
 }
 
 /// The documents of an instance, by the number that the guest's handle stands for.
@@ -85,30 +91,42 @@ impl wasmtime::ResourceLimiter for Host {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { spent: Duration::ZERO, since: Instant::now(), resumed: None }
+        Self { spent: Duration::ZERO, ticks: 0, since: Self::now(), resumed: None }
     }
 
-    /// Stops at a yield; the returned cell is to be set when the guest runs again.
-    pub(crate) fn pause(&mut self) -> Arc<OnceLock<Instant>> {
+    /// Whether a guest that a tick finds running has used up its time. A virtual machine that stands still for a while
+    /// charges that to whoever runs: so the guest must also have been found running by a fair part of the ticks.
+    pub(crate) fn is_over(&mut self, limit: Duration) -> bool {
+        self.ticks = self.ticks.saturating_add(1);
+        self.spent() > limit && TICK * self.ticks >= limit / 4
+    }
+
+    /// Stops at a yield; the returned cell is to be set to [`Self::now`] when the guest runs again.
+    pub(crate) fn pause(&mut self) -> Arc<OnceLock<Duration>> {
         self.spent = self.spent();
         let resumed = Arc::new(OnceLock::new());
         self.resumed = Some(Arc::clone(&resumed));
         resumed
     }
 
-    /// Leaves out what passed since `start`, which the guest spent waiting for the host.
-    pub(crate) fn leave_out(&mut self, start: Instant) {
-        self.spent = self.spent().saturating_sub(start.elapsed());
-        self.since = Instant::now();
+    /// Goes on after a pause.
+    pub(crate) fn resume(&mut self) {
+        self.since = Self::now();
         self.resumed = None;
     }
 
-    pub(crate) fn spent(&self) -> Duration {
+    fn spent(&self) -> Duration {
         let since = match &self.resumed {
             Some(resumed) => resumed.get().copied(),
             None => Some(self.since),
         };
-        self.spent + since.map_or(Duration::ZERO, |since| since.elapsed())
+        self.spent + since.map_or(Duration::ZERO, |since| Self::now().saturating_sub(since))
+    }
+
+    /// This thread's CPU time.
+    pub(crate) fn now() -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use portcullis_model::Fault;
 use portcullis_model::fault::StateFault;
@@ -28,9 +27,9 @@ impl Host {
 
     /// Waits for the store. The wait is the store's, so the guest's clock stands still.
     async fn wait<T>(&mut self, answer: impl Future<Output = Result<T, StateFault>>) -> wasmtime::Result<T> {
-        let start = Instant::now();
+        self.clock.pause();
         let answer = answer.await;
-        self.clock.leave_out(start);
+        self.clock.resume();
         answer.map_err(|fault| stop(Fault::State(fault)))
     }
 }

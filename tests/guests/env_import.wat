@@ -1,0 +1,6 @@
+;; Imports a function that is not of the contract.
+(module
+  (import "env" "system" (func (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "decide") (param i32 i32) (result i32) unreachable))
