@@ -44,7 +44,7 @@ impl Load {
         let start = Instant::now();
         let what = format!("an answer of version {version}");
         while self.newest.load(Ordering::SeqCst) < version {
-            if start.elapsed() > wait::PATIENCE {
+            if start.elapsed() > wait::PATIENCE || self.clients.iter().all(JoinHandle::is_finished) {
                 return Err(Error::TimedOut { what, after: wait::PATIENCE, log: String::new() });
             }
             thread::yield_now();
@@ -188,16 +188,19 @@ fn what_is_replaced_by_one_symlink_comes_into_force_together() -> Result<()> {
     flip(config.path(), 1)?;
     let portcullis = config.start()?;
     let load = Load::start(&portcullis.socket());
+    let flipped = flip_all(portcullis.config().path(), &load);
+    load.finish()?;
+    flipped
+}
+
+fn flip_all(dir: &Path, load: &Load) -> Result<()> {
     for version in 2..=40 {
-        flip(portcullis.config().path(), version)?;
+        flip(dir, version)?;
         load.wait_for(version)?;
     }
-    // And faster than the host can follow: whatever it makes of that, no set is mixed.
-    for version in 41..=80 {
-        flip(portcullis.config().path(), version)?;
-    }
-    load.wait_for(80)?;
-    load.finish().map(drop)
+    // And faster than the host can follow.
+    (41..=80).try_for_each(|version| flip(dir, version))?;
+    load.wait_for(80).map(drop)
 }
 
 fn flip(dir: &Path, version: u64) -> Result<()> {

@@ -23,7 +23,7 @@ impl Offline {
     pub fn load(config: &Config) -> Result<Self, ServeError> {
         let context = loader_context(config, Spaces::Copy(config.state_dir.clone()))?;
         let mut loader = Loader::new(context);
-        let set = loader.rescan(&|_| false).set.ok_or(ServeError::NoPolicies)?;
+        let set = loader.first_set();
         let notes = loader.problems().map(|(name, problem)| format!("`{name}` cannot be loaded: {problem}")).collect();
         Ok(Self { judge: Judge::new(config, Arc::new(Live::new(set))), notes })
     }

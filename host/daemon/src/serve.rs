@@ -28,8 +28,6 @@ pub enum ServeError {
     Cache { path: PathBuf, source: std::io::Error },
     #[error("policies cannot be watched: {0}")]
     Watch(#[source] std::io::Error),
-    #[error("policies cannot be loaded")]
-    NoPolicies,
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("signals cannot be received: {0}")]

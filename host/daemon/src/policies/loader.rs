@@ -18,8 +18,9 @@ use crate::policies::set::{Member, PolicySet};
 use crate::policies::source::{self, Fingerprint, ReadError};
 use crate::state::Spaces;
 
-/// A folder that changes all the time is read this often before what was read is taken as it is.
-const READ_AGAIN: usize = 5;
+/// A folder that changes each time it is read is read this often before what was read is taken as it is: somebody who
+/// changes files all the time must not keep everything else from coming into force.
+const HOLD_BACK: u32 = 100;
 
 /// What loading needs of the rest of the host.
 #[derive(Debug)]
@@ -39,6 +40,10 @@ pub struct Loader {
     generation: Generation,
     policies: BTreeMap<String, Slot<Arc<Member>>>,
     data: BTreeMap<String, Slot<Arc<Document>>>,
+    /// Whether what was read differs from the set in force.
+    changed: bool,
+    /// How often in a row the folder changed while it was read.
+    held_back: u32,
 }
 
 /// What is known of one policy, or one document.
@@ -64,9 +69,9 @@ enum Look<T> {
 /// What a rescan came to.
 #[derive(Debug)]
 pub struct Rescan {
-    /// None where nothing changed.
+    /// None where nothing changed, or where it is still changing.
     pub set: Option<PolicySet>,
-    /// Whether a file was being written, so that it is to be looked at again.
+    /// Whether the folder is to be looked at again soon: a file was being written, or changed while it was read.
     pub unsettled: bool,
 }
 
@@ -74,29 +79,29 @@ pub struct Rescan {
 
 impl Loader {
     pub fn new(context: LoaderContext) -> Self {
-        Self { context, generation: Generation::default(), policies: BTreeMap::new(), data: BTreeMap::new() }
+        let (policies, data) = (BTreeMap::new(), BTreeMap::new());
+        // The first set is one, however empty.
+        Self { context, generation: Generation::default(), policies, data, changed: true, held_back: 0 }
     }
 
     /// Looks at the folder. `writing` says whether somebody is in the middle of writing a path.
     ///
-    /// What changes while it is read is read again, so that a set never mixes what lay there at two times: files that
+    /// What changes while it is read is to be read again before there is a set, so that a set never mixes what lay there at two times: files that
     /// are replaced together by one symlink come into force together.
     pub fn rescan(&mut self, writing: &dyn Fn(&Path) -> bool) -> Rescan {
-        let mut changed = self.generation == Generation::default();
-        let mut unsettled = false;
-        for _ in 0..READ_AGAIN {
-            let (policies, policies_unsettled) = self.rescan_policies(writing);
-            let (data, data_unsettled) = self.rescan_data(writing);
-            changed |= policies || data;
-            unsettled = policies_unsettled || data_unsettled;
-            if self.is_as_seen() {
-                break;
-            }
+        let (policies, policies_unsettled) = self.rescan_policies(writing);
+        let (data, data_unsettled) = self.rescan_data(writing);
+        self.changed |= policies || data;
+        if !self.is_as_seen() && self.held_back < HOLD_BACK {
+            self.held_back += 1;
+            return Rescan { set: None, unsettled: true };
         }
+        self.held_back = 0;
+        let changed = std::mem::take(&mut self.changed);
         if changed {
             self.generation = self.generation.next();
         }
-        Rescan { set: changed.then(|| self.set()), unsettled }
+        Rescan { set: changed.then(|| self.set()), unsettled: policies_unsettled || data_unsettled }
     }
 
     /// Whether every file is still the one that was read.
@@ -106,6 +111,15 @@ impl Loader {
         let at = |folder: &Path, name: &str, extension| Fingerprint::at(&folder.join(format!("{name}.{extension}")));
         self.policies.iter().all(|(name, slot)| slot.seen == (at(&policies, name, "wasm"), at(&policies, name, "toml")))
             && self.data.iter().all(|(name, slot)| slot.seen == (at(&data, name, "json"), None))
+    }
+
+    /// Reads the folder for the first time.
+    pub fn first_set(&mut self) -> PolicySet {
+        loop {
+            if let Some(set) = self.rescan(&|_| false).set {
+                return set;
+            }
+        }
     }
 
     /// Forgets what was broken, so that the next rescan tries it again though it did not change.

@@ -25,8 +25,8 @@ const AT_MOST: Duration = Duration::from_millis(50);
 const WRITER_RESTS: Duration = Duration::from_secs(1);
 /// How often the folder is looked at without notice.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often it is looked at while a file is being written.
-const LOOK_UNSETTLED: Duration = Duration::from_millis(50);
+/// How often it is looked at while it is changing.
+const LOOK_UNSETTLED: Duration = Duration::from_millis(20);
 
 /// Keeps the set in force that the folder shows. Dropping it stops the watching.
 #[derive(Debug)]
@@ -68,8 +68,7 @@ impl Watch {
             // Watching comes first: what changes while the folder is read for the first time is then noticed.
             let (notices, watched) = watch(&dir, &own);
             let mut loader = loader();
-            let Some(set) = loader.rescan(&|_| false).set else { return };
-            let live = Arc::new(Live::new(set));
+            let live = Arc::new(Live::new(loader.first_set()));
             announce(&live);
             if ready.send(Arc::clone(&live)).is_ok() {
                 let writing = HashMap::new();
