@@ -29,8 +29,8 @@ pub(crate) fn import(scratch: &Scratch, socket: &Path) -> Result<()> {
 
 fn fill(root: &Path) -> Result<()> {
     let bin = root.join("bin");
-    fs::create_dir_all(&bin).doing_to("making", &bin)?;
-    fs::create_dir_all(root.join("tmp")).doing_to("making", root)?;
+    fs::create_dir(&bin).doing_to("making", &bin)?;
+    fs::create_dir(root.join("tmp")).doing_to("making", root)?;
     let busybox = artifacts::installed("busybox")?;
     fs::copy(&busybox, bin.join("busybox")).doing_to("copying", &busybox)?;
     for applet in APPLETS {

@@ -35,13 +35,16 @@ impl Process {
         command.args(["--pdeathsig", "KILL", program]);
         arrange(&mut command);
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = spawn(command).map_err(|source| start_error(program, source))?;
         let log = Log::default();
-        child.stdout.take().into_iter().for_each(|pipe| log.follow(pipe));
-        child.stderr.take().into_iter().for_each(|pipe| log.follow(pipe));
-        let child = Arc::new(Mutex::new(child));
-        let doomed = Arc::clone(&child);
-        Ok(Self { name: name.to_owned(), log, child, _cleanup: Cleanup::new(move || kill(&doomed)) })
+        let (child, _cleanup) = Cleanup::of(|| {
+            let mut child = spawn(command).map_err(|source| start_error(program, source))?;
+            child.stdout.take().into_iter().for_each(|pipe| log.follow(pipe));
+            child.stderr.take().into_iter().for_each(|pipe| log.follow(pipe));
+            let child = Arc::new(Mutex::new(child));
+            let doomed = Arc::clone(&child);
+            Ok((child, move || kill(&doomed)))
+        })?;
+        Ok(Self { name: name.to_owned(), log, child, _cleanup })
     }
 
     pub fn log(&self) -> &Log {

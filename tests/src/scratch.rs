@@ -1,6 +1,7 @@
 //! Temporary folders with short paths: a unix socket's path has at most 107 bytes.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -23,20 +24,26 @@ impl Scratch {
         static SWEEP: Once = Once::new();
         SWEEP.call_once(sweep);
         let prefix = format!("{PREFIX}{}-", std::process::id());
-        let path = tempfile::Builder::new().prefix(&prefix).tempdir_in(PARENT).doing("making a folder in /tmp")?.keep();
-        let doomed = path.clone();
-        Ok(Self { path, _cleanup: Cleanup::new(move || remove(&doomed)) })
+        let (path, _cleanup) = Cleanup::of(|| {
+            let path =
+                tempfile::Builder::new().prefix(&prefix).tempdir_in(PARENT).doing("making a folder in /tmp")?.keep();
+            let doomed = path.clone();
+            Ok((path, move || remove(&doomed)))
+        })?;
+        Ok(Self { path, _cleanup })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A folder inside, made if it is not there.
+    /// A folder right inside, made if it is not there.
     pub fn folder(&self, name: &str) -> Result<PathBuf> {
         let path = self.path.join(name);
-        fs::create_dir_all(&path).doing_to("making", &path)?;
-        Ok(path)
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).doing_to("making", &path),
+            _ => Ok(path),
+        }
     }
 }
 
