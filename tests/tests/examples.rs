@@ -1,0 +1,92 @@
+//! The example for readers is walked as it is written: every line of shell in its README, every answer that it promises.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use portcullis_tests::command::Finished;
+use portcullis_tests::scratch::Scratch;
+use portcullis_tests::walk::{Caller, Step, hello, tutorial};
+use portcullis_tests::{Error, Result, artifacts};
+
+/// Like the harness: private mounts and processes, so that nothing is touched and nothing stays.
+const IN_NAMESPACE: &str = "mount -t tmpfs tmpfs /run && mkdir -p /run/docker/plugins && exec bash \"$0\"";
+
+/// A reader is slower than a swap; the test asks until the promised answer comes.
+const ASK: &str = r#"ask() {
+    for _ in $(seq 100); do
+        answer=$(eval "$1" 2>&1 || true)
+        case $answer in *"$2"*) echo "as promised: $1"; return ;; esac
+        sleep 0.1
+    done
+    echo "not as promised: $1"; echo "expected: $2"; echo "answered: $answer"; exit 1
+}
+"#;
+
+fn readme() -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/seeds/README.md");
+    std::fs::read_to_string(&path).map_err(|error| Error::Unexpected(format!("{}: {error}", path.display())))
+}
+
+/// Makes one script of all blocks: `sh` as it is, `console` as commands of which some promise an answer.
+fn script(readme: &str) -> Result<String> {
+    let mut script = format!("set -u\n{ASK}");
+    let mut blocks = readme.split("```").skip(1).step_by(2);
+    while let Some((kind, text)) = blocks.next().and_then(|block| block.split_once('\n')) {
+        match kind {
+            "sh" => script.push_str(text),
+            "console" => console(text, &mut script),
+            other => return Err(Error::Unexpected(format!("a block of kind `{other}`"))),
+        }
+    }
+    Ok(script)
+}
+
+fn console(text: &str, script: &mut String) {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let command = line.trim_start_matches("$ ");
+        // Writing to a string does not fail.
+        let _ = match lines.next_if(|next| !next.starts_with("$ ")) {
+            Some(answer) => writeln!(script, "ask {} {}", quoted(command), quoted(answer)),
+            None => writeln!(script, "{command}"),
+        };
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[test]
+fn the_readme_of_the_seeds_is_true() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let built = artifacts::portcullis()?;
+    let target = built.ancestors().nth(2).unwrap_or(&built).display().to_string();
+    let script = script(&readme()?)?
+        .replace("make setup policies build\n", "")
+        .replace("$PWD/target", &target)
+        .replace("$OLDPWD/target", &target)
+        .replace("/tmp/seeds", &scratch.folder("seeds")?.display().to_string());
+    let path = scratch.path().join("walk.sh");
+    std::fs::write(&path, &script).map_err(|error| Error::Unexpected(error.to_string()))?;
+
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
+    let walked = Finished::of(command.args(["sh", "-c", IN_NAMESPACE]).arg(&path))?;
+    let promised = script.lines().filter(|line| line.starts_with("ask ")).count();
+    let kept = walked.stdout.lines().filter(|line| line.starts_with("as promised: ")).count();
+    assert_eq!(kept, promised, "{}\n{}", walked.stdout, walked.stderr);
+    assert!(promised > 10 && walked.status.success(), "{walked:?}");
+    Ok(())
+}
+
+#[test]
+fn the_readme_of_the_seeds_has_every_step_of_the_walk() -> Result<()> {
+    let readme = readme()?;
+    let by_hand = |step: &&Step| !matches!(step.caller, Caller::Certified(_) | Caller::CertifiedClaiming { .. });
+    for step in hello::STEPS.iter().chain(tutorial::STEPS).filter(by_hand) {
+        assert!(readme.contains(&format!("$ {}\n", step.command)), "`{}` is not in the README", step.command);
+    }
+    Ok(())
+}
