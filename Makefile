@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup policies build lint unit e2e bench clean deny
+.PHONY: help demo test setup policies build lint unit e2e bench fuzz clean deny
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,13 @@ e2e: setup policies build ## Run the tests of the built binary and of the real d
 
 bench: setup policies build ## Run the benchmarks and print their figures
 	$(CARGO) bench --workspace
+
+# For each fuzz target.
+SECONDS ?= 60
+
+fuzz: ## Attack the parsers for SECONDS (60) a target (needs nightly Rust; installs cargo-fuzz)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked --quiet cargo-fuzz
+	fuzz/run $(SECONDS)
 
 deny: ## Check licences, advisories and sources of the dependencies (needs cargo-deny)
 	$(CARGO) deny check

@@ -15,6 +15,7 @@ use portcullis_tests::http::{self, Answer, Connection};
 use portcullis_tests::plugin::{self, REQUEST, RESPONSE, Reply};
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::{Error, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
 const MIB: usize = 1 << 20;
@@ -31,6 +32,13 @@ fn list_containers() -> Vec<u8> {
 
 fn allow_all(toml: &str) -> Result<Portcullis> {
     Config::new()?.toml(toml).policy("allow-all")?.start()
+}
+
+/// For as many connections as the kernel lets this process have, and not only as many as its session does.
+fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, opening the connections says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn ask(portcullis: &Portcullis, body: &[u8]) -> Result<Answer> {
@@ -215,6 +223,7 @@ fn the_answer_to_a_response_is_allow_and_its_body_is_not_held() -> Result<()> {
 #[test]
 fn who_is_slow_is_cut_off_and_delays_nobody() -> Result<()> {
     let portcullis = allow_all("[limits]\nread_timeout = \"500ms\"\nidle_timeout = \"2s\"\n")?;
+    open_many_files();
     let whole = plugin::call(REQUEST, &list_containers());
     let head = whole.len() - list_containers().len();
     let mut slow: Vec<(Connection, &str)> = Vec::new();
@@ -244,6 +253,7 @@ fn a_thousand_connections_at_once_are_all_answered() -> Result<()> {
     let portcullis = allow_all("")?;
     let bodies: [(&[u8], bool); 4] =
         [(&list_containers(), true), (b"", false), (b"{\"RequestMethod\":", false), (&list_containers(), true)];
+    open_many_files();
     let mut connections = Vec::new();
     for _ in 0..1000 {
         connections.push(Connection::open(&portcullis.socket())?);
