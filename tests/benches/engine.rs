@@ -1,5 +1,7 @@
 //! What asking one policy costs, without the socket: a fresh instance, one `decide`, and its host calls.
 
+#![expect(clippy::expect_used, reason = "benchmarks end so")]
+
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -16,7 +18,8 @@ fn question() -> Question {
     let request = reader.read(wire::read_call(CREATE).expect("a call")).expect("a request");
     let users = portcullis_docker::json::read(br#"{"alice":{"readOnly":false}}"#, portcullis_docker::json::Shape::Any);
     let data = Data::new([("users".to_owned(), Arc::new(users.expect("a document")))]);
-    let settings = portcullis_docker::json::read(br#"{"user_header":"Authz-User"}"#, portcullis_docker::json::Shape::Any);
+    let settings =
+        portcullis_docker::json::read(br#"{"user_header":"Authz-User"}"#, portcullis_docker::json::Shape::Any);
     let request: Arc<dyn Request> = Arc::new(request);
     Question { request, data: Arc::new(data), settings: Arc::new(settings.expect("a document")), state: None }
 }

@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --workspace --bench socket`, or `make bench`. `docs/performance.md` explains the table.
 
+#![expect(clippy::indexing_slicing, reason = "JSON of this repository")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -106,7 +108,9 @@ fn floor(name: &'static str, mode: &str) -> Result<Server> {
     let process = Process::start("floor", &program.to_string_lossy(), |command| {
         command.arg(mode).arg(&socket);
     })?;
-    process.wait_for_line(portcullis_tests::log::Log::START, "the floor is ready", |line| (line == "ready").then_some(()))?;
+    process.wait_for_line(portcullis_tests::log::Log::START, "the floor is ready", |line| {
+        (line == "ready").then_some(())
+    })?;
     let pid = process.id();
     Ok(Server { name, socket, pid, _running: Running::Floor { _process: process, _scratch: scratch } })
 }
@@ -175,9 +179,9 @@ fn measure(server: &Server, call: &[u8], connections: usize) -> Result<Figure> {
             open.into_iter().map(|connection| scope.spawn(|| ask_until(connection, call, &stop, &answers))).collect();
         thread::sleep(ROUND);
         stop.store(true, Ordering::Relaxed);
-        clients.into_iter().try_for_each(|client| {
-            client.join().unwrap_or_else(|_| Err(Error::Unexpected("a client panicked".into())))
-        })
+        clients
+            .into_iter()
+            .try_for_each(|client| client.join().unwrap_or_else(|_| Err(Error::Unexpected("a client panicked".into()))))
     })?;
     let (elapsed, cpu) = (start.elapsed(), cpu_time(server.pid)?.saturating_sub(cpu));
     let answers = answers.into_inner() as f64;

@@ -1,6 +1,8 @@
 //! The cases of every policy, on the policy as it was built and in the sandbox that serves it. Beside the policy the
 //! same files run natively.
 
+#![expect(clippy::expect_used, reason = "tests end so")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Hostile guests: each its own cause, the host alive, and the next decision right.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "tests end so")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +110,8 @@ fn every_guest_is_asked() {
 #[tokio::test]
 async fn what_is_not_webassembly_is_refused() {
     let sandbox = sandbox();
-    for bytes in [&b""[..], b"\0as", b"#!/bin/sh\necho hello\n", b"\0asm\xff\xff\xff\xff", b"\0asm\x0d\0\x01\0garbage"] {
+    for bytes in [&b""[..], b"\0as", b"#!/bin/sh\necho hello\n", b"\0asm\xff\xff\xff\xff", b"\0asm\x0d\0\x01\0garbage"]
+    {
         let error = load(&sandbox, bytes).await.expect_err("refused");
         assert!(matches!(error, LoadError::NotWasm { .. } | LoadError::Invalid(_)), "{bytes:?}: {error}");
     }
@@ -128,10 +131,7 @@ async fn what_is_not_granted_is_refused_by_name_and_with_the_grant() {
     let sandbox = sandbox();
     let compiled = sandbox.compile(&guests::wasm("flood_log").expect("a guest")).expect("compiles");
     let error = compiled.link(Grants::default()).expect_err("refused");
-    assert_eq!(
-        error.to_string(),
-        "imports `portcullis:policy/log@0.1.0`, which needs `grants = [\"log\"]`",
-    );
+    assert_eq!(error.to_string(), "imports `portcullis:policy/log@0.1.0`, which needs `grants = [\"log\"]`",);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Policies are swapped while clients ask without pause: no call fails, no decision mixes two generations, and each
 //! change is soon in force.
 
+#![expect(clippy::indexing_slicing, reason = "the places are where they were just found")]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -89,7 +91,11 @@ fn version(reply: &Reply) -> Result<Option<u64>> {
     let words: Vec<_> = reply.msg.split(' ').collect();
     let ["answer:", "code", code, "settings", settings, "data", data] = words[..] else { return Err(unexpected()) };
     let code: u64 = code.parse().map_err(|_| unexpected())?;
-    if reply.allow || [settings, data].iter().any(|part| part.parse().is_ok_and(|number: i64| number != code as i64 && number >= 0)) {
+    if reply.allow
+        || [settings, data]
+            .iter()
+            .any(|part| part.parse().is_ok_and(|number: i64| number != code as i64 && number >= 0))
+    {
         return Err(unexpected());
     }
     Ok(Some(code))
@@ -140,7 +146,9 @@ fn two_hundred_swaps_under_load_lose_no_call_and_are_soon_in_force() -> Result<(
     let load = Load::start(&portcullis.socket());
     let swapped = swap_all(&portcullis, &load);
     let finished = load.finish();
-    for record in portcullis.records(mark).iter().filter(|record| record.field("cause").is_some_and(|cause| cause == "fault")) {
+    for record in
+        portcullis.records(mark).iter().filter(|record| record.field("cause").is_some_and(|cause| cause == "fault"))
+    {
         println!("{record:?}");
     }
     let (mut took, answers) = (swapped?, finished?);

@@ -101,7 +101,14 @@ impl DecisionLog {
         let mut text = Vec::with_capacity(768);
         for (policy, lines, dropped) in record.lines {
             for line in lines {
-                self.policy_line(&mut text, &timestamp, record, policy.as_str(), level(line.level), line.message.as_str());
+                self.policy_line(
+                    &mut text,
+                    &timestamp,
+                    record,
+                    policy.as_str(),
+                    level(line.level),
+                    line.message.as_str(),
+                );
             }
             if *dropped > 0 {
                 let message = format!("{dropped} more lines were dropped: `log_lines` is reached");
@@ -149,10 +156,7 @@ fn line<'a>(record: &Record<'a>, timestamp: &'a str) -> Line<'a> {
         message: "decision",
         answer: answer(&decision.answer),
         cause: decision.cause.kind(),
-        rule: match &decision.cause {
-            Cause::Rule(rule) => Some(rule),
-            _ => None,
-        },
+        rule: if let Cause::Rule(rule) = decision.cause { Some(rule) } else { None },
         reason: reason(&decision.answer),
         operation: subject.operation,
         method: subject.method,

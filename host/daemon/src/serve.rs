@@ -41,7 +41,8 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let decider = Arc::new(Decider::new(Judge::new(&config, live), DecisionLog::new(sink)));
     let bodies = BodyLimits::new(&config.limits);
     let (stop, stopped) = watch::channel(false);
-    let bound: Vec<_> = config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
+    let bound: Vec<_> =
+        config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
     let mut fronts = JoinSet::new();
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {
         info!(listener = listener.name, socket = %bound.path().display(), "listening");

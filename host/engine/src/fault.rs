@@ -18,11 +18,14 @@ pub(crate) fn from_wasmtime(error: &Error) -> Fault {
     if let Some(Stop(fault)) = error.downcast_ref() {
         return fault.clone();
     }
-    if let Some(trap) = error.downcast_ref::<Trap>() {
-        return match trap {
-            Trap::StackOverflow => Fault::StackOverflow,
-            other => Fault::Trap(located(&other.to_string(), error)),
-        };
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => return Fault::StackOverflow,
+        // A Rust policy's own stack lies at the bottom of its memory.
+        Some(trap @ Trap::MemoryOutOfBounds) => {
+            return Fault::Trap(located(&format!("{trap}, as when a deep recursion runs out of stack"), error));
+        }
+        Some(trap) => return Fault::Trap(located(&trap.to_string(), error)),
+        None => {}
     }
     if let Some(limit) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return Fault::Overloaded(limit.to_string());

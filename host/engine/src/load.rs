@@ -12,8 +12,8 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::component::componentize;
 use crate::config::Sandbox;
-use crate::contract::portcullis::policy as interfaces;
 use crate::contract::PolicyPre;
+use crate::contract::portcullis::policy as interfaces;
 use crate::grants::Grants;
 use crate::host::Host;
 
@@ -65,7 +65,9 @@ pub enum LoadError {
     NotWasm { size: usize },
     #[error("not valid WebAssembly: {0}")]
     Invalid(String),
-    #[error("a core module that does not carry the contract; build it with the crate `portcullis-policy`, which puts it in")]
+    #[error(
+        "a core module that does not carry the contract; build it with the crate `portcullis-policy`, which puts it in"
+    )]
     NoContract,
     #[error("a core module that cannot be made a component: {0}")]
     Module(String),
@@ -99,7 +101,11 @@ impl Sandbox {
             digest: digest(bytes),
             size: bytes.len(),
             core_module: matches!(encoded, Cow::Owned(_)),
-            imports: ty.imports(engine).filter(|(_, item)| gives(&item.ty)).map(|(name, _)| Import::new(name)).collect(),
+            imports: ty
+                .imports(engine)
+                .filter(|(_, item)| gives(&item.ty))
+                .map(|(name, _)| Import::new(name))
+                .collect(),
             exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         };
         Ok(Compiled { sandbox: self.clone(), component, inspection })

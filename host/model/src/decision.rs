@@ -164,8 +164,10 @@ mod tests {
     }
 
     fn answer(opinions: &[(Mode, Judgement)], default: DefaultVerdict) -> (String, &'static str) {
-        let opinions =
-            opinions.iter().zip('a'..).map(|((mode, judgement), name)| opinion(&name.to_string(), *mode, judgement.clone()));
+        let opinions = opinions
+            .iter()
+            .zip('a'..)
+            .map(|((mode, judgement), name)| opinion(&name.to_string(), *mode, judgement.clone()));
         let decision = Decision::combine(opinions.collect(), default, Generation(1));
         let text = match &decision.answer {
             Answer::Allow => "allow".to_owned(),
@@ -173,6 +175,9 @@ mod tests {
         };
         (text, decision.cause.kind())
     }
+
+    /// A note; what is said; the default; the answer; the kind of its cause.
+    type Case = (&'static str, Vec<(Mode, Judgement)>, DefaultVerdict, &'static str, &'static str);
 
     #[test]
     fn deny_wins_an_allow_is_needed_and_faults_deny() {
@@ -182,7 +187,7 @@ mod tests {
         let fault = || Err(Fault::StackOverflow);
         let none = "no policy allows this";
         #[rustfmt::skip]
-        let cases: [(&str, Vec<(Mode, Judgement)>, D, &str, &str); 12] = [
+        let cases: [Case; 12] = [
             ("no policy", vec![], D::Deny, none, "default"),
             ("no policy, default allow", vec![], D::Allow, "allow", "default"),
             ("one allows", vec![(E, allow())], D::Deny, "allow", "allowed"),

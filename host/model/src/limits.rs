@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// How much CPU time the policy may use for one decision. Waiting does not count.
     pub deadline: Duration,
-    /// Linear memory of one instance, in bytes.
+    /// All linear memories of one instance together, in bytes.
     pub memory: usize,
     /// Elements of all tables of one instance.
     pub table_elements: usize,

@@ -69,7 +69,11 @@ pub struct Capabilities {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Device {
-    Path { host: String, container: String, permissions: String },
+    Path {
+        host: String,
+        container: String,
+        permissions: String,
+    },
     /// A device request (GPUs, CDI): the driver's name.
     Request(String),
     /// `c 1:3 mr`

@@ -67,10 +67,7 @@ fn report(decision: &Decision) -> Value {
         Answer::Allow => None,
         Answer::Deny(reason) => Some(reason.as_str()),
     };
-    let rule = match decision.cause {
-        Cause::Rule(rule) => Some(rule),
-        _ => None,
-    };
+    let rule = if let Cause::Rule(rule) = decision.cause { Some(rule) } else { None };
     json!({
         "answer": if decision.answer.is_allow() { "allow" } else { "deny" },
         "reason": reason,

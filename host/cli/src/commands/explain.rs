@@ -100,7 +100,7 @@ fn print(report: &Value) {
             Value::Array(items) if items.is_empty() => println!("{name:<17} -"),
             Value::Array(items) => items.iter().for_each(|item| println!("{name:<17} {item}")),
             Value::Object(_) if name == "body" => println!("{name:<17} {value:#}"),
-            other => println!("{name:<17} {other}"),
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => println!("{name:<17} {value}"),
         }
     }
 }

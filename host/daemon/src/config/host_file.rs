@@ -40,9 +40,10 @@ fn default_verdict(file: &mut Table<'_, '_, '_>) -> DefaultVerdict {
 fn rules(file: &mut Table<'_, '_, '_>) -> Rules {
     let mut rules = Rules::default();
     let version = file.get_checked("min_api_version", |version: &String| {
-        version.parse().map(|version| rules.min_api_version = version).map_err(|_| {
-            (format!("is `{version}`"), "expected an API version in quotes, such as \"1.40\"".to_owned())
-        })
+        version
+            .parse()
+            .map(|version| rules.min_api_version = version)
+            .map_err(|_| (format!("is `{version}`"), "expected an API version in quotes, such as \"1.40\"".to_owned()))
     });
     drop(version);
     file.get_checked("disabled_rules", |names: &Vec<String>| {
@@ -87,6 +88,7 @@ fn listener(table: &mut Table<'_, '_, '_>, line: Option<usize>) -> (Listener, Op
     (listener, line)
 }
 
+#[expect(clippy::ptr_arg, reason = "`get_checked` hands over what it read")]
 fn socket_path(path: &PathBuf) -> Objection {
     let length = path.as_os_str().len();
     if length > Listener::MAX_SOCKET_PATH {

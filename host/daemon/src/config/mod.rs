@@ -6,6 +6,7 @@ pub mod problem;
 mod reader;
 mod setting;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,11 +112,8 @@ impl Config {
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(host_file::read(dir, &path, &text, problems)),
             Err(error) => {
-                let help = match error.kind() {
-                    std::io::ErrorKind::NotFound => "an empty file takes every default; `--config` names its folder",
-                    std::io::ErrorKind::PermissionDenied => "run as root, or let this user read it",
-                    _ => "expected a text file",
-                };
+                let missing = "an empty file takes every default; `--config` names its folder";
+                let help = help(&error, missing, "expected a text file");
                 problems.add(&path, None, format!("cannot be read: {error}"), help);
                 None
             }
@@ -127,11 +125,18 @@ impl Config {
 fn check_folder(dir: &Path, problems: &mut Problems) {
     let policies = dir.join(POLICIES);
     if let Err(error) = std::fs::read_dir(&policies) {
-        let help = match error.kind() {
-            std::io::ErrorKind::NotFound => "make the folder and put policies (`.wasm` files) into it",
-            std::io::ErrorKind::NotADirectory => "expected a folder of `.wasm` files",
-            _ => "run as root, or let this user read it",
-        };
+        let missing = "make the folder and put policies (`.wasm` files) into it";
+        let help = help(&error, missing, "expected a folder of `.wasm` files");
         problems.add(&policies, None, format!("cannot be read: {error}"), help);
+    }
+}
+
+fn help(error: &std::io::Error, missing: &'static str, other: &'static str) -> &'static str {
+    if error.kind() == ErrorKind::NotFound {
+        missing
+    } else if error.kind() == ErrorKind::PermissionDenied {
+        "run as root, or let this user read it"
+    } else {
+        other
     }
 }

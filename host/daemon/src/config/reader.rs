@@ -42,7 +42,12 @@ impl<'f> File<'f> {
         let broken = !errors.is_empty();
         for error in errors {
             let line = error.span().map(|span| file.line(span.start));
-            file.problems.add(path, line, format!("not TOML: {}", error.message()), "see https://toml.io for the format");
+            file.problems.add(
+                path,
+                line,
+                format!("not TOML: {}", error.message()),
+                "see https://toml.io for the format",
+            );
         }
         let empty = DeTable::default();
         let entries = if broken { &empty } else { table.get_ref() };
@@ -96,7 +101,11 @@ impl<'f, 't> Table<'_, 'f, 't> {
         let value = self.entry(key)?;
         let DeValue::Table(entries) = value.get_ref() else {
             let line = self.line_of(key);
-            self.problem(line, format!("`{key}` is {}", article(value.get_ref())), format!("write it as a table, `[{key}]`"));
+            self.problem(
+                line,
+                format!("`{key}` is {}", article(value.get_ref())),
+                format!("write it as a table, `[{key}]`"),
+            );
             return None;
         };
         Some(self.below(format!("[{key}]"), entries, read))
@@ -118,11 +127,10 @@ impl<'f, 't> Table<'_, 'f, 't> {
         let mut tables = Vec::new();
         for item in items.iter() {
             let line = self.file.line(item.span().start);
-            match item.get_ref() {
-                DeValue::Table(entries) => {
-                    tables.push(self.below(format!("[[{key}]]"), entries, |table| read(table, Some(line))));
-                }
-                other => self.problem(Some(line), format!("`{key}` holds {}", article(other)), help.clone()),
+            if let DeValue::Table(entries) = item.get_ref() {
+                tables.push(self.below(format!("[[{key}]]"), entries, |table| read(table, Some(line))));
+            } else {
+                self.problem(Some(line), format!("`{key}` holds {}", article(item.get_ref())), help.clone());
             }
         }
         Some(tables)
@@ -133,7 +141,11 @@ impl<'f, 't> Table<'_, 'f, 't> {
         let value = self.entry(key)?;
         if !value.get_ref().is_table() {
             let line = self.line_of(key);
-            self.problem(line, format!("`{key}` is {}", article(value.get_ref())), format!("write it as a table, `[{key}]`"));
+            self.problem(
+                line,
+                format!("`{key}` is {}", article(value.get_ref())),
+                format!("write it as a table, `[{key}]`"),
+            );
             return None;
         }
         match json(value.get_ref()) {

@@ -33,7 +33,11 @@ pub enum BindError {
 }
 
 fn hint(error: &io::Error) -> &'static str {
-    if error.kind() == ErrorKind::PermissionDenied { "; run as root, or choose a `socket` in a folder of your own" } else { "" }
+    if error.kind() == ErrorKind::PermissionDenied {
+        "; run as root, or choose a `socket` in a folder of your own"
+    } else {
+        ""
+    }
 }
 
 impl Bound {

@@ -44,6 +44,8 @@ pub struct Loader {
     changed: bool,
     /// How often in a row the folder changed while it was read.
     held_back: u32,
+    /// Folders that could not be read when last looked at.
+    unreadable: BTreeSet<&'static str>,
 }
 
 /// What is known of one policy, or one document.
@@ -81,7 +83,15 @@ impl Loader {
     pub fn new(context: LoaderContext) -> Self {
         let (policies, data) = (BTreeMap::new(), BTreeMap::new());
         // The first set is one, however empty.
-        Self { context, generation: Generation::default(), policies, data, changed: true, held_back: 0 }
+        Self {
+            context,
+            generation: Generation::default(),
+            policies,
+            data,
+            changed: true,
+            held_back: 0,
+            unreadable: BTreeSet::new(),
+        }
     }
 
     /// Looks at the folder. `writing` says whether somebody is in the middle of writing a path.
@@ -106,6 +116,9 @@ impl Loader {
 
     /// Whether every file is still the one that was read.
     fn is_as_seen(&self) -> bool {
+        if !self.unreadable.is_empty() {
+            return true;
+        }
         let policies = self.context.dir.join(POLICIES);
         let data = self.context.dir.join(DATA);
         let at = |folder: &Path, name: &str, extension| Fingerprint::at(&folder.join(format!("{name}.{extension}")));
@@ -170,14 +183,20 @@ impl Loader {
         Ok(Arc::new(Data::new(documents)))
     }
 
+    /// What was loaded stays; that is said once.
+    fn unreadable(&mut self, folder: &'static str, problem: &std::io::Error) -> (bool, bool) {
+        if self.unreadable.insert(folder) {
+            error!(%problem, folder, "folder cannot be read; what was loaded stays");
+        }
+        (false, false)
+    }
+
     fn rescan_policies(&mut self, writing: &dyn Fn(&Path) -> bool) -> (bool, bool) {
         let files = match source::list(&self.context.dir.join(POLICIES), "wasm") {
             Ok(files) => files,
-            Err(problem) => {
-                error!(%problem, folder = POLICIES, "folder cannot be read; what was loaded stays");
-                return (false, true);
-            }
+            Err(problem) => return self.unreadable(POLICIES, &problem),
         };
+        self.unreadable.remove(POLICIES);
         let (mut changed, mut unsettled) = (forget(&mut self.policies, &files, "policy"), false);
         for (name, path) in &files {
             let slot = self.policies.get(name);
@@ -197,11 +216,9 @@ impl Loader {
     fn rescan_data(&mut self, writing: &dyn Fn(&Path) -> bool) -> (bool, bool) {
         let files = match source::list(&self.context.dir.join(DATA), "json") {
             Ok(files) => files,
-            Err(problem) => {
-                error!(%problem, folder = DATA, "folder cannot be read; what was loaded stays");
-                return (false, true);
-            }
+            Err(problem) => return self.unreadable(DATA, &problem),
         };
+        self.unreadable.remove(DATA);
         let (mut changed, mut unsettled) = (forget(&mut self.data, &files, "data"), false);
         for (name, path) in &files {
             let seen = (Fingerprint::at(path), None);
@@ -260,7 +277,9 @@ impl Failure {
         match error {
             ReadError::Changing => Self::Later,
             // Deleted since the folder was listed, unless it is a symlink that leads nowhere.
-            ReadError::Io(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => Self::Later,
+            ReadError::Io(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+                Self::Later
+            }
             ReadError::Io(_) | ReadError::NotAFile | ReadError::TooLarge => {
                 Self::Broken(format!("{}: {error}", path.display()))
             }

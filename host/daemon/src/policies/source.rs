@@ -62,10 +62,10 @@ pub(crate) fn list(dir: &Path, extension: &str) -> io::Result<BTreeMap<String, P
     for entry in entries {
         let path = entry?.path();
         let is_wanted = path.extension().is_some_and(|found| found == extension);
-        if let (true, Some(name)) = (is_wanted, path.file_stem().and_then(|stem| stem.to_str()))
-            && !name.starts_with('.')
-        {
-            files.insert(name.to_owned(), path);
+        // A name that is not UTF-8 is a bad name, which the loader reports like any other.
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if is_wanted && !name.starts_with('.') {
+            files.insert(name, path);
         }
     }
     Ok(files)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -75,7 +75,8 @@ impl Watch {
                 Observer { dir, loader, live, sender: own, messages, notices, watched, writing }.run();
             }
         })?;
-        let live = first.recv().map_err(|_| std::io::Error::other("policies could not be loaded for the first time"))?;
+        let live =
+            first.recv().map_err(|_| std::io::Error::other("policies could not be loaded for the first time"))?;
         Ok((Self { messages: sender }, live))
     }
 
@@ -149,18 +150,17 @@ impl Observer {
 
     /// Remembers who is in the middle of writing.
     fn note(&mut self, event: Event) {
-        match event.kind {
-            EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => {
-                self.writing.extend(event.paths.into_iter().map(|path| (path, Instant::now())));
+        let is_written =
+            event.kind.is_create() || matches!(event.kind, EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any));
+        let is_done = event.kind.is_remove()
+            || matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)))
+            || event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write));
+        if is_written {
+            self.writing.extend(event.paths.into_iter().map(|path| (path, Instant::now())));
+        } else if is_done {
+            for path in &event.paths {
+                self.writing.remove(path);
             }
-            EventKind::Access(AccessKind::Close(AccessMode::Write))
-            | EventKind::Remove(_)
-            | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::From | RenameMode::Both)) => {
-                for path in &event.paths {
-                    self.writing.remove(path);
-                }
-            }
-            _ => {}
         }
     }
 

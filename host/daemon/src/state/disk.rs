@@ -8,6 +8,7 @@ use portcullis_engine::{State, StateFuture};
 use portcullis_model::PolicyName;
 use portcullis_model::fault::StateFault;
 use portcullis_model::limits::StateLimits;
+use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::oneshot;
 
@@ -48,6 +49,11 @@ impl Store {
     /// Opens the store in a folder, making both where they are not there.
     pub fn open(dir: &Path) -> Self {
         Self(Open::new(dir).map(Arc::new).map_err(Arc::from))
+    }
+
+    /// A store that does not answer, for this reason.
+    pub(crate) fn unavailable(problem: &str) -> Self {
+        Self(Err(problem.into()))
     }
 
     /// Why the store is not available.
@@ -103,7 +109,9 @@ impl Open {
         let path: PathBuf = dir.join(FILE);
         let failed = |problem: String| format!("`{}`: {problem}", path.display());
         make_private_dir(dir).map_err(|error| failed(error.to_string()))?;
-        let database = Database::create(&path).map_err(|error| failed(error.to_string()))?;
+        let file = open_private(&path).map_err(|error| failed(error.to_string()))?;
+        let file = FileBackend::new(file).map_err(|error| failed(error.to_string()))?;
+        let database = Database::builder().create_with_backend(file).map_err(|error| failed(error.to_string()))?;
         let database = Arc::new(database);
         // So that a read never finds the tables missing.
         let tables = || -> Result<(), redb::Error> {
@@ -123,6 +131,11 @@ impl Open {
     }
 }
 
+fn open_private(path: &Path) -> std::io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
 fn make_private_dir(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
@@ -132,7 +145,10 @@ fn make_private_dir(dir: &Path) -> std::io::Result<()> {
 
 impl Space {
     /// Hands a change to the writer, and waits until it is on disk.
-    async fn change<T>(&self, change: impl FnOnce(oneshot::Sender<Result<T, StateFault>>) -> Change) -> Result<T, StateFault> {
+    async fn change<T>(
+        &self,
+        change: impl FnOnce(oneshot::Sender<Result<T, StateFault>>) -> Change,
+    ) -> Result<T, StateFault> {
         let (sender, answer) = oneshot::channel();
         let order = Order { space: Arc::clone(&self.name), limits: self.limits, change: change(sender) };
         self.store.opened()?.writer.send(order)?;

@@ -12,8 +12,8 @@ use portcullis_model::limits::StateLimits;
 use portcullis_model::{Limits, PolicyName};
 
 pub use disk::Store;
-use portcullis_engine::State;
 pub use memory::MemoryState;
+use portcullis_engine::State;
 
 /// Where policies get their state from.
 #[derive(Clone, Debug)]
@@ -29,7 +29,10 @@ impl Spaces {
     pub fn of(&self, policy: &PolicyName, limits: StateLimits) -> Arc<dyn State> {
         match self {
             Self::Disk(store) => store.space(policy, limits),
-            Self::Copy(dir) => Arc::new(MemoryState::new(Store::copied_entries(dir, policy).unwrap_or_default())),
+            Self::Copy(dir) => match Store::copied_entries(dir, policy) {
+                Ok(entries) => Arc::new(MemoryState::new(entries)),
+                Err(problem) => Store::unavailable(&problem).space(policy, limits),
+            },
         }
     }
 }

@@ -122,7 +122,12 @@ fn unavailable(error: redb::StorageError) -> StateFault {
 }
 
 impl Space<'_, '_> {
-    fn compare_and_set(&mut self, key: &str, expected: Option<&[u8]>, value: Option<&[u8]>) -> Result<bool, StateFault> {
+    fn compare_and_set(
+        &mut self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<bool, StateFault> {
         let current = self.current(key)?;
         if current.as_deref() != expected {
             return Ok(false);

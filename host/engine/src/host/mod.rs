@@ -24,6 +24,8 @@ pub(crate) struct Host {
     pub(crate) log: Vec<LogLine>,
     pub(crate) log_dropped: u32,
     pub(crate) clock: Clock,
+    /// Bytes of all memories, and elements of all tables.
+    memories: usize,
     tables: usize,
     limits: Limits,
 }
@@ -62,7 +64,7 @@ pub(crate) enum Held {
 
 impl Host {
     pub(crate) fn new(about: About, limits: Limits) -> Self {
-        Self { about, log: Vec::new(), log_dropped: 0, clock: Clock::start(), tables: 0, limits }
+        Self { about, log: Vec::new(), log_dropped: 0, clock: Clock::start(), memories: 0, tables: 0, limits }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -71,9 +73,14 @@ impl Host {
 }
 
 impl wasmtime::ResourceLimiter for Host {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.limits.memory;
-        if desired > limit { Err(stop(Fault::Memory { limit })) } else { Ok(true) }
+        let sum = self.memories.saturating_add(desired.saturating_sub(current));
+        if sum > limit {
+            return Err(stop(Fault::Memory { limit }));
+        }
+        self.memories = sum;
+        Ok(true)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

@@ -83,7 +83,8 @@ async fn no_update_of_a_counter_is_lost() {
 #[tokio::test]
 async fn a_store_that_cannot_be_opened_is_a_fault_and_not_an_end() {
     let dir = tempfile::tempdir().expect("a folder");
-    fs::write(dir.path().join(FILE), "not a database at all, but long enough to be looked at".repeat(100)).expect("written");
+    fs::write(dir.path().join(FILE), "not a database at all, but long enough to be looked at".repeat(100))
+        .expect("written");
     let store = Store::open(dir.path());
     assert!(store.problem().is_some_and(|problem| problem.contains(FILE)));
     assert!(matches!(space(&store, "a").get("k".into()).await, Err(StateFault::Unavailable(_))));
