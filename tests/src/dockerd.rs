@@ -74,10 +74,10 @@ impl Setup {
     pub fn start(self) -> Result<Dockerd> {
         let scratch = Scratch::new()?;
         let cgroup = cgroup_name(scratch.path());
-        let ((), _cgroups) = Cleanup::of(|| {
+        let _cgroups = Cleanup::new({
             let cgroup = cgroup.clone();
-            Ok(((), move || cgroups::remove(&cgroup)))
-        })?;
+            move || cgroups::remove(&cgroup)
+        });
         let unguarded = Self::default().launch(&scratch, &cgroup)?;
         images::import(&scratch, &socket(&scratch))?;
         let (process, tls) = if self.plugin.is_none() && self.authority.is_none() {
