@@ -2,7 +2,8 @@
 //!
 //! It runs in mount and PID namespaces of its own. So the plugin has its ordinary place and name
 //! (`/run/docker/plugins/portcullis.sock`) without touching a Docker that is already there, and nothing survives the
-//! first process in there: no containerd, no shim, no container, no mount.
+//! first process in there: no containerd, no shim, no container, no mount. Where it need not be reached by TCP, its network
+//! is its own too, and with it every bridge that it makes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,6 +102,9 @@ impl Setup {
         let path = |name: &str| scratch.path().join(name);
         let process = Process::start("dockerd", "unshare", |command| {
             command.args(["--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
+            if self.authority.is_none() {
+                command.arg("--net");
+            }
             command.args(["sh", "-c", IN_NAMESPACE, "sh"]).arg(plugins).arg(dockerd);
             command.arg("--config-file").arg(config);
             command.arg("--data-root").arg(path("data")).arg("--exec-root").arg(path("exec"));
