@@ -2,6 +2,7 @@
 //! code 2, and nothing is started.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use portcullis_tests::command::Finished;
@@ -49,10 +50,16 @@ impl Folder {
     }
 }
 
-/// Asserts that every one of `places` (`FILE:LINE: what`, below the folder) is told, and nothing else.
+/// Asserts that `serve` refuses the folder for these reasons, and leaves it as it was.
 fn assert_refused(folder: &Folder, places: &[&str]) -> Result<()> {
     let before = folder.files();
-    let refused = folder.serve()?;
+    assert_tells(folder, &folder.serve()?, places);
+    assert_eq!(folder.files(), before, "something was started");
+    Ok(())
+}
+
+/// Asserts that every one of `places` (`FILE:LINE: what`, below the folder) is told, and nothing else.
+fn assert_tells(folder: &Folder, refused: &Finished, places: &[&str]) {
     assert_eq!(refused.code(), Some(2), "{refused:?}");
     assert_eq!(refused.stdout, "");
     for place in places {
@@ -64,8 +71,6 @@ fn assert_refused(folder: &Folder, places: &[&str]) -> Result<()> {
     assert_eq!(told, places.len(), "mistakes told in\n{}", refused.stderr);
     let helped = refused.stderr.lines().filter(|line| line.trim_start().starts_with("help: ")).count();
     assert_eq!(helped, places.len(), "hints in\n{}", refused.stderr);
-    assert_eq!(folder.files(), before, "something was started");
-    Ok(())
 }
 
 #[test]
@@ -135,6 +140,19 @@ fn what_is_missing_is_told() -> Result<()> {
     assert_refused(&Folder::new(&[("policies/README", "")])?, &["portcullis.toml: cannot be read"])?;
     let no_folder = Folder::new(&[("portcullis.toml", ""), ("policies", "not a folder")])?;
     assert_refused(&no_folder, &["policies: cannot be read"])
+}
+
+#[test]
+fn what_may_not_be_read_is_told() -> Result<()> {
+    let folder = Folder::new(&[("portcullis.toml", ""), ("policies/README", "")])?;
+    for name in ["portcullis.toml", "policies"] {
+        let forbidden = fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o000));
+        forbidden.map_err(|error| Error::Unexpected(error.to_string()))?;
+    }
+    let refused = portcullis::run_without_override(&["serve", "--config", &folder.path().to_string_lossy()])?;
+    assert_tells(&folder, &refused, &["portcullis.toml: cannot be read", "policies: cannot be read"]);
+    assert_eq!(refused.stderr.matches("run as root, or let this user read it").count(), 2, "{}", refused.stderr);
+    Ok(())
 }
 
 #[test]
