@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portcullis_docker::Rules;
+use portcullis_model::PolicyName;
 use portcullis_model::decision::DefaultVerdict;
+
+use crate::policies;
 
 pub use policy_file::PolicyFile;
 pub use problem::{Problem, Problems};
@@ -121,13 +124,32 @@ impl Config {
     }
 }
 
-/// A folder of policies must be there: without one, every call is denied, and nobody means that.
+/// A folder of policies must be there: without one, every call is denied, and nobody means that. What lies beside the
+/// policies must be right, too; whether a policy itself can be loaded is not the configuration's to say.
 fn check_folder(dir: &Path, problems: &mut Problems) {
     let policies = dir.join(POLICIES);
-    if let Err(error) = std::fs::read_dir(&policies) {
-        let missing = "make the folder and put policies (`.wasm` files) into it";
-        let help = help(&error, missing, "expected a folder of `.wasm` files");
-        problems.add(&policies, None, format!("cannot be read: {error}"), help);
+    match policies::files(&policies, "wasm") {
+        Ok(files) => files.iter().for_each(|(name, path)| check_policy(name, path, problems)),
+        Err(error) => {
+            let missing = "make the folder and put policies (`.wasm` files) into it";
+            let help = help(&error, missing, "expected a folder of `.wasm` files");
+            problems.add(&policies, None, format!("cannot be read: {error}"), help);
+        }
+    }
+}
+
+fn check_policy(name: &str, path: &Path, problems: &mut Problems) {
+    if let Err(error) = PolicyName::new(name) {
+        problems.add(path, None, error.to_string(), "rename the file");
+    }
+    let settings = path.with_extension("toml");
+    match std::fs::read_to_string(&settings) {
+        Ok(text) => problems.0.extend(PolicyFile::read(&settings, &text).err().unwrap_or_default().0),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            let help = help(&error, "", "expected a text file");
+            problems.add(&settings, None, format!("cannot be read: {error}"), help);
+        }
     }
 }
 

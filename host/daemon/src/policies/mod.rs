@@ -13,4 +13,5 @@ mod watch;
 
 pub use loader::{Loader, LoaderContext};
 pub use set::{Live, Member, PolicyLog, PolicySet};
+pub(crate) use source::files;
 pub use watch::Watch;

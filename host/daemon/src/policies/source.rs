@@ -51,15 +51,10 @@ impl Fingerprint {
 }
 
 /// The files of a folder with an extension, by their name without it. Hidden files are left out: editors and Kubernetes
-/// keep their own there. A folder that is not there is an empty one.
-pub(crate) fn list(dir: &Path, extension: &str) -> io::Result<BTreeMap<String, PathBuf>> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
-    };
+/// keep their own there.
+pub(crate) fn files(dir: &Path, extension: &str) -> io::Result<BTreeMap<String, PathBuf>> {
     let mut files = BTreeMap::new();
-    for entry in entries {
+    for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let is_wanted = path.extension().is_some_and(|found| found == extension);
         // A name that is not UTF-8 is a bad name, which the loader reports like any other.
@@ -69,6 +64,14 @@ pub(crate) fn list(dir: &Path, extension: &str) -> io::Result<BTreeMap<String, P
         }
     }
     Ok(files)
+}
+
+/// The same of a folder that need not be there: then it is an empty one.
+pub(crate) fn list(dir: &Path, extension: &str) -> io::Result<BTreeMap<String, PathBuf>> {
+    match files(dir, extension) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        listed => listed,
+    }
 }
 
 /// A file's bytes, and the fingerprint that they had throughout.
