@@ -20,7 +20,9 @@ pub const NAME: &str = "portcullis";
 #[derive(Debug)]
 pub struct Config {
     scratch: Scratch,
+    /// More of `portcullis.toml`, and of its listener.
     extra: String,
+    extra_of_listener: String,
 }
 
 /// A running host. It is killed when this is dropped.
@@ -42,13 +44,19 @@ impl Config {
         for folder in ["policies", "data", "plugins"] {
             scratch.folder(folder)?;
         }
-        Ok(Self { scratch, extra: String::new() })
+        Ok(Self { scratch, extra: String::new(), extra_of_listener: String::new() })
     }
 
     /// Appends to `portcullis.toml`.
     pub fn toml(mut self, text: &str) -> Self {
         self.extra.push_str(text);
         self.extra.push('\n');
+        self
+    }
+
+    /// Appends to the listener in it.
+    pub fn listener_toml(mut self, text: &str) -> Self {
+        self.extra_of_listener.push_str(text);
         self
     }
 
@@ -74,11 +82,13 @@ impl Config {
     /// Writes `portcullis.toml` and says where the folder is, for those who start the host themselves.
     pub fn write(&self) -> Result<PathBuf> {
         let toml = format!(
-            "state_dir = {state:?}\ncache_dir = {cache:?}\n{extra}\n[[listener]]\nname = \"docker\"\nsocket = {socket:?}\n",
+            "state_dir = {state:?}\ncache_dir = {cache:?}\n{extra}\n\
+             [[listener]]\nname = \"docker\"\nsocket = {socket:?}\n{extra_of_listener}\n",
             state = self.scratch.path().join("state"),
             cache = cache()?,
             extra = self.extra,
             socket = self.socket(),
+            extra_of_listener = self.extra_of_listener,
         );
         self.put("portcullis.toml", toml.as_bytes())?;
         Ok(self.path().to_owned())

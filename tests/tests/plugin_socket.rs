@@ -14,7 +14,7 @@ use portcullis_tests::command::Finished;
 use portcullis_tests::http::{self, Answer, Connection};
 use portcullis_tests::plugin::{self, REQUEST, RESPONSE, Reply};
 use portcullis_tests::portcullis::{self, Config, Portcullis};
-use portcullis_tests::{Error, Result};
+use portcullis_tests::{Error, Result, wait};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
@@ -283,14 +283,34 @@ fn the_socket_is_for_root_only() -> Result<()> {
     assert!(ask_as_nobody(&portcullis)?.contains("Permission denied"));
 
     // Even where the file lets everybody in, who connects is asked of the kernel.
-    for path in portcullis.socket().ancestors().take_while(|path| path.starts_with(portcullis.config().path())) {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o777))
-            .map_err(|error| Error::Unexpected(error.to_string()))?;
-    }
+    let_everybody_in(&portcullis)?;
     let answer = ask_as_nobody(&portcullis)?;
-    assert!(!answer.contains("\"Allow\":true"), "{answer}");
-    assert!(!answer.contains("Permission denied"), "{answer}");
+    assert!(answer.contains(" 403 ") && answer.contains("this user may not ask"), "{answer}");
     assert_allowed(&ask(&portcullis, &list_containers())?, "root")
+}
+
+#[test]
+fn the_socket_is_for_whom_the_operator_names() -> Result<()> {
+    let portcullis = Config::new()?.listener_toml("allow_uids = [65534]").policy("allow-all")?.start()?;
+    let_everybody_in(&portcullis)?;
+    let answer = ask_as_nobody(&portcullis)?;
+    assert!(answer.contains("\"Allow\":true"), "{answer}");
+    let root = ask(&portcullis, &list_containers())?;
+    assert_eq!(root.status, 403, "{}", root.text());
+    Ok(())
+}
+
+#[test]
+fn it_stops_when_it_is_told_and_takes_its_socket_away() -> Result<()> {
+    let portcullis = allow_all("")?;
+    let mut idle = Connection::open(&portcullis.socket())?;
+    idle.write(&plugin::call(REQUEST, &list_containers()))?;
+    assert_allowed(&idle.read()?, "before")?;
+    let status = portcullis.process().terminate(wait::PATIENCE)?;
+    assert_eq!(status.code(), Some(0), "{}", portcullis.process().log().tail(20));
+    assert!(idle.is_closed()?, "the idle connection");
+    assert!(!portcullis.socket().exists(), "the socket's file");
+    Ok(())
 }
 
 #[test]
@@ -342,6 +362,15 @@ fn joined(handle: thread::JoinHandle<Result<Answer>>) -> Result<Answer> {
 /// Starts a second host, which is expected to end by itself.
 fn serve(folder: &Path) -> Result<Finished> {
     portcullis::run(&["serve", "--config", &folder.to_string_lossy()])
+}
+
+/// Takes away what the permissions of files do.
+fn let_everybody_in(portcullis: &Portcullis) -> Result<()> {
+    for path in portcullis.socket().ancestors().take_while(|path| path.starts_with(portcullis.config().path())) {
+        let opened = fs::set_permissions(path, fs::Permissions::from_mode(0o777));
+        opened.map_err(|error| Error::Unexpected(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// A plugin call by a user without any right. Perl is part of every Debian, and can be read by everybody.
