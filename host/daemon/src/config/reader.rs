@@ -98,16 +98,7 @@ impl<'f, 't> Table<'_, 'f, 't> {
 
     /// A table below this one.
     pub(crate) fn table<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T) -> Option<T> {
-        let value = self.entry(key)?;
-        let DeValue::Table(entries) = value.get_ref() else {
-            let line = self.line_of(key);
-            self.problem(
-                line,
-                format!("`{key}` is {}", article(value.get_ref())),
-                format!("write it as a table, `[{key}]`"),
-            );
-            return None;
-        };
+        let DeValue::Table(entries) = self.table_value(key)? else { return None };
         Some(self.below(format!("[{key}]"), entries, read))
     }
 
@@ -138,17 +129,7 @@ impl<'f, 't> Table<'_, 'f, 't> {
 
     /// A table that is passed on as it is.
     pub(crate) fn free(&mut self, key: &'static str) -> Option<serde_json::Value> {
-        let value = self.entry(key)?;
-        if !value.get_ref().is_table() {
-            let line = self.line_of(key);
-            self.problem(
-                line,
-                format!("`{key}` is {}", article(value.get_ref())),
-                format!("write it as a table, `[{key}]`"),
-            );
-            return None;
-        }
-        match json(value.get_ref()) {
+        match json(self.table_value(key)?) {
             Ok(json) => Some(json),
             Err(what) => {
                 let line = self.line_of(key);
@@ -165,6 +146,17 @@ impl<'f, 't> Table<'_, 'f, 't> {
 
     pub(crate) fn line_of(&self, key: &str) -> Option<usize> {
         self.entries.get(key).map(|value| self.file.line(value.span().start))
+    }
+
+    /// A key's value if it is a table.
+    fn table_value(&mut self, key: &'static str) -> Option<&'t DeValue<'t>> {
+        let value = self.entry(key)?.get_ref();
+        if !value.is_table() {
+            let (what, help) = (format!("`{key}` is {}", article(value)), format!("write it as a table, `[{key}]`"));
+            self.problem(self.line_of(key), what, help);
+            return None;
+        }
+        Some(value)
     }
 
     fn below<T>(&mut self, name: String, entries: &DeTable<'_>, read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T) -> T {
