@@ -11,6 +11,7 @@ pub mod artifacts;
 mod cgroups;
 pub mod cleanup;
 pub mod command;
+pub mod corpus;
 pub mod docker;
 pub mod dockerd;
 pub mod error;

@@ -1,0 +1,75 @@
+//! What clients send every day: none of it may be denied.
+//!
+//! ```yaml
+//! - note: a look                             # what the case shows
+//!   run: docker ps                           # a line of shell; `{dir}` is a folder of the host
+//!   prints: CONTAINER ID                     # on standard output
+//!
+//! - note: a registry that is not there
+//!   run: docker pull registry.invalid/x
+//!   fails: no such host                      # the command fails, and says this
+//!
+//! - note: a start, as docker-py sends it
+//!   request: POST /v1.41/containers/web/start
+//!   status: 204
+//! ```
+
+use serde::Deserialize;
+
+use super::{Call, Denial, Places};
+use crate::command::Finished;
+use crate::http::Answer;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ordinary {
+    pub note: String,
+    run: Option<String>,
+    #[serde(default)]
+    prints: String,
+    fails: Option<String>,
+    request: Option<Call>,
+    #[serde(default)]
+    status: u16,
+}
+
+/// What a case asks.
+#[derive(Debug)]
+pub enum Asked<'a> {
+    Shell(String),
+    Raw(&'a Call),
+}
+
+// === impl Ordinary ===
+
+impl Ordinary {
+    /// None where the case asks nothing, or two things.
+    pub fn asked(&self, places: &Places) -> Option<Asked<'_>> {
+        match (&self.run, &self.request) {
+            (Some(line), None) => Some(Asked::Shell(places.fill(line))),
+            (None, Some(call)) => Some(Asked::Raw(call)),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with how a command ended.
+    pub fn wrong_with_command(&self, finished: &Finished) -> Option<String> {
+        let Finished { status, stdout, stderr } = finished;
+        if let Some(Denial(said)) = Denial::within(stderr).or_else(|| Denial::within(stdout)) {
+            return Some(format!("denied: {said}"));
+        }
+        let as_expected = match &self.fails {
+            None => status.success() && stdout.contains(&self.prints),
+            Some(text) => !status.success() && stderr.contains(text),
+        };
+        (!as_expected).then(|| format!("{status}: {stdout}{stderr}"))
+    }
+
+    /// What is wrong with an answer.
+    pub fn wrong_with_answer(&self, answer: &Answer) -> Option<String> {
+        if let Some(Denial(said)) = Denial::of(answer) {
+            return Some(format!("denied: {said}"));
+        }
+        (answer.status != self.status).then(|| format!("{} {}", answer.status, answer.text()))
+    }
+}

@@ -1,0 +1,105 @@
+//! What the docker command and other clients send every day, against the real dockerd, guarded as it would be in
+//! earnest: nothing of it is denied.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use std::{fs, io};
+
+use portcullis_tests::cleanup::Cleanup;
+use portcullis_tests::corpus::{self, Asked, Call, Ordinary, Places};
+use portcullis_tests::portcullis::{self, Config, Portcullis};
+use portcullis_tests::scratch::Scratch;
+use portcullis_tests::{Docker, Dockerd, Error, Result};
+
+const AT_LEAST: usize = 60;
+/// Other clients say who they are; the policies here do not ask.
+const AGENT: (&str, &str) = ("User-Agent", "docker-sdk-python/7.1.0");
+
+#[test]
+fn no_ordinary_call_is_denied() -> Result<()> {
+    let cases = corpus::read("ordinary", |case: &Ordinary| &case.note)?;
+    assert!(cases.len() >= AT_LEAST, "{} cases", cases.len());
+    let folder = Scratch::new()?;
+    lay_out(folder.path()).map_err(|source| Error::Io { doing: "making folders".to_owned(), source })?;
+    let portcullis = guard(folder.path())?;
+    let dockerd = Dockerd::setup().guarded_by(portcullis::NAME, &portcullis.config().plugin_folder()).start()?;
+    let docker = Docker::new(&dockerd)?;
+    let _bridges = remove_bridges(&dockerd)?;
+    let places =
+        Places(vec![("dir", folder.path().display().to_string()), ("bridge", format!("pc{}", std::process::id()))]);
+
+    let start = Instant::now();
+    let mut wrong = Vec::new();
+    let mut commands = 0;
+    for found in &cases {
+        let difference = match found.case.asked(&places) {
+            Some(Asked::Shell(line)) => {
+                commands += 1;
+                found.case.wrong_with_command(&docker.shell(&line)?)
+            }
+            Some(Asked::Raw(call)) => found.case.wrong_with_answer(&call.send(&dockerd.socket(), AGENT, &places)?),
+            None => Some("it asks nothing, or two things".to_owned()),
+        };
+        wrong.extend(difference.map(|difference| format!("{}\n  {difference}", found.title)));
+    }
+    wrong.extend(guard_still_denies(&dockerd, &places)?);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    // Past the test harness, which keeps what a test prints.
+    let (count, took) = (cases.len(), start.elapsed().as_secs_f64());
+    let counted =
+        format!("{count} ordinary calls, {commands} of them by the docker command, in {took:.1} s: none denied");
+    let _ = writeln!(io::stderr(), "{counted}");
+    Ok(())
+}
+
+fn guard(folder: &Path) -> Result<Portcullis> {
+    let path = folder.display();
+    let mounts = format!(
+        "[settings]\nallow = [{{ source = \"{path}/www\" }}, {{ source = \"{path}/scratch\", writable = true }}]\n"
+    );
+    Config::new()?
+        .file("policies/bind-mounts.toml", mounts.as_bytes())?
+        .policy("bind-mounts")?
+        .policy("seccomp")?
+        .start()
+}
+
+/// Bridges are the host's own: they would stay when the daemon is gone.
+fn remove_bridges(dockerd: &Dockerd) -> Result<Cleanup> {
+    let host = format!("unix://{}", dockerd.socket().display());
+    let line = "docker ps -aq | xargs -r docker rm -f; docker network rm net p_default";
+    let remove = move || drop(Command::new("sh").args(["-c", line]).env("DOCKER_HOST", host).output());
+    Ok(Cleanup::of(|| Ok(((), remove)))?.1)
+}
+
+/// That nothing was denied shows something only if it could have been.
+fn guard_still_denies(dockerd: &Dockerd, places: &Places) -> Result<Option<String>> {
+    let body = r#"{"Image":"alpine","HostConfig":{"Privileged":true}}"#;
+    let call = Call::with_json("POST /v1.41/containers/create".to_owned(), body.to_owned());
+    let answer = call.send(&dockerd.socket(), AGENT, places)?;
+    let denied = corpus::Denial::of(&answer).is_some_and(|denial| denial.is_by_policy("seccomp"));
+    Ok((!denied).then(|| format!("a privileged container was answered {} {}", answer.status, answer.text())))
+}
+
+fn lay_out(folder: &Path) -> io::Result<()> {
+    for name in ["www", "scratch", "context"] {
+        fs::create_dir_all(folder.join(name))?;
+    }
+    for (name, text) in [
+        ("www/index.html", "welcome\n"),
+        ("env", "B=c\n"),
+        ("labels", "c=d\n"),
+        (
+            "seccomp.json",
+            r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}"#,
+        ),
+        ("context/Dockerfile", "FROM alpine\nARG A\nENV A=$A\nCOPY file /file\nRUN cat /file\n"),
+        ("context/Scratch", "FROM scratch\nCOPY file /file\nCMD [\"/file\"]\n"),
+        ("context/file", "text\n"),
+    ] {
+        fs::write(folder.join(name), text)?;
+    }
+    Ok(())
+}
