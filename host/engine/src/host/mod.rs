@@ -39,15 +39,15 @@ pub(crate) struct About {
 }
 
 /// The guest's own running time, by the CPU clock of the thread that it runs on: what it waits for others, and what the
-/// machine gives to others, does not count.
+/// machine gives to others, does not count. It starts at the first tick that finds the guest running, so that a decision
+/// that is over before that, as nearly all are, never asks for the time.
+#[derive(Default)]
 pub(crate) struct Clock {
     /// In the runs that have ended.
     spent: Duration,
     /// How often a tick found the guest running.
     ticks: u32,
-    /// When this run began.
-    since: Duration,
-    /// Set when the guest runs again after it yielded, maybe on another thread.
+    /// When this run began: set when the guest runs again after it yielded, maybe on another thread.
     resumed: Option<Arc<OnceLock<Duration>>>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) enum Held {
 
 impl Host {
     pub(crate) fn new(about: About, limits: Limits) -> Self {
-        Self { about, log: Vec::new(), log_dropped: 0, clock: Clock::start(), memories: 0, tables: 0, limits }
+        Self { about, log: Vec::new(), log_dropped: 0, clock: Clock::default(), memories: 0, tables: 0, limits }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -97,10 +97,6 @@ impl wasmtime::ResourceLimiter for Host {
 // === impl Clock ===
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        Self { spent: Duration::ZERO, ticks: 0, since: Self::now(), resumed: None }
-    }
-
     /// Whether a guest that a tick finds running has used up its time. A virtual machine that stands still for a while
     /// charges that to whoever runs: so the guest must also have been found running by a fair part of the ticks.
     pub(crate) fn is_over(&mut self, limit: Duration) -> bool {
@@ -116,24 +112,15 @@ impl Clock {
         resumed
     }
 
-    /// Goes on after a pause.
-    pub(crate) fn resume(&mut self) {
-        self.since = Self::now();
-        self.resumed = None;
-    }
-
-    fn spent(&self) -> Duration {
-        let since = match &self.resumed {
-            Some(resumed) => resumed.get().copied(),
-            None => Some(self.since),
-        };
-        self.spent + since.map_or(Duration::ZERO, |since| Self::now().saturating_sub(since))
-    }
-
     /// This thread's CPU time.
     pub(crate) fn now() -> Duration {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
+    }
+
+    fn spent(&self) -> Duration {
+        let since = self.resumed.as_ref().and_then(|resumed| resumed.get());
+        self.spent + since.map_or(Duration::ZERO, |since| Self::now().saturating_sub(*since))
     }
 }
 

@@ -8,7 +8,7 @@ use portcullis_model::fault::StateFault;
 
 use crate::contract::portcullis::policy::state;
 use crate::fault::stop;
-use crate::host::Host;
+use crate::host::{Clock, Host};
 
 /// An answer of a [`State`].
 pub type StateFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateFault>> + Send + 'a>>;
@@ -27,9 +27,10 @@ impl Host {
 
     /// Waits for the store. The wait is the store's, so the guest's clock stands still.
     async fn wait<T>(&mut self, answer: impl Future<Output = Result<T, StateFault>>) -> wasmtime::Result<T> {
-        self.clock.pause();
+        let resumed = self.clock.pause();
         let answer = answer.await;
-        self.clock.resume();
+        // Nobody else sets it.
+        let _ = resumed.set(Clock::now());
         answer.map_err(|fault| stop(Fault::State(fault)))
     }
 }
