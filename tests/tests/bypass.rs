@@ -134,7 +134,7 @@ impl Stage {
         let mut config: Value = serde_json::from_slice(&fs::read(&path).map_err(failed)?)
             .map_err(|error| Error::Unexpected(format!("`{}`: {error}", path.display())))?;
         let plugins = if on { json!([portcullis::NAME]) } else { json!([]) };
-        config["authorization-plugins"] = plugins;
+        config.as_object_mut().map(|config| config.insert("authorization-plugins".to_owned(), plugins));
         fs::write(&path, config.to_string()).map_err(failed)?;
         let mark = self.dockerd.log().mark();
         self.dockerd.process().signal(Signal::HUP)?;
@@ -176,9 +176,9 @@ impl Stage {
         let mut wrong: Vec<String> = found.case.guarded.difference(&outcome.answer).into_iter().collect();
         if found.case.guarded.is_denial() {
             let by_itself = outcome.made.since(&outcome.made_before);
-            wrong.extend((!by_itself.is_empty()).then(|| format!("denied, and yet there is {by_itself:?}")));
+            wrong.extend((!by_itself.is_empty()).then(|| format!("to be denied, and yet there is {by_itself:?}")));
             if found.case.unguarded.leaves.is_some() && self.is_left(found, &outcome)? {
-                wrong.push("denied, and yet it was done".to_owned());
+                wrong.push("to be denied, and yet it was done".to_owned());
             }
         }
         wrong.extend(self.disk.forbidden(&outcome.made)?);
@@ -230,10 +230,11 @@ impl Stage {
 
 /// What `{host}` is: folders that may be mounted, one that may not, and ways from the ones to the other.
 fn lay_out(host: &Path) -> io::Result<()> {
-    for folder in ["www", "scratch", "secret/deep", "www-secret"] {
+    for folder in ["www/sub", "www/deep", "scratch", "secret/deep", "www-secret"] {
         fs::create_dir_all(host.join(folder))?;
     }
     symlink("../secret", host.join("www/link"))?;
+    symlink("../www/sub", host.join("secret/into"))?;
     symlink(host.join("secret/missing"), host.join("www/dangling"))?;
     symlink(host.join("secret/deep"), host.join("www/up"))
 }
