@@ -9,7 +9,9 @@ use std::time::Duration;
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
 use portcullis_engine::{Grants, LoadError, Outcome, Policy, Question, Sandbox, SandboxConfig};
 use portcullis_model::{Fault, Limits, Request, Verdict};
-use portcullis_tests::{Result, guests};
+use portcullis_tests::log::Mark;
+use portcullis_tests::portcullis::{Config, Portcullis, Record};
+use portcullis_tests::{Result, guests, plugin};
 
 const CALL: &str = r#"{"RequestMethod":"GET","RequestUri":"/v1.44/containers/json"}"#;
 
@@ -98,6 +100,40 @@ fn check(name: &str, expected: Expected, judgement: Result<Verdict, Fault>) {
         (Expected::Allowed, Ok(Verdict::Allow)) => {}
         (_, judgement) => panic!("{name}: {judgement:?}"),
     }
+}
+
+/// The same guests in the real host, one after the other, beside a policy that allows everything.
+#[test]
+fn every_hostile_guest_is_a_denial_of_the_real_host_which_goes_on() -> Result<()> {
+    let host = Config::new()?.policy("allow-all")?.file("policies/guest.toml", b"grants = [\"log\"]")?.start()?;
+    for (name, expected) in GUESTS {
+        let mark = host.mark();
+        host.config().put("policies/guest.wasm", &guests::wasm(name)?)?;
+        published(&host, mark)?;
+        let reply = plugin::ask(&host.socket(), CALL.as_bytes())?;
+        // The second policy is the guest; the line of an earlier question may come late, and has only one.
+        let verdict = |record: &Record| Some(record.field("policies")?.get(1)?.get("verdict")?.as_str()?.to_owned());
+        let decision = host.wait_for(mark, "a decision of the guest", |record| verdict(record).is_some())?;
+        let said = verdict(&decision);
+        let said = said.as_deref();
+        match expected {
+            Expected::Allowed => assert!(reply.allow, "{name}: {reply:?}"),
+            Expected::Denied(text) => assert_eq!(reply.msg, format!("guest: {text}"), "{name}"),
+            Expected::Refused(_) => assert_eq!(said, Some("not-loadable"), "{name}: {reply:?}"),
+            Expected::Fault(kind, _) => assert_eq!(said, Some(kind), "{name}: {reply:?}"),
+        }
+        let allowed = matches!(expected, Expected::Allowed);
+        assert!(reply.allow == allowed && reply.msg.is_empty() == allowed, "{name}: {reply:?}");
+        let mark = host.mark();
+        host.config().remove("policies/guest.wasm")?;
+        published(&host, mark)?;
+        assert!(plugin::ask(&host.socket(), CALL.as_bytes())?.allow, "after {name}");
+    }
+    Ok(())
+}
+
+fn published(host: &Portcullis, mark: Mark) -> Result<()> {
+    host.wait_for(mark, "a generation", |record| record.message() == "generation published").map(drop)
 }
 
 #[test]
