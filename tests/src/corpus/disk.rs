@@ -71,8 +71,10 @@ impl Disk {
         }
         let options = self.json(&format!("volumes/{volume}/opts.json"))?;
         let option = |name| options.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let device = option("MountDevice");
-        Ok((!device.is_empty()).then(|| (device, option("MountOpts"))))
+        let (kind, device, flags) = (option("MountType"), option("MountDevice"), option("MountOpts"));
+        // Memory has no device, whatever it is said to have.
+        let mounts = !device.is_empty() && (kind != "tmpfs" || flags.contains("bind"));
+        Ok(mounts.then_some((device, flags)))
     }
 
     /// Why the policies would not have any of this.
