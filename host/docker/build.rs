@@ -61,6 +61,7 @@ fn shape(kind: &str) -> Result<String, Box<dyn Error>> {
         "string" => "Shape::Text".to_owned(),
         "base64" => "Shape::Base64".to_owned(),
         "float32" => "Shape::Float32".to_owned(),
+        "strslice" => "Shape::Texts".to_owned(),
         "int" | "int64" => "Shape::Integer(Integer::I64)".to_owned(),
         "uint" | "uint64" => "Shape::Integer(Integer::U64)".to_owned(),
         "uint32" => "Shape::Integer(Integer::U32)".to_owned(),

@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Say whether a file would load as a policy, and what it imports and exports
     Check(Check),
-    /// Say what would be answered to a captured plugin call, without a daemon and without leaving a trace
+    /// Say what would be answered to a captured plugin call, without a daemon; what policies keep stays as it is
     Decide(Decide),
     /// Show a captured plugin call as policies see it, and which host rules refuse it
     Explain(Explain),

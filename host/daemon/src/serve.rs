@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_engine::{Sandbox, SandboxConfig, SandboxError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -37,6 +38,7 @@ pub enum ServeError {
 /// Serves until it is told to stop.
 pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    raise_descriptor_limit();
     let (watch, live) = load(&config)?;
     let decider = Arc::new(Decider::new(Judge::new(&config, live), DecisionLog::new(sink)));
     let bodies = BodyLimits::new(&config.limits);
@@ -57,6 +59,15 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     while fronts.join_next().await.is_some() {}
     info!("stopped");
     Ok(())
+}
+
+/// Every connection is a descriptor, and the usual soft limit is what one listener may have of them.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        warn!(%error, "the limit of open files cannot be raised");
+    }
 }
 
 /// Loads the policies and keeps them in step with their folder.

@@ -1,6 +1,6 @@
 //! Ordinary calls, as the docker CLI, compose, buildx and the common client libraries send them: none may be refused.
 //!
-//! What each sends was read in docker/cli and moby's `client` package, docker-py, dockerode and docker-java.
+//! Written from captured calls of the docker CLI and from what is known of the clients.
 
 use std::sync::Arc;
 

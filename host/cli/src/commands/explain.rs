@@ -12,6 +12,29 @@ use crate::args::Explain;
 use crate::commands::{read_config, read_request};
 use crate::exit::{Exit, fail};
 
+/// What is printed of a request, what matters most at the top and what is longest at the end.
+const ORDER: [&str; 19] = [
+    "operation",
+    "access",
+    "method",
+    "path",
+    "api_version",
+    "query",
+    "user",
+    "authentication",
+    "certificates",
+    "image",
+    "mounts",
+    "security_options",
+    "capabilities",
+    "privileged",
+    "devices",
+    "namespaces",
+    "ports",
+    "run_as",
+    "body",
+];
+
 pub(crate) fn run(args: &Explain) -> Exit {
     match explain(args) {
         Ok(exit) => exit,
@@ -93,7 +116,8 @@ fn print(report: &Value) {
         println!("{:<17} nothing: the call cannot be read", "policies see");
         return;
     };
-    for (name, value) in request {
+    for name in ORDER {
+        let value = request.get(name).unwrap_or(&Value::Null);
         match value {
             Value::Null => println!("{name:<17} -"),
             Value::String(text) => println!("{name:<17} {text}"),

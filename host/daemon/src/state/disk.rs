@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use portcullis_engine::{State, StateFuture};
 use portcullis_model::PolicyName;
 use portcullis_model::fault::StateFault;
 use portcullis_model::limits::StateLimits;
 use redb::backends::FileBackend;
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
 use tokio::sync::oneshot;
 
 use crate::state::check_key;
@@ -21,6 +22,9 @@ pub(crate) const ENTRIES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefini
 pub(crate) const USAGE: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("usage");
 
 const FILE: &str = "state.redb";
+/// How long another host may hold the file before it counts as one that lives.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_AGAIN: Duration = Duration::from_millis(20);
 
 /// All policies' state. Cheap to clone.
 ///
@@ -109,9 +113,7 @@ impl Open {
         let path: PathBuf = dir.join(FILE);
         let failed = |problem: String| format!("`{}`: {problem}", path.display());
         make_private_dir(dir).map_err(|error| failed(error.to_string()))?;
-        let file = open_private(&path).map_err(|error| failed(error.to_string()))?;
-        let file = FileBackend::new(file).map_err(|error| failed(error.to_string()))?;
-        let database = Database::builder().create_with_backend(file).map_err(|error| failed(error.to_string()))?;
+        let database = open_database(&path).map_err(|error| failed(error.to_string()))?;
         let database = Arc::new(database);
         // So that a read never finds the tables missing.
         let tables = || -> Result<(), redb::Error> {
@@ -128,6 +130,18 @@ impl Open {
     fn get(&self, space: &str, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
         let table = self.database.begin_read()?.open_table(ENTRIES)?;
         Ok(table.get((space, key))?.map(|value| value.value().to_vec()))
+    }
+}
+
+/// Opens and locks the file. A host that was killed may hold the lock for a moment longer than it answers.
+fn open_database(path: &Path) -> Result<Database, redb::Error> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        let file = FileBackend::new(open_private(path)?);
+        match file.and_then(|file| Database::builder().create_with_backend(file)) {
+            Err(DatabaseError::DatabaseAlreadyOpen) if Instant::now() < deadline => std::thread::sleep(LOCK_AGAIN),
+            opened => return Ok(opened?),
+        }
     }
 }
 

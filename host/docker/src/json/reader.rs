@@ -172,6 +172,12 @@ impl Reader<'_> {
         if matches!(shape, Shape::Text | Shape::Any | Shape::Unknown) {
             return self.string().map(Node::text);
         }
+        if matches!(shape, Shape::Texts) {
+            let mark = self.builder.mark();
+            let text = self.string().map(Node::text)?;
+            self.builder.item(text);
+            return Ok(self.builder.close_list(mark));
+        }
         let start = self.at;
         if matches!(shape, Shape::Base64) {
             let text = self.string()?;
@@ -221,6 +227,7 @@ impl Reader<'_> {
     fn open_list(&mut self, shape: Shape) -> Result<Step, Problem> {
         let (of, item) = match shape {
             Shape::List(item) => (Of::List(*item), *item),
+            Shape::Texts => (Of::List(Shape::Text), Shape::Text),
             Shape::Pair(item) => (Of::Pair(*item), *item),
             Shape::Any | Shape::Unknown => (Of::List(shape), shape),
             Shape::Boolean
@@ -252,6 +259,7 @@ impl Reader<'_> {
             | Shape::Base64
             | Shape::Integer(_)
             | Shape::Float32
+            | Shape::Texts
             | Shape::List(_)
             | Shape::Pair(_) => {
                 return Err(self.wrong_type(shape));

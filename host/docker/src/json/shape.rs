@@ -14,6 +14,8 @@ pub enum Shape {
     Base64,
     Integer(Integer),
     Float32,
+    /// A list of texts. Daemons up to 28 take one text for a list of one (Go's `strslice.StrSlice`), and so it is read.
+    Texts,
     List(&'static Shape),
     /// Go's array of two.
     Pair(&'static Shape),
@@ -60,6 +62,7 @@ impl Shape {
             Self::Boolean
             | Self::Text
             | Self::Base64
+            | Self::Texts
             | Self::List(_)
             | Self::Pair(_)
             | Self::Map(_)
@@ -79,7 +82,7 @@ impl Shape {
             Self::Integer(Integer::U32) => "a positive whole number of 32 bits",
             Self::Integer(Integer::U16) => "a positive whole number of 16 bits",
             Self::Float32 => "a number of 32 bits",
-            Self::List(_) => "a list",
+            Self::Texts | Self::List(_) => "a list",
             Self::Pair(_) => "a list of two",
             Self::Map(_) | Self::Structure(_) => "an object",
         }

@@ -159,7 +159,9 @@ fn what_a_field_does_not_take_is_refused() {
         (r#"{"PidMode":true}"#, "PidMode"),
         (r#"{"PidMode":1}"#, "PidMode"),
         (r#"{"PidMode":["host"]}"#, "PidMode"),
-        (r#"{"CapAdd":"ALL"}"#, "CapAdd"),
+        (r#"{"CapAdd":7}"#, "CapAdd"),
+        (r#"{"CapAdd":{}}"#, "CapAdd"),
+        (r#"{"SecurityOpt":"x"}"#, "SecurityOpt"),
         (r#"{"CapAdd":["ALL",1]}"#, "CapAdd"),
         (r#"{"CapAdd":[["ALL"]]}"#, "CapAdd"),
         (r#"{"Memory":1.0}"#, "Memory"),
@@ -183,6 +185,15 @@ fn what_a_field_does_not_take_is_refused() {
             other => panic!("{text}: {other:?}"),
         }
     }
+}
+
+/// Daemons up to 28 read it so.
+#[test]
+fn one_text_is_a_list_of_one_where_the_daemon_takes_it_for_one() {
+    assert_eq!(
+        json(r#"{"capadd":"ALL","CapDrop":"A\u0042"}"#, HOST).unwrap(),
+        r#"{"CapAdd":["ALL"],"CapDrop":["AB"]}"#
+    );
 }
 
 #[test]

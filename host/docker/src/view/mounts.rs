@@ -22,9 +22,31 @@ pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
         _ => Vec::new(),
     };
     for mount in mounts.iter_mut().filter(|mount| mount.kind == MountKind::Bind && mount.source.starts_with('/')) {
-        mount.resolved = resolver.resolve(&mount.source);
+        mount.resolved = resolve(&mount.source, resolver);
     }
     mounts
+}
+
+/// The daemon takes `..` away before it follows symlinks (Go's `path.Clean`); when it looks whether a mount's source is
+/// there, and when the kernel mounts a volume's device, symlinks come first. Where that leads to two places, neither is
+/// told.
+fn resolve(source: &str, resolver: &dyn Resolve) -> Option<String> {
+    let resolved = resolver.resolve(source)?;
+    let is_plain = !source.split('/').any(|part| part == "..");
+    (is_plain || resolver.resolve(&clean(source)).as_ref() == Some(&resolved)).then_some(resolved)
+}
+
+/// An absolute path without `.`, `..` and empty parts, by its text alone.
+fn clean(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 fn of_container(facts: Facts<'_>) -> Vec<Mount> {
@@ -115,4 +137,35 @@ fn has_mode(modes: &str, mode: &str) -> bool {
 
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `/secret/into` leads to `/www/sub`.
+    #[derive(Debug)]
+    struct Links;
+
+    impl Resolve for Links {
+        fn resolve(&self, path: &str) -> Option<String> {
+            let followed = path.replace("/secret/into", "/www/sub");
+            Some(clean(&followed))
+        }
+    }
+
+    #[test]
+    fn a_source_that_can_be_read_in_two_ways_is_not_resolved() {
+        let cases = [
+            ("/www/a/../b", Some("/www/b")),
+            ("/www/./a//b/", Some("/www/a/b")),
+            ("/secret/into/deep", Some("/www/sub/deep")),
+            ("/secret/into/../deep", None),
+            ("/secret/../secret/into/x", Some("/www/sub/x")),
+            ("/../..", Some("/")),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(resolve(source, &Links).as_deref(), expected, "{source}");
+        }
+    }
 }

@@ -48,7 +48,7 @@ fn binds_are_mounts() {
         ("/etc:/host:readonly", "Bind /etc>/host"),
         ("/link:/host", "Bind /link=/etc>/host"),
         ("/unknown/x:/host", "Bind /unknown/x=?>/host"),
-        ("/../etc/:/host", "Bind /../etc/>/host"),
+        ("/./etc/:/host", "Bind /./etc/>/host"),
         ("data:/data", "Volume data>/data nfs-plugin"),
         ("data:/data:ro", "Volume data>/data ro nfs-plugin"),
         ("./etc:/data", "Volume ./etc>/data nfs-plugin"),

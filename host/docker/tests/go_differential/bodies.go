@@ -20,6 +20,23 @@ var (
 	made   = map[string]reflect.Type{}
 )
 
+// strSlice reads as moby's strslice.StrSlice of daemons up to 28 does: one string is a list of one.
+type strSlice []string
+
+func (s *strSlice) UnmarshalJSON(text []byte) error {
+	var list []string
+	if err := json.Unmarshal(text, &list); err == nil {
+		*s = list
+		return nil
+	}
+	var one string
+	if err := json.Unmarshal(text, &one); err != nil {
+		return err
+	}
+	*s = strSlice{one}
+	return nil
+}
+
 // readBody answers what the daemon decodes an operation's body to. Members that are absent or null are absent; a float32
 // is its bits.
 func readBody(operation string, body []byte) string {
@@ -57,6 +74,8 @@ func typeOf(kind string) reflect.Type {
 		return reflect.TypeOf(float32(0))
 	case "base64":
 		return reflect.TypeOf([]byte{})
+	case "strslice":
+		return reflect.TypeOf(strSlice{})
 	case "list<uint>":
 		return reflect.TypeOf([2]uint64{})
 	}

@@ -126,6 +126,8 @@ impl Writer<'_> {
             Shape::Base64 => self.base64(),
             Shape::Integer(integer) => self.integer(integer),
             Shape::Float32 => self.number(),
+            Shape::Texts if self.random.once_in(4) => self.text(),
+            Shape::Texts => self.list(Shape::Text, depth, 4),
             Shape::List(item) => self.list(*item, depth, 4),
             Shape::Pair(item) => self.list(*item, depth, 3),
             Shape::Map(value) => self.map(*value, depth),

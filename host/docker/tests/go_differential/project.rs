@@ -29,6 +29,7 @@ pub(crate) fn decoded(value: Value<'_>, shape: Shape) -> Json {
             text.parse::<i64>().map(Json::from).or_else(|_| text.parse::<u64>().map(Json::from)).expect("is whole")
         }
         Shape::Float32 => json!(value.number_text().and_then(|text| text.parse::<f32>().ok()).map(f32::to_bits)),
+        Shape::Texts => value.items().map(|value| decoded(value, Shape::Text)).collect(),
         Shape::List(item) => value.items().map(|value| decoded(value, *item)).collect(),
         Shape::Pair(item) => {
             let missing = std::iter::repeat_with(|| json!(0));
@@ -61,6 +62,6 @@ fn zero(shape: Shape) -> Json {
         Shape::Integer(_) | Shape::Float32 => json!(0),
         Shape::Pair(_) => json!([0, 0]),
         Shape::Structure(_) => json!({}),
-        Shape::Base64 | Shape::List(_) | Shape::Map(_) | Shape::Any | Shape::Unknown => Json::Null,
+        Shape::Base64 | Shape::Texts | Shape::List(_) | Shape::Map(_) | Shape::Any | Shape::Unknown => Json::Null,
     }
 }

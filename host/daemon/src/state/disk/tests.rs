@@ -18,9 +18,10 @@ async fn what_is_set_is_there_after_the_store_is_opened_again() {
         assert_eq!(a.compare_and_set("k".into(), None, bytes("v")).await, Ok(true));
         assert_eq!(a.add("n".into(), 5).await, Ok(5));
     }
-    // The writer thread lets go of the file when its last order is done.
-    let store = std::iter::repeat_with(|| Store::open(dir.path())).find(|store| store.problem().is_none());
-    let a = space(&store.expect("opened at last"), "a");
+    // The writer thread lets go of the file when its last order is done, which opening waits for.
+    let store = Store::open(dir.path());
+    assert_eq!(store.problem(), None);
+    let a = space(&store, "a");
     assert_eq!(a.get("k".into()).await, Ok(bytes("v")));
     assert_eq!(a.add("n".into(), -2).await, Ok(3));
 }
