@@ -19,7 +19,8 @@ impl Resolve for HostPaths {
 }
 
 /// Follows every symlink and `..`; what does not exist yet is taken as it is written, below the deepest folder that
-/// does. None where it cannot be told: a path that is not absolute, a loop, a folder that may not be read.
+/// does. None where it cannot be told: a path that is not absolute, a loop, a folder that may not be read, a link of
+/// `/proc`.
 fn resolve(path: &Path) -> Option<PathBuf> {
     if !path.is_absolute() {
         return None;
@@ -34,6 +35,8 @@ fn resolve(path: &Path) -> Option<PathBuf> {
         }
         let next = resolved.join(&part);
         match fs::symlink_metadata(&next) {
+            // What leads on from `/proc/self` is another thing in the daemon than here.
+            Ok(metadata) if metadata.is_symlink() && resolved.starts_with("/proc") => return None,
             Ok(metadata) if metadata.is_symlink() => {
                 symlinks += 1;
                 if symlinks > MAX_SYMLINKS {
@@ -94,6 +97,8 @@ mod tests {
             assert_eq!(resolve(&root.join(path)), expected.map(|path| root.join(path)), "{path}");
         }
         assert_eq!(resolve(Path::new("relative")), None);
+        assert_eq!(resolve(Path::new("/proc/self/cwd/x")), None);
+        assert_eq!(resolve(Path::new("/proc/sys")), Some(PathBuf::from("/proc/sys")));
         assert_eq!(resolve(Path::new("/../..")), Some(PathBuf::from("/")));
     }
 }
