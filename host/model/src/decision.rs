@@ -62,7 +62,9 @@ pub enum Cause {
     Rule(&'static str),
     /// The plugin call itself could not be read.
     BadCall,
-    /// The host has no room, or is closing.
+    /// It cannot be told which tenant the caller belongs to.
+    Unplaced,
+    /// The host or the tenant has no room.
     Overloaded,
     /// The operator's data cannot be read, so no policy can be asked.
     Data,
@@ -105,6 +107,7 @@ impl Cause {
             Self::Exempt => "exempt",
             Self::Rule(_) => "rule",
             Self::BadCall => "bad-call",
+            Self::Unplaced => "unplaced",
             Self::Overloaded => "overloaded",
             Self::Data => "data",
             Self::Internal => "internal",

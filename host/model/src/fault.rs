@@ -13,8 +13,12 @@ pub enum Fault {
     NotLoadable(String),
     #[error("the policy used more than its {} ms", limit.as_millis())]
     Deadline { limit: Duration },
+    #[error("the policy used more than its {limit} instructions")]
+    Instructions { limit: u64 },
     #[error("the policy asked for more than its {limit} bytes of memory")]
     Memory { limit: usize },
+    #[error("the tenant's policies asked for more than their {limit} bytes of memory together")]
+    TenantMemory { limit: usize },
     #[error("the policy asked for more than its {limit} table elements")]
     Table { limit: usize },
     #[error("the policy overflowed its stack")]
@@ -46,6 +50,10 @@ pub enum StateFault {
     TooManyKeys { limit: u32 },
     #[error("more than {limit} bytes")]
     TooManyBytes { limit: u64 },
+    #[error("more than {limit} keys of all policies of the tenant together")]
+    TooManyTenantKeys { limit: u32 },
+    #[error("more than {limit} bytes of all policies of the tenant together")]
+    TooManyTenantBytes { limit: u64 },
     #[error("`{key}` does not hold a counter")]
     NotACounter { key: String },
     #[error("the counter `{key}` would overflow")]
@@ -65,7 +73,9 @@ impl Fault {
         FaultKind(match self {
             Self::NotLoadable(_) => "not-loadable",
             Self::Deadline { .. } => "deadline",
+            Self::Instructions { .. } => "instructions",
             Self::Memory { .. } => "memory",
+            Self::TenantMemory { .. } => "tenant-memory",
             Self::Table { .. } => "table",
             Self::StackOverflow => "stack-overflow",
             Self::Panic(_) => "panic",
@@ -82,8 +92,8 @@ impl Fault {
     pub fn told(&self) -> &'static str {
         match self {
             Self::NotLoadable(_) => "the policy could not be loaded",
-            Self::Deadline { .. } => "the policy did not decide in time",
-            Self::Memory { .. } | Self::Table { .. } => "the policy ran out of memory",
+            Self::Deadline { .. } | Self::Instructions { .. } => "the policy did not decide in time",
+            Self::Memory { .. } | Self::TenantMemory { .. } | Self::Table { .. } => "the policy ran out of memory",
             Self::StackOverflow => "the policy ran out of stack",
             Self::Panic(_) | Self::Trap(_) => "the policy failed",
             Self::BadAnswer(_) => "the policy gave an answer that is not acceptable",

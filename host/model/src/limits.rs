@@ -13,6 +13,9 @@ pub struct Limits {
     pub table_elements: usize,
     /// Log lines that one decision may write; more are counted and dropped.
     pub log_lines: u32,
+    /// Units of wasmtime's fuel, of which nearly every instruction is one; none does not count. Counting makes a policy slower, and its end the
+    /// same on every machine.
+    pub instructions: Option<u64>,
     /// What the policy may keep in its state.
     pub state: StateLimits,
 }
@@ -23,6 +26,31 @@ pub struct StateLimits {
     pub keys: u32,
     /// Keys and values together.
     pub bytes: u64,
+}
+
+/// What all policies of one tenant may use together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantLimits {
+    /// What one of its policies may use: what each has, unless its own file says less.
+    pub policy: Limits,
+    /// Decisions in flight; one more waits.
+    pub decisions: u32,
+    /// Decisions that may wait; one more is denied at once.
+    pub queue: u32,
+    /// How long one may wait before it is denied.
+    pub queue_wait: Duration,
+    /// Linear memories of all instances that run at once, in bytes.
+    pub memory_in_sum: usize,
+    /// What all its policies may keep together.
+    pub state: StateLimits,
+    /// Log lines that its policies may write in a second; more are counted and dropped.
+    pub log_lines_per_second: u32,
+    /// Policies that it may have.
+    pub policies: usize,
+    /// Bytes of one policy's file.
+    pub policy_bytes: u64,
+    /// Bytes of all its documents.
+    pub data_bytes: u64,
 }
 
 impl Limits {
@@ -41,7 +69,25 @@ impl Default for Limits {
             memory: 32 << 20,
             table_elements: 20_000,
             log_lines: 100,
+            instructions: None,
             state: StateLimits::default(),
+        }
+    }
+}
+
+impl Default for TenantLimits {
+    fn default() -> Self {
+        Self {
+            policy: Limits::default(),
+            decisions: 32,
+            queue: 256,
+            queue_wait: Duration::from_secs(1),
+            memory_in_sum: 512 << 20,
+            state: StateLimits { keys: 20_000, bytes: 4 << 20 },
+            log_lines_per_second: 100,
+            policies: 32,
+            policy_bytes: 64 << 20,
+            data_bytes: 64 << 20,
         }
     }
 }

@@ -11,7 +11,7 @@ use portcullis_model::{Document, Limits};
 
 use crate::config::problem::Problems;
 use crate::config::reader::{File, Table};
-use crate::config::setting::Bytes;
+use crate::config::setting::{Bytes, Count};
 use crate::document;
 
 type Objection = Result<(), (String, String)>;
@@ -83,6 +83,7 @@ fn limits(table: &mut Table<'_, '_, '_>) -> Limits {
             .get_checked("table_elements", table_elements)
             .map_or(default.table_elements, |elements| elements as usize),
         log_lines: table.get("log_lines").unwrap_or(default.log_lines),
+        instructions: table.get("instructions").map(|instructions: Count| instructions.0).or(default.instructions),
         state: StateLimits {
             keys: table.get("state_keys").unwrap_or(default.state.keys),
             bytes: table.get("state_bytes").map_or(default.state.bytes, |bytes: Bytes| bytes.0),

@@ -18,6 +18,10 @@ pub(crate) trait Setting: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bytes(pub(crate) u64);
 
+/// A number that can be large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Count(pub(crate) u64);
+
 fn is_not(value: &DeValue<'_>) -> String {
     format!("is {}", article(value))
 }
@@ -53,6 +57,14 @@ impl Setting for u32 {
 
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         i64::read(value)?.try_into().map_err(|_| "is out of range".to_owned())
+    }
+}
+
+impl Setting for Count {
+    const EXPECTED: &str = "expected a whole number";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        i64::read(value)?.try_into().map(Self).map_err(|_| "is out of range".to_owned())
     }
 }
 
