@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
-use portcullis_engine::{Grants, Policy, Question, Sandbox, SandboxConfig};
+use portcullis_engine::{Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
 use portcullis_model::{Data, Limits, Request};
 use portcullis_tests::{artifacts, guests};
 use tokio::runtime::Runtime;
@@ -21,11 +21,13 @@ fn question() -> Question {
     let settings =
         portcullis_docker::json::read(br#"{"user_header":"Authz-User"}"#, portcullis_docker::json::Shape::Any);
     let request: Arc<dyn Request> = Arc::new(request);
-    Question { request, data: Arc::new(data), settings: Arc::new(settings.expect("a document")), state: None }
+    let settings = Arc::new(settings.expect("a document"));
+    Question { request, data: Arc::new(data), settings, state: None, share: Share::new(512 << 20) }
 }
 
 fn load(sandbox: &Sandbox, bytes: &[u8]) -> Policy {
-    sandbox.compile(bytes).and_then(|compiled| compiled.link(Grants::ALL)).expect("a policy")
+    let order = Order { bytes, owner: Owner::Host, when: When::Start, metered: false };
+    sandbox.compile(&order).and_then(|compiled| compiled.link(Grants::ALL)).expect("a policy")
 }
 
 fn decide(criterion: &mut Criterion) {

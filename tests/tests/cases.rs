@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_daemon::state::MemoryState;
-use portcullis_engine::{Grants, Policy, Question, Sandbox, SandboxConfig};
+use portcullis_engine::{Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
 use portcullis_model::Limits;
 use portcullis_policy::testing::cases::{Answer, Case, Cases, Outcome};
 use portcullis_tests::{Result, artifacts};
@@ -29,7 +29,9 @@ async fn every_case_comes_out_in_the_sandbox_as_it_does_natively() -> Result<()>
     let sandbox = Sandbox::new(&SandboxConfig { instances: 1, cache: None }).expect("a sandbox");
     let (mut failures, mut count) = (Vec::new(), 0);
     for (name, folder) in policies() {
-        let compiled = sandbox.compile(&artifacts::policy_bytes(&name)?).expect(&name);
+        let bytes = artifacts::policy_bytes(&name)?;
+        let order = Order { bytes: &bytes, owner: Owner::Host, when: When::Start, metered: false };
+        let compiled = sandbox.compile(&order).expect(&name);
         let policy = compiled.link(Grants::ALL).expect(&name);
         for file in Cases::of_folder(&folder).expect("cases") {
             for case in &file.cases {
@@ -53,7 +55,8 @@ async fn run(policy: &Policy, case: &Case, folder: &Path) -> Result<(), String> 
         Err(rule) => Answer::Refused(rule),
         Ok(request) => {
             let (data, settings) = (given.data, given.settings);
-            let question = Question { request, data, settings, state: Some(state.clone()) };
+            let question =
+                Question { request, data, settings, state: Some(state.clone()), share: Share::new(512 << 20) };
             match policy.decide(question, &Limits::default()).await.judgement {
                 Ok(verdict) => Answer::Verdict(verdict),
                 Err(fault) => Answer::Fault(fault.to_string()),

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
-use portcullis_engine::{Grants, LoadError, Outcome, Policy, Question, Sandbox, SandboxConfig};
+use portcullis_engine::{
+    Grants, LoadError, Order, Outcome, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When,
+};
 use portcullis_model::{Fault, Limits, Request, Verdict};
 use portcullis_tests::log::Mark;
 use portcullis_tests::portcullis::{Config, Portcullis, Record};
@@ -59,11 +61,15 @@ fn question() -> Question {
     let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
     let request = reader.read(wire::read_call(CALL.as_bytes()).expect("a call")).expect("a request");
     let request: Arc<dyn Request> = Arc::new(request);
-    Question { request, data: Arc::default(), settings: Arc::default(), state: None }
+    Question { request, data: Arc::default(), settings: Arc::default(), state: None, share: Share::new(512 << 20) }
+}
+
+fn order(bytes: &[u8]) -> Order<'_> {
+    Order { bytes, owner: Owner::Host, when: When::Start, metered: false }
 }
 
 async fn load(sandbox: &Sandbox, bytes: &[u8]) -> Result<Policy, LoadError> {
-    let policy = sandbox.compile(bytes)?.link(Grants::ALL)?;
+    let policy = sandbox.compile(&order(bytes))?.link(Grants::ALL)?;
     policy.probe(&Limits::default()).await?;
     Ok(policy)
 }
@@ -165,7 +171,7 @@ async fn a_guest_that_is_cut_off_at_any_byte_is_refused() {
 #[tokio::test]
 async fn what_is_not_granted_is_refused_by_name_and_with_the_grant() {
     let sandbox = sandbox();
-    let compiled = sandbox.compile(&guests::wasm("flood_log").expect("a guest")).expect("compiles");
+    let compiled = sandbox.compile(&order(&guests::wasm("flood_log").expect("a guest"))).expect("compiles");
     let error = compiled.link(Grants::default()).expect_err("refused");
     assert_eq!(error.to_string(), "imports `portcullis:policy/log@0.1.0`, which needs `grants = [\"log\"]`",);
 }

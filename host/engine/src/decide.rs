@@ -11,6 +11,7 @@ use crate::fault::{from_wasmtime, stop};
 use crate::host::state::State;
 use crate::host::{self, About, Clock, Held, Host};
 use crate::load::Policy;
+use crate::share::Share;
 
 /// A reason longer than this is not cut but refused: no caller is to read it, and somebody meant to do harm.
 const MAX_REASON: usize = 64 << 10;
@@ -25,6 +26,8 @@ pub struct Question {
     pub settings: Arc<Document>,
     /// None where the policy is not granted any.
     pub state: Option<Arc<dyn State>>,
+    /// Of the tenant that asks.
+    pub share: Arc<Share>,
 }
 
 /// What became of asking.
@@ -62,7 +65,7 @@ impl Policy {
             settings: question.settings,
             state: question.state,
         };
-        let Ok(_place) = self.sandbox.0.places.acquire().await else {
+        let Ok(_place) = self.compiled.sandbox.0.places.acquire().await else {
             return Outcome::fault(Fault::Host("the sandbox is closed".into()), start);
         };
         let mut store = self.store(about, limits);
@@ -74,15 +77,15 @@ impl Policy {
     /// Starts an instance and asks it nothing.
     pub(crate) async fn start(&self, limits: &Limits) -> Result<(), Fault> {
         let about = About { request: None, data: Arc::default(), settings: Arc::default(), state: None };
-        let place = self.sandbox.0.places.acquire().await;
+        let place = self.compiled.sandbox.0.places.acquire().await;
         let _place = place.map_err(|_| Fault::Host("the sandbox is closed".into()))?;
         let mut store = self.store(about, limits);
-        let _running = self.sandbox.0.ticker.running();
+        let _running = self.compiled.sandbox.0.ticker.running();
         self.pre.instantiate_async(&mut store).await.map(|_| ()).map_err(|error| from_wasmtime(&error))
     }
 
     fn store(&self, about: About, limits: &Limits) -> Store<Host> {
-        let mut store = Store::new(&self.sandbox.0.engine, Host::new(about, limits.clone()));
+        let mut store = Store::new(&self.compiled.sandbox.0.engine, Host::new(about, limits.clone()));
         store.limiter(|host| host);
         store.set_epoch_deadline(SLICE);
         store.epoch_deadline_callback(slice_ended);
@@ -90,7 +93,7 @@ impl Policy {
     }
 
     async fn ask(&self, store: &mut Store<Host>) -> Judgement {
-        let _running = self.sandbox.0.ticker.running();
+        let _running = self.compiled.sandbox.0.ticker.running();
         let answer = async {
             let policy = self.pre.instantiate_async(&mut *store).await?;
             policy.call_decide(&mut *store, host::request(), Held::Data.borrow()).await

@@ -1,7 +1,7 @@
 //! The sandbox: policies are Wasm components, asked one call at a time, each time in a fresh instance.
 //!
 //! ```text
-//! Sandbox ── compile(bytes) ──> Compiled ── link(grants) ──> Policy ── decide(question) ──> Outcome
+//! Sandbox ── compile(order) ──> Compiled ── link(grants) ──> Policy ── decide(question) ──> Outcome
 //! config, ticker  component     load        contract, grants           host/*, fault
 //! ```
 //!
@@ -15,13 +15,15 @@ mod fault;
 mod grants;
 mod host;
 mod load;
+mod share;
 mod ticker;
 
 pub use config::{Sandbox, SandboxConfig, SandboxError};
 pub use decide::{Level, LogLine, Outcome, Question};
 pub use grants::{Grants, UnknownGrant};
 pub use host::state::{State, StateFuture};
-pub use load::{Compiled, Import, Inspection, LoadError, Policy, digest};
+pub use load::{Compiled, Import, Inspection, LoadError, Order, Owner, Policy, When, digest};
+pub use share::Share;
 
 /// The contract that policies are built against: the package of `wit/policy.wit`.
 pub const CONTRACT: &str = "portcullis:policy@0.1.0";

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
-use portcullis_model::{Digest, Fault, Limits};
+use portcullis_model::{Digest, Fault, Limits, TenantName};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use wasmtime::component::types::ComponentItem;
@@ -21,19 +22,46 @@ use crate::host::Host;
 const PACKAGE: &str = "portcullis:policy/";
 const EXPORT: &str = "decide";
 
+/// A file that is to be compiled, for whom, and when.
+#[derive(Clone, Debug)]
+pub struct Order<'a> {
+    pub bytes: &'a [u8],
+    pub owner: Owner,
+    pub when: When,
+    /// Whether instructions are counted: only then a decision can have a limit of them.
+    pub metered: bool,
+}
+
+/// Whose policy it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// The operator's, asked for every tenant.
+    Host,
+    Tenant(TenantName),
+}
+
+/// Whether somebody could learn from how long it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Before the first call is answered: nobody watches, so the work for one digest is done once.
+    Start,
+    /// While the host runs: takes as long as if the owner were alone.
+    Swap,
+}
+
 /// A policy, compiled and linked. Cheap to clone.
 #[derive(Clone)]
 pub struct Policy {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) compiled: Arc<Compiled>,
     pub(crate) pre: PolicyPre<Host>,
-    digest: Digest,
 }
 
 /// A file that is valid WebAssembly, before it is known whether it is a policy.
 pub struct Compiled {
-    sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     component: Component,
     inspection: Inspection,
+    metered: bool,
 }
 
 /// What a file holds, told without running it.
@@ -85,13 +113,14 @@ pub enum LoadError {
 
 impl Sandbox {
     /// Compiles a file. Takes its time: not for a thread that answers calls. Runs nothing.
-    pub fn compile(&self, bytes: &[u8]) -> Result<Compiled, LoadError> {
+    pub fn compile(&self, order: &Order<'_>) -> Result<Arc<Compiled>, LoadError> {
         // Who loads policies is to go on, whatever a file does to those who read it.
-        let compiled = std::panic::catch_unwind(AssertUnwindSafe(|| self.try_compile(bytes)));
+        let compiled = std::panic::catch_unwind(AssertUnwindSafe(|| self.try_compile(order).map(Arc::new)));
         compiled.unwrap_or_else(|_| Err(LoadError::Invalid("reading it made the host panic".into())))
     }
 
-    fn try_compile(&self, bytes: &[u8]) -> Result<Compiled, LoadError> {
+    fn try_compile(&self, order: &Order<'_>) -> Result<Compiled, LoadError> {
+        let bytes = order.bytes;
         let encoded = componentize(bytes)?;
         let engine = &self.0.engine;
         let component =
@@ -108,7 +137,7 @@ impl Sandbox {
                 .collect(),
             exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         };
-        Ok(Compiled { sandbox: self.clone(), component, inspection })
+        Ok(Compiled { sandbox: self.clone(), component, inspection, metered: order.metered })
     }
 
     fn linker(&self, grants: Grants) -> wasmtime::Result<Linker<Host>> {
@@ -133,9 +162,14 @@ impl Compiled {
         &self.inspection
     }
 
+    /// Whether its instructions are counted.
+    pub fn is_metered(&self) -> bool {
+        self.metered
+    }
+
     /// Links it with what it is granted. What linking would only stumble over, an import that is not granted or a
     /// missing `decide`, is named.
-    pub fn link(&self, grants: Grants) -> Result<Policy, LoadError> {
+    pub fn link(self: &Arc<Self>, grants: Grants) -> Result<Policy, LoadError> {
         let refused = self.inspection.imports.iter().filter(|import| !import.is_granted(grants));
         let refused: Vec<_> = refused.cloned().collect();
         if !refused.is_empty() {
@@ -150,7 +184,7 @@ impl Compiled {
             .and_then(|linker| linker.instantiate_pre(&self.component))
             .and_then(PolicyPre::new)
             .map_err(|error| LoadError::Contract(format!("{error:#}")))?;
-        Ok(Policy { sandbox: self.sandbox.clone(), pre, digest: self.inspection.digest })
+        Ok(Policy { compiled: Arc::clone(self), pre })
     }
 }
 
@@ -164,7 +198,12 @@ impl fmt::Debug for Compiled {
 
 impl Policy {
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.compiled.inspection.digest
+    }
+
+    /// What it was linked of: with other grants, it can be linked again at once.
+    pub fn compiled(&self) -> &Arc<Compiled> {
+        &self.compiled
     }
 
     /// Starts one instance and drops it: what would trap or want too much at once is not to be swapped in.
@@ -175,7 +214,7 @@ impl Policy {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy").field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Policy").field("digest", &self.digest()).finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portcullis_engine::{Grants, Inspection, Sandbox, SandboxConfig};
+use portcullis_engine::{Grants, Inspection, Order, Owner, Sandbox, SandboxConfig, When};
 use portcullis_model::Limits;
 use serde_json::json;
 
@@ -26,7 +26,9 @@ fn check(args: &Check) -> Result<(Inspection, Option<String>), Exit> {
     let sandbox = Sandbox::new(&SandboxConfig { instances: 1, cache: None });
     let sandbox = sandbox.map_err(|error| fail(Exit::Failed, error))?;
     let runtime = runtime()?;
-    let compiled = sandbox.compile(&read(&args.file)?);
+    let bytes = read(&args.file)?;
+    let order = Order { bytes: &bytes, owner: Owner::Host, when: When::Start, metered: false };
+    let compiled = sandbox.compile(&order);
     let compiled = compiled.map_err(|error| fail(Exit::Failed, describe(&args.file, error)))?;
     let linked = compiled.link(grants);
     let probed = linked.and_then(|policy| runtime.block_on(policy.probe(&Limits::default())));

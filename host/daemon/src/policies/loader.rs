@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portcullis_engine::{Policy, Sandbox};
+use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
 use portcullis_model::decision::DefaultVerdict;
 use portcullis_model::{Data, Document, Generation, PolicyName};
 use tokio::runtime::Handle;
@@ -255,7 +255,13 @@ impl Loader {
         let policy = match reusable(last, &bytes, &file) {
             Some(policy) => policy,
             None => {
-                let compiled = self.context.sandbox.compile(&bytes);
+                let order = Order {
+                    bytes: &bytes,
+                    owner: Owner::Host,
+                    when: When::Swap,
+                    metered: file.limits.instructions.is_some(),
+                };
+                let compiled = self.context.sandbox.compile(&order);
                 let linked = compiled.and_then(|compiled| compiled.link(file.grants));
                 linked.map_err(|error| broken(error.to_string()))?
             }
@@ -291,6 +297,9 @@ impl Failure {
 fn reusable(last: Option<&Member>, bytes: &[u8], file: &PolicyFile) -> Option<Policy> {
     let last = last.filter(|last| last.file.grants == file.grants)?;
     let policy = last.policy.as_ref().ok()?;
+    if policy.compiled().is_metered() != file.limits.instructions.is_some() {
+        return None;
+    }
     (policy.digest() == portcullis_engine::digest(bytes)).then(|| policy.clone())
 }
 

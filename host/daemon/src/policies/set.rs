@@ -1,102 +1,122 @@
-//! An immutable set of policies and data, and the pointer to the one in force.
+//! What the calls of one tenant are asked: the host-wide policies, then the tenant's own.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
-use portcullis_engine::{LogLine, Outcome, Policy, Question, State};
-use portcullis_model::decision::DefaultVerdict;
-use portcullis_model::{Cause, Data, Decision, Digest, Fault, Generation, Opinion, PolicyName, Request};
+use portcullis_engine::{LogLine, Outcome, Question, Share, State};
+use portcullis_model::decision::{DefaultVerdict, Mode, Origin};
+use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, PolicyName, Request, TenantName};
 
-use crate::config::PolicyFile;
+use crate::config::TenantFile;
+use crate::policies::layer::{Layer, Member};
+use crate::state::{SpaceName, Spaces};
 
-/// One generation.
+/// One tenant's policies in the order in which they are asked, with what each is asked with.
 #[derive(Debug)]
 pub struct PolicySet {
-    pub generation: Generation,
-    /// In the order in which they are asked: by name.
-    pub policies: Vec<Arc<Member>>,
-    /// Or why there is none: then no policy can be asked.
-    pub data: Result<Arc<Data>, Arc<str>>,
-    pub default: DefaultVerdict,
+    /// Or why no policy can be asked.
+    asked: Result<Vec<Asked>, Arc<str>>,
+    default: DefaultVerdict,
 }
 
 /// One policy of a set.
-pub struct Member {
-    pub name: PolicyName,
-    /// None where the file could not be read.
-    pub digest: Option<Digest>,
-    pub file: PolicyFile,
-    pub state: Option<Arc<dyn State>>,
-    /// Or why it cannot be asked: it then denies.
-    pub policy: Result<Policy, Arc<str>>,
+pub(crate) struct Asked {
+    pub(crate) member: Arc<Member>,
+    pub(crate) origin: Origin,
+    data: Arc<Data>,
+    state: Option<Arc<dyn State>>,
+    limits: Limits,
 }
-
-/// The set in force.
-#[derive(Debug)]
-pub struct Live(ArcSwap<PolicySet>);
 
 /// Lines that policies wrote while a decision was made.
 pub type PolicyLog = Vec<(PolicyName, Vec<LogLine>, u32)>;
 
-// === impl Live ===
-
-impl Live {
-    pub fn new(set: PolicySet) -> Self {
-        Self(ArcSwap::from_pointee(set))
-    }
-
-    /// The set in force, for the whole of one request.
-    pub fn load(&self) -> Arc<PolicySet> {
-        Guard::into_inner(self.0.load())
-    }
-
-    pub fn publish(&self, set: PolicySet) {
-        self.0.store(Arc::new(set));
-    }
-}
-
 // === impl PolicySet ===
 
 impl PolicySet {
+    /// What a tenant is asked. Host-wide policies see host-wide data only: what a tenant writes must not change what they say.
+    pub(crate) fn new(
+        tenant: &TenantName,
+        file: &TenantFile,
+        host: &Layer,
+        own: &Layer,
+        default: DefaultVerdict,
+        spaces: &Spaces,
+    ) -> Self {
+        let asked = documents(host, own).map(|(host_data, own_data)| {
+            let state = |member: &Member, origin, granted: bool| {
+                let space = SpaceName::new(tenant, origin, &member.name);
+                let is_granted = granted && member.file.grants.state;
+                is_granted.then(|| spaces.of(space, member.file.limits.state, file.limits.state))
+            };
+            let of_host = host.members.iter().map(|member| Asked {
+                member: Arc::clone(member),
+                origin: Origin::Host,
+                data: Arc::clone(&host_data),
+                state: state(member, Origin::Host, true),
+                limits: member.file.limits.clone(),
+            });
+            let of_tenant = own.members.iter().map(|member| Asked {
+                member: Arc::clone(member),
+                origin: Origin::Tenant,
+                data: Arc::clone(&own_data),
+                state: state(member, Origin::Tenant, file.grants.state),
+                limits: member.file.limits.at_most(&file.limits.policy),
+            });
+            of_host.chain(of_tenant).collect()
+        });
+        Self { asked, default }
+    }
+
+    pub(crate) fn asked(&self) -> &[Asked] {
+        self.asked.as_deref().unwrap_or_default()
+    }
+
     /// Asks every policy, and combines what they say.
-    pub async fn decide(&self, request: Arc<dyn Request>) -> (Decision, PolicyLog) {
-        let Ok(data) = &self.data else {
+    pub async fn decide(
+        &self,
+        request: Arc<dyn Request>,
+        share: &Arc<Share>,
+        generation: Generation,
+    ) -> (Decision, PolicyLog) {
+        let Ok(asked) = &self.asked else {
             let told = "the operator's data cannot be read";
-            return (Decision::refuse(Cause::Data, told, self.generation), Vec::new());
+            return (Decision::refuse(Cause::Data, told, generation), Vec::new());
         };
         let mut log = Vec::new();
-        let mut opinions = Vec::with_capacity(self.policies.len());
-        for member in &self.policies {
-            let outcome = member.ask(&request, data).await;
+        let mut opinions = Vec::with_capacity(asked.len());
+        for policy in asked {
+            let outcome = policy.ask(&request, share).await;
             if !outcome.log.is_empty() || outcome.log_dropped > 0 {
-                log.push((member.name.clone(), outcome.log, outcome.log_dropped));
+                log.push((policy.member.name.clone(), outcome.log, outcome.log_dropped));
             }
-            opinions.push(Opinion {
-                policy: member.name.clone(),
-                digest: member.digest,
-                mode: member.file.mode,
-                judgement: outcome.judgement,
-                took: outcome.took,
-            });
+            opinions.push(policy.opinion(outcome.judgement, outcome.took));
         }
-        (Decision::combine(opinions, self.default, self.generation), log)
+        (Decision::combine(opinions, self.default, generation), log)
     }
 }
 
-// === impl Member ===
+/// What host-wide policies see, and what the tenant's see: its documents over the host-wide ones.
+fn documents(host: &Layer, own: &Layer) -> Result<(Arc<Data>, Arc<Data>), Arc<str>> {
+    let (host, own) = (host.data.clone()?, own.data.clone()?);
+    let over = if own.is_empty() { Arc::clone(&host) } else { Arc::new(own.over(&host)) };
+    Ok((host, over))
+}
 
-impl Member {
-    async fn ask(&self, request: &Arc<dyn Request>, data: &Arc<Data>) -> Outcome {
-        match &self.policy {
+// === impl Asked ===
+
+impl Asked {
+    async fn ask(&self, request: &Arc<dyn Request>, share: &Arc<Share>) -> Outcome {
+        match &self.member.policy {
             Ok(policy) => {
                 let question = Question {
                     request: Arc::clone(request),
-                    data: Arc::clone(data),
-                    settings: Arc::clone(&self.file.settings),
+                    data: Arc::clone(&self.data),
+                    settings: Arc::clone(&self.member.file.settings),
                     state: self.state.clone(),
+                    share: Arc::clone(share),
                 };
-                policy.decide(question, &self.file.limits).await
+                policy.decide(question, &self.limits).await
             }
             Err(problem) => Outcome {
                 judgement: Err(Fault::NotLoadable(problem.to_string())),
@@ -106,10 +126,19 @@ impl Member {
             },
         }
     }
+
+    fn opinion(&self, judgement: portcullis_model::Judgement, took: Duration) -> Opinion {
+        let Member { name, digest, file, .. } = &*self.member;
+        Opinion { policy: name.clone(), origin: self.origin, digest: *digest, mode: file.mode, judgement, took }
+    }
+
+    pub(crate) fn is_observed(&self) -> bool {
+        self.member.file.mode == Mode::Observe
+    }
 }
 
-impl std::fmt::Debug for Member {
+impl std::fmt::Debug for Asked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Member").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Asked").field("member", &self.member).field("origin", &self.origin).finish_non_exhaustive()
     }
 }
