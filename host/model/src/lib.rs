@@ -3,7 +3,7 @@
 //! In the order that a call travels: a [`Request`] is what a policy may ask about one Docker API call; a [`Document`] is
 //! JSON that the host holds (the call's body, a policy's settings), [`Data`] the operator's documents together; a
 //! [`Verdict`] is what one policy says, a [`Fault`] why it said nothing, and a [`Decision`] what the host answers.
-//! [`Limits`] bound what a policy may use.
+//! [`Limits`] bound what a policy may use. A [`Placement`] says which tenant a caller belongs to.
 
 pub mod data;
 pub mod decision;
@@ -12,6 +12,7 @@ pub mod fault;
 pub mod limits;
 pub mod name;
 pub mod request;
+pub mod tenant;
 pub mod verdict;
 pub mod view;
 
@@ -22,4 +23,5 @@ pub use fault::Fault;
 pub use limits::{Limits, TenantLimits};
 pub use name::{Digest, Generation, PolicyName, TenantName};
 pub use request::{Access, Request};
+pub use tenant::{Attribute, Caller, Match, Overlap, Pattern, Placement, Unplaced};
 pub use verdict::{Reason, Verdict};
