@@ -23,6 +23,8 @@ pub struct Config {
     /// More of `portcullis.toml`, and of its listener.
     extra: String,
     extra_of_listener: String,
+    /// Listeners beside the one of the daemon: the name, and more of its table.
+    listeners: Vec<(String, String)>,
 }
 
 /// A running host. It is killed when this is dropped.
@@ -44,7 +46,7 @@ impl Config {
         for folder in ["policies", "data", "plugins"] {
             scratch.folder(folder)?;
         }
-        Ok(Self { scratch, extra: String::new(), extra_of_listener: String::new() })
+        Ok(Self { scratch, extra: String::new(), extra_of_listener: String::new(), listeners: Vec::new() })
     }
 
     /// Appends to `portcullis.toml`.
@@ -58,6 +60,35 @@ impl Config {
     pub fn listener_toml(mut self, text: &str) -> Self {
         self.extra_of_listener.push_str(text);
         self
+    }
+
+    /// Adds a listener; [`Self::socket_of`] says where it answers.
+    pub fn listener(mut self, name: &str, toml: &str) -> Self {
+        self.listeners.push((name.to_owned(), toml.to_owned()));
+        self
+    }
+
+    /// Makes a tenant's folder, with this `tenant.toml`.
+    pub fn tenant(self, name: &str, toml: &str) -> Result<Self> {
+        self.put_tenant(name, toml)?;
+        Ok(self)
+    }
+
+    /// The same of a host that runs: the folder comes in one step.
+    pub fn put_tenant(&self, name: &str, toml: &str) -> Result<()> {
+        let scratch = self.path().join(format!("incoming-{name}"));
+        for folder in ["policies", "data"] {
+            fs::create_dir_all(scratch.join(folder)).doing_to("making", &scratch)?;
+        }
+        fs::write(scratch.join("tenant.toml"), toml).doing_to("writing", &scratch)?;
+        let tenants = self.path().join("tenants");
+        fs::create_dir_all(&tenants).doing_to("making", &tenants)?;
+        fs::rename(&scratch, tenants.join(name)).doing_to("putting in place", &tenants)
+    }
+
+    /// Puts a policy of this repository into a tenant's folder, under the name of its package.
+    pub fn tenant_policy(self, tenant: &str, package: &str) -> Result<Self> {
+        self.file(&format!("tenants/{tenant}/policies/{package}.wasm"), &artifacts::policy_bytes(package)?)
     }
 
     /// Puts a policy of this repository into `policies/`, under the name of its package.
@@ -82,14 +113,19 @@ impl Config {
     /// Writes `portcullis.toml` and says where the folder is, for those who start the host themselves.
     pub fn write(&self) -> Result<PathBuf> {
         let toml = format!(
-            "state_dir = {state:?}\ncache_dir = {cache:?}\n{extra}\n\
+            "state_dir = {state:?}\ncache_dir = {cache:?}\nadmin_socket = {admin:?}\n{extra}\n\
              [[listener]]\nname = \"docker\"\nsocket = {socket:?}\n{extra_of_listener}\n",
             state = self.scratch.path().join("state"),
             cache = cache()?,
+            admin = self.admin_socket(),
             extra = self.extra,
             socket = self.socket(),
             extra_of_listener = self.extra_of_listener,
         );
+        let listeners = self.listeners.iter().map(|(name, more)| {
+            format!("[[listener]]\nname = {name:?}\nsocket = {:?}\n{more}\n", self.socket_of(name))
+        });
+        let toml: String = std::iter::once(toml).chain(listeners).collect();
         self.put("portcullis.toml", toml.as_bytes())?;
         Ok(self.path().to_owned())
     }
@@ -105,6 +141,16 @@ impl Config {
 
     pub fn socket(&self) -> PathBuf {
         self.plugin_folder().join(format!("{NAME}.sock"))
+    }
+
+    /// Where the host answers its operator.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.path().join("admin.sock")
+    }
+
+    /// Where one of the other listeners answers.
+    pub fn socket_of(&self, listener: &str) -> PathBuf {
+        self.plugin_folder().join(format!("{listener}.sock"))
     }
 
     /// Puts a file in place in one step, by rename.

@@ -52,7 +52,7 @@ pub(crate) enum Command {
 /// The folder's layout is the same for every command that takes it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConfigDir {
-    /// The folder with portcullis.toml, policies/*.wasm (each with an optional NAME.toml) and data/*.json
+    /// The folder with portcullis.toml, policies/*.wasm (each with an optional NAME.toml), data/*.json and tenants/NAME
     #[arg(long, value_name = "DIR", default_value = "/etc/portcullis", env = "PORTCULLIS_CONFIG")]
     pub(crate) config: PathBuf,
 }
@@ -92,6 +92,9 @@ pub(crate) struct Decide {
     /// The call, as dockerd posts it to /AuthZPlugin.AuthZReq; `-` reads it from stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) request: PathBuf,
+    /// The listener that the call came in by, which can say whose it is; without this, the first one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) listener: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

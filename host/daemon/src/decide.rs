@@ -1,23 +1,30 @@
-//! From a plugin call's bytes to the answer: read as dockerd reads it, ask the set in force, log, answer.
+//! From a plugin call's bytes to the answer: whose it is, whether there is room, read as dockerd reads it, ask, log,
+//! answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use portcullis_docker::{DockerRequest, Reader, Refusal, wire};
-use portcullis_model::{Answer, Cause, Decision, Generation, Request};
+use portcullis_model::request::UnreadableCertificate;
+use portcullis_model::tenant::Caller;
+use portcullis_model::view::Certificate;
+use portcullis_model::{Answer, Cause, Decision, Request};
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::config::{Config, Listener};
 use crate::decision_log::{DecisionLog, Record, Subject};
 use crate::plugin::Received;
-use crate::policies::{Live, PolicyLog, PolicySet};
+use crate::policies::{Live, PolicyLog, Snapshot, Tenant};
 use crate::resolve::HostPaths;
+use crate::tenant::Tally;
 
 /// A call of this size is read on a thread of its own: the others that answer calls are not to wait for it.
 const LARGE: usize = 256 << 10;
 const PING: [&str; 2] = ["SystemPing", "SystemPingHead"];
 
-/// Decides calls: reads them as dockerd does, and asks the set in force.
+/// Decides calls: finds whose they are, reads them as dockerd does, and asks what is in force.
 #[derive(Debug)]
 pub struct Judge {
     reader: Arc<Reader>,
@@ -26,21 +33,43 @@ pub struct Judge {
     timeout: Duration,
 }
 
+/// A call, decided.
+#[derive(Debug)]
+pub struct Judged {
+    pub decision: Decision,
+    /// None where it cannot be told.
+    pub tenant: Option<Arc<Tenant>>,
+    about: About,
+    lines: PolicyLog,
+    took_to_read: Duration,
+}
+
+/// What is known of a call.
+#[derive(Debug)]
+enum About {
+    Nothing,
+    Call { method: String, uri: String, user: Option<String> },
+    Refused(Box<Refusal>),
+    Request(Arc<DockerRequest>),
+}
+
 /// Decides the calls of the plugin sockets, and logs what was decided.
 #[derive(Debug)]
 pub struct Decider {
     judge: Judge,
     log: DecisionLog,
+    /// Of calls that are nobody's.
+    strangers: Tally,
 }
 
-/// Why a call is denied before any policy is asked.
-#[derive(Debug)]
-enum Unreadable {
-    Call(wire::WireError),
-    Refused(Box<Refusal>),
-    /// The thread that read it ended.
-    Host,
+/// Who sent a call, and where it came in.
+struct Arrival<'a> {
+    listener: &'a str,
+    call: &'a wire::Call,
 }
+
+/// The thread that did some work ended.
+struct Lost;
 
 // === impl Judge ===
 
@@ -50,37 +79,157 @@ impl Judge {
         Self { reader, live, exempt_ping: config.exempt_ping, timeout: config.limits.decision_timeout }
     }
 
-    /// Decides a call, as dockerd posts it.
-    pub async fn decide(&self, call: &[u8]) -> Decision {
-        let set = self.live.load();
-        match read(&self.reader, call) {
-            Ok(request) => self.ask(&set, &Arc::new(request)).await.0,
-            Err(unreadable) => unreadable.decision(set.generation),
+    /// What is in force.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Decides a call, as dockerd posts it to a listener.
+    pub async fn judge(&self, call: Bytes, listener: &str) -> Judged {
+        let start = Instant::now();
+        let snapshot = self.live.load();
+        let is_large = call.len() >= LARGE;
+        let call = match work(is_large, move || wire::read_call(&call)).await {
+            Ok(Ok(call)) => call,
+            Ok(Err(error)) => {
+                let decision = Decision::refuse(Cause::BadCall, &error.to_string(), snapshot.generation);
+                return Judged { took_to_read: start.elapsed(), ..Judged::refused(decision, None, About::Nothing) };
+            }
+            Err(Lost) => return Judged::lost(&snapshot, None),
+        };
+        let tenant = match snapshot.place(&Arrival { listener, call: &call }) {
+            Ok(tenant) => Arc::clone(tenant),
+            Err(unplaced) => {
+                warn!(listener, user = call.user, problem = %unplaced, "it cannot be told whose a call is");
+                let decision = Decision::refuse(Cause::Unplaced, &unplaced.told(), snapshot.generation);
+                return Judged::refused(decision, None, About::of(call));
+            }
+        };
+        let admission = Arc::clone(&tenant.resources.admission);
+        let _place = match admission.enter(is_large).await {
+            Ok(place) => place,
+            Err(_) => {
+                let told = "too many decisions are in flight";
+                let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
+                return Judged::refused(decision, Some(tenant), About::of(call));
+            }
+        };
+        self.read_and_ask(&snapshot, tenant, call, is_large).await
+    }
+
+    async fn read_and_ask(&self, snapshot: &Snapshot, tenant: Arc<Tenant>, call: wire::Call, is_large: bool) -> Judged {
+        let start = Instant::now();
+        let reader = Arc::clone(&self.reader);
+        match work(is_large, move || reader.read(call)).await {
+            Ok(Ok(request)) => {
+                let took_to_read = start.elapsed();
+                let request = Arc::new(request);
+                let (decision, lines) = self.ask(snapshot, &tenant, &request).await;
+                Judged { decision, tenant: Some(tenant), about: About::Request(request), lines, took_to_read }
+            }
+            Ok(Err(refusal)) => {
+                let cause = Cause::Rule(refusal.rule.name());
+                let decision = Decision::refuse(cause, &refusal.to_string(), snapshot.generation);
+                let about = About::Refused(Box::new(refusal));
+                Judged { took_to_read: start.elapsed(), ..Judged::refused(decision, Some(tenant), about) }
+            }
+            Err(Lost) => Judged::lost(snapshot, Some(tenant)),
         }
     }
 
-    async fn ask(&self, set: &PolicySet, request: &Arc<DockerRequest>) -> (Decision, PolicyLog) {
+    async fn ask(&self, snapshot: &Snapshot, tenant: &Tenant, request: &Arc<DockerRequest>) -> (Decision, PolicyLog) {
+        let generation = snapshot.generation;
         if self.exempt_ping && PING.contains(&request.operation()) {
-            let (answer, cause, generation) = (Answer::Allow, Cause::Exempt, set.generation);
+            let (answer, cause) = (Answer::Allow, Cause::Exempt);
             return (Decision { answer, cause, generation, opinions: Vec::new() }, Vec::new());
         }
         let request = Arc::clone(request) as Arc<dyn Request>;
-        match timeout(self.timeout, set.decide(request)).await {
+        match timeout(self.timeout, tenant.set.decide(request, &tenant.resources.share, generation)).await {
             Ok(decided) => decided,
             Err(_) => {
                 let told = format!("no decision within {} ms", self.timeout.as_millis());
-                (Decision::refuse(Cause::Overloaded, &told, set.generation), Vec::new())
+                (Decision::refuse(Cause::Overloaded, &told, generation), Vec::new())
             }
         }
     }
+}
 
-    async fn read(&self, received: Received) -> Result<DockerRequest, Unreadable> {
-        if received.bytes.len() < LARGE {
-            return read(&self.reader, &received.bytes);
+/// Does some work, on a thread of its own where it is large.
+async fn work<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Lost> {
+    if is_large { tokio::task::spawn_blocking(work).await.map_err(|_| Lost) } else { Ok(work()) }
+}
+
+// === impl Judged ===
+
+impl Judged {
+    fn refused(decision: Decision, tenant: Option<Arc<Tenant>>, about: About) -> Self {
+        Self { decision, tenant, about, lines: Vec::new(), took_to_read: Duration::ZERO }
+    }
+
+    fn lost(snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Self {
+        let told = "the host failed; its log says how";
+        Self::refused(Decision::refuse(Cause::Internal, told, snapshot.generation), tenant, About::Nothing)
+    }
+
+    /// Leaves so many lines of its policies as the tenant may write now.
+    fn bound_lines(&mut self) {
+        let Some(tenant) = &self.tenant else { return };
+        let count = |lines: usize| u32::try_from(lines).unwrap_or(u32::MAX);
+        let wanted = count(self.lines.iter().map(|(_, lines, _)| lines.len()).sum());
+        if wanted == 0 {
+            return;
         }
-        let reader = Arc::clone(&self.reader);
-        let thread = tokio::task::spawn_blocking(move || read(&reader, &received.bytes));
-        thread.await.unwrap_or(Err(Unreadable::Host))
+        let mut granted = tenant.resources.lines.take(wanted);
+        for (_, lines, dropped) in &mut self.lines {
+            let kept = count(lines.len()).min(granted);
+            granted -= kept;
+            *dropped = dropped.saturating_add(count(lines.len()) - kept);
+            lines.truncate(kept as usize);
+        }
+    }
+}
+
+// === impl About ===
+
+impl About {
+    fn of(call: wire::Call) -> Self {
+        Self::Call { method: call.method, uri: call.uri, user: call.user }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Nothing => Subject::default(),
+            Self::Call { method, uri, user } => {
+                Subject { operation: None, method: Some(method), path: Some(uri), user: user.as_deref() }
+            }
+            Self::Refused(refusal) => Subject {
+                operation: refusal.operation,
+                method: Some(&refusal.method),
+                path: Some(&refusal.path),
+                user: refusal.user.as_deref(),
+            },
+            Self::Request(request) => Subject::of(request),
+        }
+    }
+}
+
+// === impl Arrival ===
+
+impl Caller for Arrival<'_> {
+    fn listener(&self) -> &str {
+        self.listener
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.call.user.as_deref()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.call.header(name)
+    }
+
+    fn certificates(&self) -> Result<&[Certificate], UnreadableCertificate> {
+        self.call.certificates.read()
     }
 }
 
@@ -88,75 +237,41 @@ impl Judge {
 
 impl Decider {
     pub fn new(judge: Judge, log: DecisionLog) -> Self {
-        Self { judge, log }
+        Self { judge, log, strangers: Tally::default() }
+    }
+
+    pub fn live(&self) -> &Arc<Live> {
+        self.judge.live()
+    }
+
+    /// Of calls that are nobody's.
+    pub fn strangers(&self) -> &Tally {
+        &self.strangers
     }
 
     /// Decides one plugin call.
     pub(crate) async fn decide(&self, received: Received, listener: &Listener) -> Answer {
         let start = Instant::now();
-        let set = self.judge.live.load();
-        let read = self.judge.read(received).await;
-        let took_to_read = start.elapsed();
-        match read {
-            Ok(request) => {
-                let request = Arc::new(request);
-                let (decision, lines) = self.judge.ask(&set, &request).await;
-                let subject = Subject::of(request.as_ref());
-                self.conclude(decision, subject, &lines, listener, (start, took_to_read))
-            }
-            Err(unreadable) => {
-                let decision = unreadable.decision(set.generation);
-                self.conclude(decision, unreadable.subject(), &Vec::new(), listener, (start, took_to_read))
-            }
-        }
+        // What it holds of the room for large calls is given back when it is decided.
+        let judged = self.judge.judge(received.bytes.clone(), &listener.name).await;
+        self.conclude(judged, listener, start)
     }
 
     /// Denies a call that could not even be received.
     pub(crate) fn refuse(&self, cause: Cause, told: &str, listener: &Listener) -> Answer {
-        let now = Instant::now();
         let decision = Decision::refuse(cause, told, self.judge.live.load().generation);
-        self.conclude(decision, Subject::default(), &Vec::new(), listener, (now, Duration::ZERO))
+        self.conclude(Judged::refused(decision, None, About::Nothing), listener, Instant::now())
     }
 
-    fn conclude(
-        &self,
-        decision: Decision,
-        subject: Subject<'_>,
-        lines: &PolicyLog,
-        listener: &Listener,
-        (start, took_to_read): (Instant, Duration),
-    ) -> Answer {
-        let (listener, took) = (listener.name.as_str(), start.elapsed());
-        self.log.write(&Record { decision: &decision, subject, lines, listener, took, took_to_read });
-        decision.answer
-    }
-}
-
-fn read(reader: &Reader, bytes: &[u8]) -> Result<DockerRequest, Unreadable> {
-    let call = wire::read_call(bytes).map_err(Unreadable::Call)?;
-    reader.read(call).map_err(|refusal| Unreadable::Refused(Box::new(refusal)))
-}
-
-impl Unreadable {
-    fn decision(&self, generation: Generation) -> Decision {
-        match self {
-            Self::Call(error) => Decision::refuse(Cause::BadCall, &error.to_string(), generation),
-            Self::Refused(refusal) => {
-                Decision::refuse(Cause::Rule(refusal.rule.name()), &refusal.to_string(), generation)
-            }
-            Self::Host => Decision::refuse(Cause::Internal, "the host failed; its log says how", generation),
-        }
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        match self {
-            Self::Refused(refusal) => Subject {
-                operation: refusal.operation,
-                method: Some(&refusal.method),
-                path: Some(&refusal.path),
-                user: None,
-            },
-            Self::Call(_) | Self::Host => Subject::default(),
-        }
+    fn conclude(&self, mut judged: Judged, listener: &Listener, start: Instant) -> Answer {
+        judged.bound_lines();
+        let took = start.elapsed();
+        let Judged { decision, tenant, about, lines, took_to_read } = &judged;
+        let tally = tenant.as_ref().map_or(&self.strangers, |tenant| &*tenant.resources.tally);
+        tally.count(decision, took);
+        let tenant = tenant.as_ref().map(|tenant| tenant.name.as_str());
+        let (listener, took_to_read) = (listener.name.as_str(), *took_to_read);
+        self.log.write(&Record { decision, tenant, subject: about.subject(), lines, listener, took, took_to_read });
+        judged.decision.answer
     }
 }

@@ -21,6 +21,8 @@ pub struct DecisionLog(LogSink);
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) decision: &'a Decision,
+    /// None where it cannot be told.
+    pub(crate) tenant: Option<&'a str>,
     pub(crate) subject: Subject<'a>,
     pub(crate) lines: &'a PolicyLog,
     pub(crate) listener: &'a str,
@@ -63,6 +65,7 @@ struct Line<'a> {
     method: Option<&'a str>,
     path: Option<&'a str>,
     user: Option<&'a str>,
+    tenant: Option<&'a str>,
     listener: &'a str,
     generation: u64,
     took_us: u64,
@@ -73,6 +76,7 @@ struct Line<'a> {
 #[derive(Serialize)]
 struct PolicyPart<'a> {
     policy: &'a str,
+    origin: &'static str,
     mode: &'static str,
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +89,7 @@ struct PolicyLine<'a> {
     timestamp: &'a str,
     level: &'static str,
     message: &'a str,
+    tenant: Option<&'a str>,
     policy: &'a str,
     generation: u64,
 }
@@ -111,7 +116,8 @@ impl DecisionLog {
                 );
             }
             if *dropped > 0 {
-                let message = format!("{dropped} more lines were dropped: `log_lines` is reached");
+                let message =
+                    format!("{dropped} more lines were dropped: `log_lines` or `log_lines_per_second` is reached");
                 self.policy_line(&mut text, &timestamp, record, policy.as_str(), "WARN", &message);
             }
         }
@@ -134,10 +140,14 @@ impl DecisionLog {
         match self.0.format() {
             Format::Json => {
                 let generation = record.decision.generation.0;
-                json(text, &PolicyLine { timestamp, level, message, policy, generation });
+                let tenant = record.tenant;
+                json(text, &PolicyLine { timestamp, level, message, tenant, policy, generation });
             }
             // A vector takes all that is written.
-            Format::Text => drop(writeln!(text, "{timestamp} {level:>5} {policy}: {message}")),
+            Format::Text => {
+                let tenant = record.tenant.unwrap_or("-");
+                let _ = writeln!(text, "{timestamp} {level:>5} {policy}: {message} tenant={tenant}");
+            }
         }
     }
 }
@@ -162,6 +172,7 @@ fn line<'a>(record: &Record<'a>, timestamp: &'a str) -> Line<'a> {
         method: subject.method,
         path: subject.path,
         user: subject.user,
+        tenant: record.tenant,
         listener: record.listener,
         generation: decision.generation.0,
         took_us: micros(record.took),
@@ -177,8 +188,9 @@ fn one_line(text: &mut Vec<u8>, record: &Record<'_>, timestamp: &str) {
     let method = subject.method.unwrap_or("-");
     let path = subject.path.unwrap_or("-");
     let user = subject.user.unwrap_or("-");
+    let tenant = record.tenant.unwrap_or("-");
     // A vector takes all that is written.
-    let _ = write!(text, "{timestamp}  INFO {answer:<5} {kind} {what} {method} {path:?} user={user:?}");
+    let _ = write!(text, "{timestamp}  INFO {answer:<5} {kind} {what} {method} {path:?} user={user:?} tenant={tenant}");
     if let Some(reason) = reason(&decision.answer) {
         let _ = write!(text, " reason={reason:?}");
     }
@@ -200,7 +212,8 @@ impl<'a> PolicyPart<'a> {
             Mode::Enforce => "enforce",
             Mode::Observe => "observe",
         };
-        Self { policy: opinion.policy.as_str(), mode, verdict, reason, took_us: micros(opinion.took) }
+        let origin = opinion.origin.as_str();
+        Self { policy: opinion.policy.as_str(), origin, mode, verdict, reason, took_us: micros(opinion.took) }
     }
 }
 

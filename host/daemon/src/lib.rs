@@ -1,8 +1,8 @@
 //! The host: sockets, the policies in force, what they keep, and the log.
 //!
-//! A call travels through `plugin` (dockerd's protocol) and `decide` (read, ask, answer) to `policies` (the set in
-//! force) and back through `decision_log`. `config` says how, `serve` brings it all up, `state` keeps what policies keep,
-//! `resolve` follows paths on this machine.
+//! A call travels through `plugin` (dockerd's protocol) and `decide` (whose it is, read, ask, answer) to `policies` (what
+//! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `tenant` is what each tenant
+//! may use, `state` keeps what policies keep, `resolve` follows paths on this machine.
 
 pub mod config;
 pub mod decide;
@@ -15,3 +15,4 @@ pub mod policies;
 pub mod resolve;
 pub mod serve;
 pub mod state;
+pub mod tenant;

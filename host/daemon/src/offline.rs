@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use portcullis_model::Decision;
-
 use crate::config::Config;
-use crate::decide::Judge;
-use crate::policies::{Live, Loader};
-use crate::serve::{ServeError, loader_context};
+use crate::decide::{Judge, Judged};
+use crate::policies;
+use crate::serve::{ServeError, workshop};
 use crate::state::Spaces;
 
 /// A configuration that can be asked.
@@ -21,20 +19,19 @@ impl Offline {
     /// Loads a configuration. What policies keep is copied from the store, and their changes are forgotten. Must be
     /// called on a thread of a runtime, and not inside a task.
     pub fn load(config: &Config) -> Result<Self, ServeError> {
-        let context = loader_context(config, Spaces::Copy(config.state_dir.clone()))?;
-        let mut loader = Loader::new(context);
-        let set = loader.first_set();
-        let notes = loader.problems().map(|(name, problem)| format!("`{name}` cannot be loaded: {problem}")).collect();
-        Ok(Self { judge: Judge::new(config, Arc::new(Live::new(set))), notes })
+        let live = policies::load_once(config, Spaces::copy(config.state_dir.clone()), &workshop(config)?);
+        let troubles = live.troubles();
+        let notes = troubles.values().flatten().map(|trouble| trouble.to_string()).collect();
+        Ok(Self { judge: Judge::new(config, Arc::new(live)), notes })
     }
 
-    /// What is wrong in the folder.
+    /// What is wrong in the folders.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// What would be answered to a call, as dockerd posts it.
-    pub async fn decide(&self, call: &[u8]) -> Decision {
-        self.judge.decide(call).await
+    /// What would be answered to a call, as dockerd posts it to this listener.
+    pub async fn decide(&self, call: Vec<u8>, listener: &str) -> Judged {
+        self.judge.judge(call.into(), listener).await
     }
 }

@@ -17,7 +17,7 @@ use crate::decide::{Decider, Judge};
 use crate::decision_log::DecisionLog;
 use crate::log_sink::LogSink;
 use crate::plugin::{self, BindError, BodyLimits, Bound, Front};
-use crate::policies::{Live, Loader, LoaderContext, Watch};
+use crate::policies::{Live, Watch, Workshop};
 use crate::state::{Spaces, Store};
 
 /// Why the host did not come up.
@@ -70,23 +70,21 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Loads the policies and keeps them in step with their folder.
+/// Loads the policies and keeps them in step with their folders.
 fn load(config: &Config) -> Result<(Watch, Arc<Live>), ServeError> {
     let store = Store::open(&config.state_dir);
     if let Some(problem) = store.problem() {
         warn!(problem, "the state of policies is not available; those that need it deny");
     }
-    let context = loader_context(config, Spaces::Disk(store))?;
-    Watch::start(&config.dir, move || Loader::new(context)).map_err(ServeError::Watch)
+    Watch::start(config, Spaces::Disk(store), workshop(config)?).map_err(ServeError::Watch)
 }
 
 /// What loading policies needs. Must be called on a runtime's thread.
-pub(crate) fn loader_context(config: &Config, state: Spaces) -> Result<LoaderContext, ServeError> {
+pub(crate) fn workshop(config: &Config) -> Result<Workshop, ServeError> {
     let cache = config.cache_dir.clone();
     std::fs::create_dir_all(&cache).map_err(|source| ServeError::Cache { path: cache.clone(), source })?;
     let sandbox = Sandbox::new(&SandboxConfig { instances: config.limits.instances, cache: Some(cache) })?;
-    let (dir, default, runtime) = (config.dir.clone(), config.default, Handle::current());
-    Ok(LoaderContext { dir, default, sandbox, state, runtime })
+    Ok(Workshop { sandbox, runtime: Handle::current() })
 }
 
 struct Signals {
@@ -104,17 +102,20 @@ impl Signals {
         })
     }
 
-    /// Reloads on SIGHUP, until SIGTERM or SIGINT.
+    /// Reloads on SIGHUP, until SIGTERM or SIGINT; those do not wait for a reload to end.
     async fn until_stop(&mut self, watch: &Watch) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => {
-                    info!("reloading");
-                    watch.reload().await;
-                }
+        let reload = async {
+            loop {
+                let _ = self.hangup.recv().await;
+                info!("reloading");
+                watch.reload().await;
+                info!("reloaded");
             }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            () = reload => {}
         }
     }
 }

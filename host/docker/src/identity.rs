@@ -6,6 +6,7 @@ mod tests;
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::OnceLock;
 
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::Certificate;
@@ -14,8 +15,38 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+/// The certificates that a caller proved to hold: PEM texts, which are read when they are first asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Certificates {
+    texts: Vec<String>,
+    read: OnceLock<Result<Vec<Certificate>, UnreadableCertificate>>,
+}
+
+// === impl Certificates ===
+
+impl Certificates {
+    /// The caller's own first.
+    pub fn read(&self) -> Result<&[Certificate], UnreadableCertificate> {
+        self.read.get_or_init(|| certificates(&self.texts)).as_deref().map_err(Clone::clone)
+    }
+}
+
+impl From<Vec<String>> for Certificates {
+    fn from(texts: Vec<String>) -> Self {
+        Self { texts, read: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Certificates {
+    fn eq(&self, other: &Self) -> bool {
+        self.texts == other.texts
+    }
+}
+
+impl Eq for Certificates {}
+
 /// The certificates of these PEM texts.
-pub(crate) fn certificates(texts: &[String]) -> Result<Vec<Certificate>, UnreadableCertificate> {
+fn certificates(texts: &[String]) -> Result<Vec<Certificate>, UnreadableCertificate> {
     let unreadable = |position, problem| UnreadableCertificate { position: position + 1, problem };
     texts.iter().enumerate().map(|(at, text)| certificate(text).map_err(|problem| unreadable(at, problem))).collect()
 }

@@ -17,6 +17,7 @@ mod testing;
 mod view;
 pub mod wire;
 
+pub use self::identity::Certificates;
 pub use self::reader::{Reader, Refusal};
 pub use self::request::{DockerRequest, NoResolve, Resolve};
 pub use self::rules::{HostRule, Rules, UnknownRule};

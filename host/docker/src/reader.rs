@@ -35,6 +35,7 @@ pub struct Refusal {
     pub method: String,
     /// As policies would see it, or as it was sent where it cannot be read.
     pub path: String,
+    pub user: Option<String>,
 }
 
 // === impl Reader ===
@@ -168,7 +169,7 @@ impl Reader {
 
 fn refusal(call: Call, operation: Option<&'static str>, path: String, violation: Violation) -> Refusal {
     let Violation { rule, reason } = violation;
-    Refusal { rule, reason, operation, method: call.method, path }
+    Refusal { rule, reason, operation, method: call.method, path, user: call.user }
 }
 
 /// A parameter that is there more than once with different values, where the daemon takes the first.

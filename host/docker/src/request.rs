@@ -7,7 +7,6 @@ use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
 use portcullis_model::{Access, Document, Request};
 
-use crate::identity;
 use crate::operation::{Operation, Parameters};
 use crate::target::Target;
 use crate::view::{Facts, devices, image, mounts, namespaces, ports, security};
@@ -33,7 +32,6 @@ pub struct DockerRequest {
     api_version: Option<String>,
     body: Option<Document>,
     resolver: Arc<dyn Resolve>,
-    certificates: OnceLock<Result<Vec<Certificate>, UnreadableCertificate>>,
     image: OnceLock<Option<Image>>,
     mounts: OnceLock<Vec<Mount>>,
     security_options: OnceLock<Vec<SecurityOption>>,
@@ -70,7 +68,6 @@ impl DockerRequest {
             target,
             body,
             resolver,
-            certificates: OnceLock::new(),
             image: OnceLock::new(),
             mounts: OnceLock::new(),
             security_options: OnceLock::new(),
@@ -143,8 +140,7 @@ impl Request for DockerRequest {
     }
 
     fn certificates(&self) -> Result<&[Certificate], UnreadableCertificate> {
-        let certificates = self.certificates.get_or_init(|| identity::certificates(&self.call.certificates));
-        certificates.as_deref().map_err(Clone::clone)
+        self.call.certificates.read()
     }
 
     fn body(&self) -> Option<&Document> {

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity::Certificates;
+
 /// One call to the daemon, as the plugin is shown it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Call {
@@ -24,8 +26,8 @@ pub struct Call {
     pub user: Option<String>,
     /// `TLS`, or none.
     pub authentication: Option<String>,
-    /// PEM texts, the caller's own first.
-    pub certificates: Vec<String>,
+    /// The caller's own first.
+    pub certificates: Certificates,
 }
 
 /// Why a plugin call cannot be read. It is answered with a denial.
@@ -96,7 +98,7 @@ pub fn read_call(bytes: &[u8]) -> Result<Call, WireError> {
         body: body.filter(|body| !body.is_empty()),
         user: not_empty(call.user),
         authentication: not_empty(call.authentication),
-        certificates: certificates.iter().map(pem).collect::<Result<_, _>>()?,
+        certificates: certificates.iter().map(pem).collect::<Result<Vec<_>, _>>()?.into(),
     })
 }
 

@@ -27,6 +27,17 @@ impl Data {
         Self { documents: documents.into_iter().collect() }
     }
 
+    /// These documents, and of the others those whose names these do not have.
+    pub fn over(&self, others: &Self) -> Self {
+        let mut documents = others.documents.clone();
+        documents.extend(self.documents.clone());
+        Self { documents }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
     /// Sorted.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.documents.keys().map(String::as_str)
@@ -157,6 +168,17 @@ mod tests {
             assert_eq!(data.lookup(pointer).map(Found::to_json).as_deref(), expected, "{pointer}");
         }
         assert_eq!(Data::default().lookup("").map(Found::to_json).as_deref(), Some("{}"));
+    }
+
+    #[test]
+    fn documents_lie_over_others_whole() {
+        let own = Data::new([("users".to_owned(), document("bob")), ("own".to_owned(), document("y"))]);
+        let over = own.over(&data());
+        assert_eq!(
+            over.lookup("").map(Found::to_json).as_deref(),
+            Some(r#"{"a/b":"x","e":{},"own":"y","users":"bob"}"#)
+        );
+        assert!(Data::default().is_empty() && !over.is_empty());
     }
 
     #[test]

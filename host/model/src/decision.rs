@@ -15,6 +15,15 @@ pub enum Mode {
     Observe,
 }
 
+/// Whose a policy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Origin {
+    /// The host's: asked for every call.
+    Host,
+    /// The tenant's own.
+    Tenant,
+}
+
 /// What the host says when no policy says anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum DefaultVerdict {
@@ -30,6 +39,7 @@ pub type Judgement = Result<Verdict, Fault>;
 #[derive(Clone, Debug)]
 pub struct Opinion {
     pub policy: PolicyName,
+    pub origin: Origin,
     /// None where the policy's file could not be read.
     pub digest: Option<Digest>,
     pub mode: Mode,
@@ -80,6 +90,18 @@ pub struct Decision {
     pub generation: Generation,
     /// In the order in which they were asked.
     pub opinions: Vec<Opinion>,
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// A word for logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Tenant => "tenant",
+        }
+    }
 }
 
 // === impl Answer ===
@@ -159,7 +181,7 @@ mod tests {
 
     fn opinion(name: &str, mode: Mode, judgement: Judgement) -> Opinion {
         let policy = PolicyName::new(name).expect("a good name");
-        Opinion { policy, digest: None, mode, judgement, took: Duration::ZERO }
+        Opinion { policy, origin: Origin::Host, digest: None, mode, judgement, took: Duration::ZERO }
     }
 
     fn deny(text: &str) -> Judgement {

@@ -60,6 +60,22 @@ impl Limits {
     pub const MAX_DEADLINE: Duration = Duration::from_secs(10);
     /// Bytes of a state key.
     pub const MAX_KEY: usize = 512;
+
+    /// The lower of each.
+    pub fn at_most(&self, most: &Self) -> Self {
+        let instructions = [self.instructions, most.instructions].into_iter().flatten().min();
+        Self {
+            deadline: self.deadline.min(most.deadline),
+            memory: self.memory.min(most.memory),
+            table_elements: self.table_elements.min(most.table_elements),
+            log_lines: self.log_lines.min(most.log_lines),
+            instructions,
+            state: StateLimits {
+                keys: self.state.keys.min(most.state.keys),
+                bytes: self.state.bytes.min(most.state.bytes),
+            },
+        }
+    }
 }
 
 impl Default for Limits {

@@ -79,7 +79,7 @@ impl Call {
             body: self.body_bytes().filter(|body| !body.is_empty()),
             user: self.user.clone(),
             authentication: self.user.as_ref().map(|_| "TLS".to_owned()),
-            certificates: self.certificates.clone(),
+            certificates: self.certificates.clone().into(),
         }
     }
 

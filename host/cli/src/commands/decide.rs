@@ -1,5 +1,7 @@
 //! `portcullis decide`
 
+use portcullis_daemon::config::Config;
+use portcullis_daemon::decide::Judged;
 use portcullis_daemon::offline::Offline;
 use portcullis_model::decision::Mode;
 use portcullis_model::{Answer, Cause, Decision, Opinion, Verdict};
@@ -11,16 +13,18 @@ use crate::exit::{Exit, fail};
 
 pub(crate) fn run(args: &Decide) -> Exit {
     match decide(args) {
-        Ok(decision) => {
-            print(&decision, args.json);
+        Ok(judged) => {
+            let (decision, tenant) = (&judged.decision, judged.tenant.as_ref().map(|tenant| tenant.name.as_str()));
+            print(decision, tenant, args.json);
             if decision.answer.is_allow() { Exit::Done } else { Exit::Denied }
         }
         Err(exit) => exit,
     }
 }
 
-fn decide(args: &Decide) -> Result<Decision, Exit> {
+fn decide(args: &Decide) -> Result<Judged, Exit> {
     let config = read_config(&args.dir.config)?;
+    let listener = listener(args, &config)?;
     let call = read_request(&args.request)?;
     let runtime = runtime()?;
     let _entered = runtime.enter();
@@ -28,18 +32,32 @@ fn decide(args: &Decide) -> Result<Decision, Exit> {
     for note in offline.notes() {
         eprintln!("portcullis: {note}");
     }
-    Ok(runtime.block_on(offline.decide(&call)))
+    Ok(runtime.block_on(offline.decide(call, &listener)))
 }
 
-fn print(decision: &Decision, as_json: bool) {
+/// The listener that the call is taken to come in by.
+fn listener(args: &Decide, config: &Config) -> Result<String, Exit> {
+    let names: Vec<_> = config.listeners.iter().map(|listener| listener.name.as_str()).collect();
+    match &args.listener {
+        None => Ok(names.first().copied().unwrap_or_default().to_owned()),
+        Some(name) if names.contains(&name.as_str()) => Ok(name.clone()),
+        Some(name) => {
+            let there = names.join(", ");
+            Err(fail(Exit::Usage, format_args!("`{name}` is no listener; the configuration has: {there}")))
+        }
+    }
+}
+
+fn print(decision: &Decision, tenant: Option<&str>, as_json: bool) {
     if as_json {
-        println!("{:#}", report(decision));
+        println!("{:#}", report(decision, tenant));
         return;
     }
     match &decision.answer {
         Answer::Allow => println!("allow ({})", decision.cause.kind()),
         Answer::Deny(reason) => println!("deny ({}): {reason}", decision.cause.kind()),
     }
+    println!("  tenant {}", tenant.unwrap_or("cannot be told"));
     for opinion in &decision.opinions {
         let observed = if opinion.mode == Mode::Observe { " (observed)" } else { "" };
         let (verdict, reason) = describe(opinion);
@@ -48,7 +66,7 @@ fn print(decision: &Decision, as_json: bool) {
     }
 }
 
-fn report(decision: &Decision) -> Value {
+fn report(decision: &Decision, tenant: Option<&str>) -> Value {
     let policies: Vec<_> = decision
         .opinions
         .iter()
@@ -56,6 +74,7 @@ fn report(decision: &Decision) -> Value {
             let (verdict, reason) = describe(opinion);
             json!({
                 "policy": opinion.policy.as_str(),
+                "origin": opinion.origin.as_str(),
                 "digest": opinion.digest.map(|digest| digest.to_string()),
                 "observed": opinion.mode == Mode::Observe,
                 "verdict": verdict,
@@ -73,6 +92,7 @@ fn report(decision: &Decision) -> Value {
         "reason": reason,
         "cause": decision.cause.kind(),
         "rule": rule,
+        "tenant": tenant,
         "policies": policies,
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use portcullis_docker::Rules;
 use portcullis_model::decision::DefaultVerdict;
 
+use crate::config::limits::at_least_one;
 use crate::config::problem::Problems;
 use crate::config::reader::{File, Table};
 use crate::config::setting::Bytes;
@@ -18,22 +19,25 @@ pub(crate) fn read(dir: &Path, path: &Path, text: &str, problems: &mut Problems)
         dir: dir.to_owned(),
         state_dir: file.get("state_dir").unwrap_or_else(|| PathBuf::from("/var/lib/portcullis")),
         cache_dir: file.get("cache_dir").unwrap_or_else(|| PathBuf::from("/var/cache/portcullis")),
-        default: default_verdict(file),
+        admin_socket: file.get("admin_socket").unwrap_or_else(|| PathBuf::from("/run/portcullis/admin.sock")),
+        default: default_verdict(file).unwrap_or_default(),
         exempt_ping: file.get("exempt_ping").unwrap_or(true),
         rules: rules(file),
+        trusted_headers: file.get("trusted_headers").unwrap_or_default(),
         listeners: listeners(file),
         limits: file.table("limits", limits).unwrap_or_default(),
     })
 }
 
-fn default_verdict(file: &mut Table<'_, '_, '_>) -> DefaultVerdict {
+/// The key `default`, of the host's file or a tenant's.
+pub(crate) fn default_verdict(file: &mut Table<'_, '_, '_>) -> Option<DefaultVerdict> {
     let check = |verdict: &String| match verdict.as_str() {
         "allow" | "deny" => Ok(()),
         other => Err((format!("is `{other}`"), "expected \"allow\" or \"deny\"".to_owned())),
     };
-    match file.get_checked("default", check).as_deref() {
-        Some("allow") => DefaultVerdict::Allow,
-        _ => DefaultVerdict::Deny,
+    match file.get_checked("default", check)?.as_str() {
+        "allow" => Some(DefaultVerdict::Allow),
+        _ => Some(DefaultVerdict::Deny),
     }
 }
 
@@ -84,6 +88,7 @@ fn listener(table: &mut Table<'_, '_, '_>, line: Option<usize>) -> (Listener, Op
         name: table.get("name").unwrap_or(default.name),
         socket: table.get_checked("socket", socket_path).unwrap_or(default.socket),
         allow_uids: table.get("allow_uids").unwrap_or(default.allow_uids),
+        tenant: table.get("tenant"),
     };
     (listener, line)
 }
@@ -114,10 +119,6 @@ fn limits(table: &mut Table<'_, '_, '_>) -> HostLimits {
         instances: table.get_checked("instances", instances).unwrap_or(default.instances),
         shutdown_grace: table.get("shutdown_grace").unwrap_or(default.shutdown_grace),
     }
-}
-
-fn at_least_one(number: &u32) -> Objection {
-    if *number > 0 { Ok(()) } else { Err(("is 0".into(), "expected at least 1".into())) }
 }
 
 fn instances(number: &u32) -> Objection {

@@ -1,28 +1,35 @@
-//! What the operator configured: a folder with `portcullis.toml`, `policies/` and `data/`.
+//! What the operator configured: a folder with `portcullis.toml`, `policies/`, `data/`, and the same of each tenant in
+//! `tenants/`.
 
 mod host_file;
+mod limits;
 mod policy_file;
 pub mod problem;
 mod reader;
 mod setting;
+mod tenant_file;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portcullis_docker::Rules;
-use portcullis_model::PolicyName;
 use portcullis_model::decision::DefaultVerdict;
+use portcullis_model::{PolicyName, TenantName};
 
-use crate::policies;
+use crate::policies::{Fence, Root};
 
-pub use policy_file::PolicyFile;
+pub use policy_file::{PolicyFile, Terms};
 pub use problem::{Problem, Problems};
+pub use tenant_file::{TenantFile, Vocabulary};
 
 /// The folder's file.
 pub const FILE: &str = "portcullis.toml";
 pub const POLICIES: &str = "policies";
 pub const DATA: &str = "data";
+/// The folder of the tenants' folders, and the file in each.
+pub const TENANTS: &str = "tenants";
+pub const TENANT_FILE: &str = "tenant.toml";
 
 /// What `portcullis.toml` says, with everything that it leaves out.
 #[derive(Clone, Debug)]
@@ -33,10 +40,15 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Compiled policies.
     pub cache_dir: PathBuf,
+    /// Where the host answers its operator.
+    pub admin_socket: PathBuf,
+    /// Of the tenant `default`.
     pub default: DefaultVerdict,
     /// Whether `/_ping` is allowed without asking.
     pub exempt_ping: bool,
     pub rules: Rules,
+    /// The headers by which callers may be told apart: something before the daemon sets them.
+    pub trusted_headers: Vec<String>,
     pub listeners: Vec<Listener>,
     pub limits: HostLimits,
 }
@@ -48,6 +60,8 @@ pub struct Listener {
     pub socket: PathBuf,
     /// The users that may connect.
     pub allow_uids: Vec<u32>,
+    /// Whose callers all of its callers are.
+    pub tenant: Option<TenantName>,
 }
 
 /// What the host itself may use.
@@ -94,7 +108,7 @@ impl Listener {
 
 impl Default for Listener {
     fn default() -> Self {
-        Self { name: "docker".into(), socket: Self::DEFAULT_SOCKET.into(), allow_uids: vec![0] }
+        Self { name: "docker".into(), socket: Self::DEFAULT_SOCKET.into(), allow_uids: vec![0], tenant: None }
     }
 }
 
@@ -125,11 +139,12 @@ impl Config {
 }
 
 /// A folder of policies must be there: without one, every call is denied, and nobody means that. What lies beside the
-/// policies must be right, too; whether a policy itself can be loaded is not the configuration's to say.
+/// policies must be right, too; whether a policy itself can be loaded is not the configuration's to say, and what is
+/// wrong with a tenant is the tenant's alone.
 fn check_folder(dir: &Path, problems: &mut Problems) {
     let policies = dir.join(POLICIES);
-    match policies::files(&policies, "wasm") {
-        Ok(files) => files.iter().for_each(|(name, path)| check_policy(name, path, problems)),
+    match Root::open(&policies, Fence::Open).and_then(|root| root.list(".", "wasm")) {
+        Ok(names) => names.iter().for_each(|name| check_policy(name, &policies, problems)),
         Err(error) => {
             let missing = "make the folder and put policies (`.wasm` files) into it";
             let help = help(&error, missing, "expected a folder of `.wasm` files");
@@ -138,13 +153,16 @@ fn check_folder(dir: &Path, problems: &mut Problems) {
     }
 }
 
-fn check_policy(name: &str, path: &Path, problems: &mut Problems) {
+fn check_policy(name: &str, policies: &Path, problems: &mut Problems) {
     if let Err(error) = PolicyName::new(name) {
-        problems.add(path, None, error.to_string(), "rename the file");
+        problems.add(&policies.join(format!("{name}.wasm")), None, error.to_string(), "rename the file");
     }
-    let settings = path.with_extension("toml");
+    let settings = policies.join(format!("{name}.toml"));
     match std::fs::read_to_string(&settings) {
-        Ok(text) => problems.0.extend(PolicyFile::read(&settings, &text).err().unwrap_or_default().0),
+        Ok(text) => {
+            let read = PolicyFile::read(&settings, &text, &Terms::of_host());
+            problems.0.extend(read.err().unwrap_or_default().0);
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
             let help = help(&error, "", "expected a text file");

@@ -2,19 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use portcullis_engine::Grants;
 use portcullis_model::decision::Mode;
-use portcullis_model::limits::StateLimits;
-use portcullis_model::{Document, Limits};
+use portcullis_model::{Document, Limits, TenantLimits};
 
+use crate::config::limits;
 use crate::config::problem::Problems;
 use crate::config::reader::{File, Table};
-use crate::config::setting::{Bytes, Count};
 use crate::document;
-
-type Objection = Result<(), (String, String)>;
 
 /// What a policy's file says, with everything that it leaves out.
 #[derive(Clone, Debug, Default)]
@@ -25,14 +21,69 @@ pub struct PolicyFile {
     pub settings: Arc<Document>,
 }
 
+/// What the policies of one folder may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What a policy has whose file does not say otherwise.
+    pub limits: Limits,
+    /// Whether that is also the most that it can have.
+    pub is_most: bool,
+    pub grants: Grants,
+    /// How many there may be, and the bytes of one file.
+    pub policies: usize,
+    pub policy_bytes: u64,
+    /// Bytes of all documents.
+    pub data_bytes: u64,
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// What the operator's own policies may have.
+    pub fn of_host() -> Self {
+        Self {
+            limits: Limits::default(),
+            is_most: false,
+            grants: Grants::ALL,
+            policies: 4096,
+            policy_bytes: 256 << 20,
+            data_bytes: 1 << 30,
+        }
+    }
+
+    /// What the policies of a tenant may have who is not in force.
+    pub fn of_nobody() -> Self {
+        Self::of_tenant(&TenantLimits::default(), Grants::default())
+    }
+
+    /// What a tenant's policies may have.
+    pub fn of_tenant(limits: &TenantLimits, grants: Grants) -> Self {
+        Self {
+            limits: limits.policy.clone(),
+            is_most: true,
+            grants,
+            policies: limits.policies,
+            policy_bytes: limits.policy_bytes,
+            data_bytes: limits.data_bytes,
+        }
+    }
+}
+
+// === impl PolicyFile ===
+
 impl PolicyFile {
-    /// Reads the file's text.
-    pub fn read(path: &Path, text: &str) -> Result<Self, Problems> {
+    /// What holds where there is no file.
+    pub fn with_terms(terms: &Terms) -> Self {
+        Self { limits: terms.limits.clone(), ..Self::default() }
+    }
+
+    /// Reads the file's text. A limit that it sets higher than its terms is an error.
+    pub fn read(path: &Path, text: &str, terms: &Terms) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let file = File::read(path, text, &mut problems, |file| Self {
             mode: mode(file),
-            grants: grants(file),
-            limits: file.table("limits", limits).unwrap_or_default(),
+            grants: grants(file, terms),
+            limits: file.table("limits", |table| limits::policy(table, terms)).unwrap_or_else(|| terms.limits.clone()),
             settings: settings(file),
         });
         if problems.is_empty() { Ok(file) } else { Err(problems) }
@@ -50,7 +101,19 @@ fn mode(file: &mut Table<'_, '_, '_>) -> Mode {
     }
 }
 
-fn grants(file: &mut Table<'_, '_, '_>) -> Grants {
+fn grants(file: &mut Table<'_, '_, '_>, terms: &Terms) -> Grants {
+    let granted = read_grants(file);
+    let beyond = [("log", granted.log && !terms.grants.log), ("state", granted.state && !terms.grants.state)];
+    for (name, _) in beyond.into_iter().filter(|(_, is_beyond)| *is_beyond) {
+        let line = file.line_of("grants");
+        let help = format!("ask the operator to put `{name}` into `grants` of tenant.toml");
+        file.problem(line, format!("`grants` has `{name}`, which the tenant is not granted"), help);
+    }
+    granted
+}
+
+/// The key `grants`, of a policy's file or a tenant's.
+pub(crate) fn read_grants(file: &mut Table<'_, '_, '_>) -> Grants {
     let mut granted = Grants::default();
     file.get_checked("grants", |names: &Vec<String>| {
         granted = Grants::from_names(names.iter().map(String::as_str))
@@ -72,42 +135,4 @@ fn settings(file: &mut Table<'_, '_, '_>) -> Arc<Document> {
             Arc::default()
         }
     }
-}
-
-fn limits(table: &mut Table<'_, '_, '_>) -> Limits {
-    let default = Limits::default();
-    Limits {
-        deadline: table.get_checked("deadline", deadline).unwrap_or(default.deadline),
-        memory: table.get_checked("memory", memory).map_or(default.memory, |bytes| bytes.0 as usize),
-        table_elements: table
-            .get_checked("table_elements", table_elements)
-            .map_or(default.table_elements, |elements| elements as usize),
-        log_lines: table.get("log_lines").unwrap_or(default.log_lines),
-        instructions: table.get("instructions").map(|instructions: Count| instructions.0).or(default.instructions),
-        state: StateLimits {
-            keys: table.get("state_keys").unwrap_or(default.state.keys),
-            bytes: table.get("state_bytes").map_or(default.state.bytes, |bytes: Bytes| bytes.0),
-        },
-    }
-}
-
-fn deadline(time: &Duration) -> Objection {
-    if !time.is_zero() && *time <= Limits::MAX_DEADLINE {
-        return Ok(());
-    }
-    Err((format!("is {} ms", time.as_millis()), format!("expected 1 ms to {} s", Limits::MAX_DEADLINE.as_secs())))
-}
-
-fn memory(bytes: &Bytes) -> Objection {
-    if (Bytes(64 << 10)..=Bytes(Limits::MAX_MEMORY as u64)).contains(bytes) {
-        return Ok(());
-    }
-    Err((format!("is {} bytes", bytes.0), format!("expected 64KiB to {}MiB", Limits::MAX_MEMORY >> 20)))
-}
-
-fn table_elements(elements: &u32) -> Objection {
-    if *elements as usize <= Limits::MAX_TABLE_ELEMENTS {
-        return Ok(());
-    }
-    Err((format!("is {elements}"), format!("expected at most {}", Limits::MAX_TABLE_ELEMENTS)))
 }

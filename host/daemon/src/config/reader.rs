@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::problem::Problems;
-use crate::config::setting::Setting;
+use crate::config::setting::{Setting, Texts};
 
 /// How alike two keys are (1 is the same) for one to be what was meant by the other.
 const ALIKE: f64 = 0.7;
@@ -25,6 +25,8 @@ pub(crate) struct Table<'a, 'f, 't> {
     name: String,
     entries: &'t DeTable<'t>,
     known: Vec<&'static str>,
+    /// Whether no key is unknown.
+    takes_any: bool,
 }
 
 // === impl File ===
@@ -51,7 +53,7 @@ impl<'f> File<'f> {
         }
         let empty = DeTable::default();
         let entries = if broken { &empty } else { table.get_ref() };
-        let mut table = Table { file: &mut file, name: String::new(), entries, known: Vec::new() };
+        let mut table = Table { file: &mut file, name: String::new(), entries, known: Vec::new(), takes_any: false };
         let value = read(&mut table);
         table.finish();
         value
@@ -139,6 +141,23 @@ impl<'f, 't> Table<'_, 'f, 't> {
         }
     }
 
+    /// Every key of the table, each with one text or several.
+    pub(crate) fn texts(&mut self) -> Vec<(String, Vec<String>)> {
+        self.takes_any = true;
+        let mut found = Vec::new();
+        for (key, value) in self.entries {
+            let name: &str = key.get_ref();
+            match Texts::read(value.get_ref()) {
+                Ok(Texts(texts)) => found.push((name.to_owned(), texts)),
+                Err(what) => {
+                    let line = self.file.line(value.span().start);
+                    self.problem(Some(line), format!("`{}` {what}", self.full(name)), Texts::EXPECTED);
+                }
+            }
+        }
+        found
+    }
+
     /// Reports a mistake that only the caller can see.
     pub(crate) fn problem(&mut self, line: Option<usize>, what: impl Into<String>, help: impl Into<String>) {
         self.file.problems.add(self.file.path, line, what, help);
@@ -160,7 +179,7 @@ impl<'f, 't> Table<'_, 'f, 't> {
     }
 
     fn below<T>(&mut self, name: String, entries: &DeTable<'_>, read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T) -> T {
-        let mut table = Table { file: &mut *self.file, name, entries, known: Vec::new() };
+        let mut table = Table { file: &mut *self.file, name, entries, known: Vec::new(), takes_any: false };
         let value = read(&mut table);
         table.finish();
         value
@@ -179,7 +198,7 @@ impl<'f, 't> Table<'_, 'f, 't> {
     fn finish(&mut self) {
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
-            if self.known.contains(&name) {
+            if self.takes_any || self.known.contains(&name) {
                 continue;
             }
             let line = self.file.line(key.span().start);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use portcullis_model::TenantName;
 use toml::de::DeValue;
 
 use crate::config::reader::article;
@@ -21,6 +22,12 @@ pub(crate) struct Bytes(pub(crate) u64);
 /// A number that can be large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Count(pub(crate) u64);
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0)
+    }
+}
 
 fn is_not(value: &DeValue<'_>) -> String {
     format!("is {}", article(value))
@@ -77,6 +84,14 @@ impl Setting for PathBuf {
     }
 }
 
+impl Setting for TenantName {
+    const EXPECTED: &str = "expected a tenant's name, which is its folder's";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        Self::new(&String::read(value)?).map_err(|bad| format!("is wrong: {bad}"))
+    }
+}
+
 impl Setting for Duration {
     const EXPECTED: &str = "expected a time such as \"20ms\", \"5s\" or \"2m\"";
 
@@ -124,6 +139,21 @@ impl<T: Setting> Setting for Vec<T> {
             .iter()
             .map(|item| T::read(item.get_ref()).map_err(|what| format!("has an item that {what} ({})", T::EXPECTED)))
             .collect()
+    }
+}
+
+/// One text, or a list of texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Texts(pub(crate) Vec<String>);
+
+impl Setting for Texts {
+    const EXPECTED: &str = "expected text in quotes, or a list of such texts";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        match value.as_str() {
+            Some(text) => Ok(Self(vec![text.to_owned()])),
+            None => Vec::read(value).map(Self),
+        }
     }
 }
 

@@ -1,17 +1,27 @@
-//! Policies and data from the operator's folder, live.
+//! Policies and data from the folders of the operator and of tenants, live.
 //!
 //! ```text
-//! watch ── something changed ──> loader ── read, check, compile, probe ──> set ── one pointer store ──> Live
+//! watch ─ something changed ─> roster ─ whose folder, and on what terms ─> layer ─ read, compile, probe ─> estate ─ one pointer store ─> Live
+//! notices                                                                  shelf, root                   set      snapshot
 //! ```
 //!
-//! A set is immutable. A request takes the pointer once and keeps its set to the end.
+//! A snapshot is immutable. A request takes the pointer once and keeps its snapshot to the end. Each folder is read on a
+//! thread of its own.
 
-mod loader;
+mod estate;
+mod layer;
+mod notices;
+mod root;
+mod roster;
 mod set;
-mod source;
+mod shelf;
+mod snapshot;
+mod start;
 mod watch;
 
-pub use loader::{Loader, LoaderContext};
-pub use set::{Live, Member, PolicyLog, PolicySet};
-pub(crate) use source::files;
+pub use layer::{Trouble, Workshop};
+pub(crate) use root::{Fence, Root};
+pub use set::{PolicyLog, PolicySet};
+pub use snapshot::{Live, NotPlaced, Snapshot, Tenant, Troubles};
+pub use start::load_once;
 pub use watch::Watch;

@@ -1,34 +1,42 @@
-//! Notices that the folder changed, and has it read when it is quiet.
+//! Notices that folders changed, and has each one read when it is quiet, on a thread of its own: what one tenant ships
+//! delays nobody else's swap.
 //!
 //! The kernel's notices are the fast way. They can be lost (a queue that runs over, a symlink's target elsewhere, a
-//! folder that was replaced), so the folder is also looked at every now and then.
+//! folder that was replaced), so every folder is also looked at every now and then.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::Event;
+use portcullis_model::TenantName;
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::policies::loader::Loader;
-use crate::policies::set::Live;
+use crate::config::{Config, TENANTS, Terms, Vocabulary};
+use crate::policies::estate::Estate;
+use crate::policies::layer::{LayerLoader, Rescan, Trouble, Workshop};
+use crate::policies::notices::{Notices, Watched};
+use crate::policies::roster::Roster;
+use crate::policies::snapshot::{Live, Troubles};
+use crate::policies::start::{self, Loaded};
+use crate::state::Spaces;
 
-/// The folder is read when nothing happened for this long …
+/// A folder is read when nothing happened in it for this long …
 const QUIET: Duration = Duration::from_millis(10);
 /// … or this long after the first change, whatever happens.
 const AT_MOST: Duration = Duration::from_millis(50);
-/// A file that is open for writing is left alone for this long after it was last written.
-const WRITER_RESTS: Duration = Duration::from_secs(1);
-/// How often the folder is looked at without notice.
+/// How often folders are looked at without notice, however few there are; and the time that each one adds.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often it is looked at while it is changing.
+const LOOK_EACH: Duration = Duration::from_millis(10);
+/// How soon a folder is looked at again that is changing; twice as late each time, up to `LOOK`.
 const LOOK_UNSETTLED: Duration = Duration::from_millis(20);
+/// Folders that are read at once. Reading one can mean compiling for seconds, and those that are compiled share the processor.
+const JOBS: usize = 64;
 
-/// Keeps the set in force that the folder shows. Dropping it stops the watching.
+/// Keeps in force what the folders show. Dropping it stops the watching.
 #[derive(Debug)]
 pub struct Watch {
     messages: Sender<Message>,
@@ -37,42 +45,79 @@ pub struct Watch {
 #[derive(Debug)]
 enum Message {
     Noticed(notify::Result<Event>),
-    /// Rescan now; answered when what was found is in force.
+    /// A folder was read.
+    Done(Box<Finished>),
+    /// Read everything now; answered when what was found is in force.
     Reload(oneshot::Sender<()>),
     Stop,
 }
 
+#[derive(Debug)]
+struct Finished {
+    scope: Scope,
+    id: u64,
+    loader: LayerLoader,
+    rescan: Rescan,
+    troubles: Vec<Trouble>,
+}
+
+/// Whose folder: none is the host's own.
+type Scope = Option<TenantName>;
+
 struct Observer {
     dir: PathBuf,
-    loader: Loader,
+    workshop: Workshop,
+    roster: Roster,
+    estate: Estate,
     live: Arc<Live>,
+    troubles: Troubles,
+    notices: Notices,
+    folders: BTreeMap<Scope, Folder>,
+    /// When each folder is to be looked at.
+    due: BTreeSet<(Instant, Scope)>,
+    running: usize,
+    /// Of the folder that was added last.
+    last_id: u64,
+    reloads: Vec<Reload>,
     sender: Sender<Message>,
     messages: Receiver<Message>,
-    /// None where the kernel refuses; then the folder is only looked at.
-    notices: Option<RecommendedWatcher>,
-    /// What is watched, by device and inode: a folder that was replaced is another one.
-    watched: Vec<Option<(u64, u64)>>,
-    /// Files that were written and not yet closed.
-    writing: HashMap<PathBuf, Instant>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    /// Tells it from one of the same name that was removed.
+    id: u64,
+    watched: Watched,
+    /// None while it is being read.
+    loader: Option<LayerLoader>,
+    due: Instant,
+    /// When the first of the changes was noticed that are not read yet.
+    changed: Option<Instant>,
+    /// How long it has been waited for what does not settle.
+    unsettled: Duration,
+    /// It is to be tried again whatever was broken.
+    retry: bool,
+}
+
+/// Who waits for folders to be read.
+#[derive(Debug)]
+struct Reload {
+    left: BTreeSet<Scope>,
+    done: oneshot::Sender<()>,
 }
 
 // === impl Watch ===
 
 impl Watch {
-    /// Reads the folder for the first time, and then whenever it changes.
-    pub fn start(dir: &Path, loader: impl FnOnce() -> Loader + Send + 'static) -> std::io::Result<(Self, Arc<Live>)> {
+    /// Reads everything for the first time, and then whatever changes.
+    pub fn start(config: &Config, spaces: Spaces, workshop: Workshop) -> std::io::Result<(Self, Arc<Live>)> {
         let (sender, messages) = channel();
         let (ready, first) = channel();
-        let (dir, own) = (dir.to_owned(), sender.clone());
+        let (config, own) = (config.clone(), sender.clone());
         std::thread::Builder::new().name("policies".into()).spawn(move || {
-            // Watching comes first: what changes while the folder is read for the first time is then noticed.
-            let (notices, watched) = watch(&dir, &own);
-            let mut loader = loader();
-            let live = Arc::new(Live::new(loader.first_set()));
-            announce(&live);
-            if ready.send(Arc::clone(&live)).is_ok() {
-                let writing = HashMap::new();
-                Observer { dir, loader, live, sender: own, messages, notices, watched, writing }.run();
+            let observer = Observer::start(&config, spaces, workshop, own, messages);
+            if ready.send(Arc::clone(&observer.live)).is_ok() {
+                observer.run();
             }
         })?;
         let live =
@@ -80,7 +125,7 @@ impl Watch {
         Ok((Self { messages: sender }, live))
     }
 
-    /// Rescans, trying again what was broken. Ready when what was found is in force.
+    /// Reads everything again, trying what was broken. Ready when what was found is in force.
     pub async fn reload(&self) {
         let (sender, done) = oneshot::channel();
         if self.messages.send(Message::Reload(sender)).is_ok() {
@@ -100,137 +145,384 @@ impl Drop for Watch {
 // === impl Observer ===
 
 impl Observer {
+    fn start(
+        config: &Config,
+        spaces: Spaces,
+        workshop: Workshop,
+        sender: Sender<Message>,
+        messages: Receiver<Message>,
+    ) -> Self {
+        // Watching comes first: what changes while folders are read for the first time is then noticed.
+        let noticed = sender.clone();
+        let mut notices = Notices::new(move |event| {
+            // An error means that the host is stopping.
+            let _ = noticed.send(Message::Noticed(event));
+        });
+        let dir = config.dir.clone();
+        notices.watch(&dir.join(TENANTS));
+        let mut roster = Roster::new(dir.join(TENANTS), Vocabulary::of(config));
+        roster.list();
+        let mut watched: BTreeMap<Scope, Watched> = BTreeMap::new();
+        watched.insert(None, Watched::new(dir.clone(), &mut notices));
+        for name in roster.names() {
+            watched.insert(Some(name.clone()), Watched::new(roster.path(name), &mut notices));
+        }
+        let Loaded { mut estate, loaders, troubles } = start::load(config, &mut roster, spaces, &workshop);
+        let now = Instant::now();
+        let folders: BTreeMap<_, _> = loaders
+            .into_iter()
+            .filter_map(|(scope, loader)| Some((scope.clone(), Folder::new(0, watched.remove(&scope)?, loader, now))))
+            .collect();
+        let due = folders.keys().map(|scope| (now, scope.clone())).collect();
+        let live = Arc::new(Live::new(start::first_snapshot(&mut estate, &roster)));
+        let observer = Self {
+            dir,
+            workshop,
+            roster,
+            estate,
+            live,
+            troubles,
+            notices,
+            folders,
+            due,
+            running: 0,
+            last_id: 0,
+            reloads: Vec::new(),
+            sender,
+            messages,
+        };
+        observer.announce(None);
+        observer.tell();
+        observer
+    }
+
     fn run(mut self) {
-        let mut wait = LOOK;
         loop {
-            let mut waiting = Vec::new();
-            match self.messages.recv_timeout(wait) {
+            match self.messages.recv_timeout(self.wait()) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(message) => {
-                    self.take(message, &mut waiting);
-                    if self.settle(&mut waiting).is_err() {
-                        return;
-                    }
-                }
+                Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            self.watch_again();
-            if !waiting.is_empty() {
-                self.loader.retry();
+            // What is there already is taken together.
+            while let Ok(message) = self.messages.try_recv() {
+                match message {
+                    Message::Stop => return,
+                    message => self.take(message),
+                }
             }
-            wait = if self.rescan() { LOOK_UNSETTLED } else { LOOK };
-            for reloaded in waiting {
-                // An error means that nobody waits any more.
-                let _ = reloaded.send(());
-            }
+            self.look();
         }
     }
 
-    /// Takes messages until it is quiet.
-    fn settle(&mut self, waiting: &mut Vec<oneshot::Sender<()>>) -> Result<(), ()> {
-        let deadline = Instant::now() + AT_MOST;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.messages.recv_timeout(QUIET.min(left)) {
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return Err(()),
-                Ok(message) => self.take(message, waiting),
-                Err(RecvTimeoutError::Timeout) => return Ok(()),
-            }
+    /// Until something is due that can be read.
+    fn wait(&self) -> Duration {
+        match self.due.first() {
+            Some((due, _)) if self.running < JOBS => due.saturating_duration_since(Instant::now()),
+            _ => LOOK,
         }
     }
 
-    fn take(&mut self, message: Message, waiting: &mut Vec<oneshot::Sender<()>>) {
+    fn take(&mut self, message: Message) {
         match message {
             Message::Noticed(Ok(event)) => self.note(event),
-            Message::Noticed(Err(error)) => warn!(%error, "changes may have gone unnoticed"),
-            Message::Reload(sender) => waiting.push(sender),
+            Message::Noticed(Err(error)) => {
+                warn!(%error, "changes may have gone unnoticed");
+                self.all_changed();
+            }
+            Message::Done(finished) => self.finish(*finished),
+            Message::Reload(done) => {
+                self.list();
+                self.roster.retry();
+                let left = self.folders.keys().cloned().collect();
+                self.folders.values_mut().for_each(|folder| folder.retry = true);
+                self.reloads.push(Reload { left, done });
+                self.all_due(Instant::now());
+            }
             Message::Stop => {}
         }
     }
 
-    /// Remembers who is in the middle of writing.
     fn note(&mut self, event: Event) {
-        let is_written =
-            event.kind.is_create() || matches!(event.kind, EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any));
-        let is_done = event.kind.is_remove()
-            || matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)))
-            || event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write));
-        if is_written {
-            self.writing.extend(event.paths.into_iter().map(|path| (path, Instant::now())));
-        } else if is_done {
-            for path in &event.paths {
-                self.writing.remove(path);
+        if event.need_rescan() {
+            warn!("changes came faster than they could be noticed; every folder is looked at");
+            return self.all_changed();
+        }
+        let scopes: BTreeSet<_> = event.paths.iter().filter_map(|path| self.scope_of(path)).collect();
+        for scope in scopes {
+            if scope.as_ref().is_some_and(|name| !self.folders.contains_key(&Some(name.clone()))) {
+                self.list();
+            }
+            let Some(folder) = self.folders.get_mut(&scope) else { continue };
+            folder.watched.note(event.clone(), &mut self.notices);
+            self.changed(&scope);
+        }
+    }
+
+    /// Whose a path is; none where it is nobody's.
+    fn scope_of(&self, path: &Path) -> Option<Scope> {
+        let below = path.strip_prefix(&self.dir).ok()?;
+        match below.strip_prefix(TENANTS) {
+            Ok(below) => {
+                let name = below.components().next()?.as_os_str().to_str()?;
+                TenantName::new(name).ok().map(Some)
+            }
+            Err(_) => Some(None),
+        }
+    }
+
+    /// Something changed: it is read when it is quiet.
+    fn changed(&mut self, scope: &Scope) {
+        let now = Instant::now();
+        let Some(folder) = self.folders.get_mut(scope) else { return };
+        let first = *folder.changed.get_or_insert(now);
+        let due = (now + QUIET).min(first + AT_MOST);
+        self.set_due(scope, due);
+    }
+
+    fn all_changed(&mut self) {
+        self.list();
+        for scope in self.folders.keys().cloned().collect::<Vec<_>>() {
+            self.changed(&scope);
+        }
+    }
+
+    fn all_due(&mut self, at: Instant) {
+        for scope in self.folders.keys().cloned().collect::<Vec<_>>() {
+            self.set_due(&scope, at);
+        }
+    }
+
+    /// While it is being read it is not due; [`Self::finish`] sees that it changed.
+    fn set_due(&mut self, scope: &Scope, at: Instant) {
+        let Some(folder) = self.folders.get_mut(scope) else { return };
+        self.due.remove(&(folder.due, scope.clone()));
+        folder.due = at;
+        if folder.loader.is_some() {
+            self.due.insert((at, scope.clone()));
+        }
+    }
+
+    /// Has read what is due.
+    fn look(&mut self) {
+        let now = Instant::now();
+        while self.running < JOBS {
+            match self.due.first() {
+                Some((due, _)) if *due <= now => {}
+                _ => return,
+            }
+            let Some((_, scope)) = self.due.pop_first() else { return };
+            match &scope {
+                // Whoever looks at the host's own folder looks which tenants there are.
+                None => self.list(),
+                Some(name) => {
+                    if !self.roster.path(name).is_dir() {
+                        self.list();
+                    }
+                    if self.roster.look(name) {
+                        self.settle();
+                    }
+                }
+            }
+            self.read(scope);
+        }
+    }
+
+    /// Reads a folder on a thread of its own.
+    fn read(&mut self, scope: Scope) {
+        let terms = scope.as_ref().and_then(|name| self.roster.in_force(name)).map(|file| file.terms());
+        let Some(folder) = self.folders.get_mut(&scope) else { return };
+        let Some(mut loader) = folder.loader.take() else { return };
+        folder.watched.refresh(&mut self.notices);
+        folder.changed = None;
+        let writing = folder.watched.writing();
+        let (retry, id) = (std::mem::take(&mut folder.retry), folder.id);
+        if scope.is_some() && terms.is_none() {
+            // Nobody belongs to it yet.
+            folder.loader = Some(loader);
+            return self.finished(&scope, false);
+        }
+        let sender = self.sender.clone();
+        let own = scope.clone();
+        let job = move || {
+            if let Some(terms) = terms {
+                loader.set_terms(terms);
+            }
+            if retry {
+                loader.retry();
+            }
+            start::give_way();
+            let rescan = loader.rescan(&|path| writing.contains_key(path));
+            let troubles = loader.troubles().collect();
+            // An error means that the host is stopping.
+            let _ = sender.send(Message::Done(Box::new(Finished { scope: own, id, loader, rescan, troubles })));
+        };
+        let name = scope.as_ref().map_or("load", TenantName::as_str);
+        match std::thread::Builder::new().name(name.chars().take(15).collect()).spawn(job) {
+            Ok(_) => self.running += 1,
+            Err(error) => {
+                // What it knew went with the thread that did not start.
+                error!(%error, tenant = scope.as_ref().map(TenantName::as_str), "no thread to read a folder; it is read again");
+                let loader = self.loader(&scope);
+                if let Some(folder) = self.folders.get_mut(&scope) {
+                    folder.loader = Some(loader);
+                }
+                self.set_due(&scope, Instant::now() + LOOK);
             }
         }
     }
 
-    /// Says whether a file is still being written.
-    fn rescan(&mut self) -> bool {
-        self.writing.retain(|path, last| last.elapsed() < WRITER_RESTS && is_plain_file(path));
-        let writing = &self.writing;
-        let rescan = self.loader.rescan(&|path| writing.contains_key(path));
-        if let Some(set) = rescan.set {
-            self.live.publish(set);
-            announce(&self.live);
+    fn finish(&mut self, finished: Finished) {
+        self.running -= 1;
+        let Finished { scope, id, loader, rescan, troubles } = finished;
+        let Some(folder) = self.folders.get_mut(&scope).filter(|folder| folder.id == id) else { return };
+        folder.loader = Some(loader);
+        self.troubles.insert(scope.clone(), troubles);
+        if let Some(layer) = rescan.layer {
+            match &scope {
+                None => self.estate.set_host(layer),
+                Some(name) => {
+                    let is_new = !self.estate.has(name);
+                    if let Some(file) = self.roster.in_force(name) {
+                        self.estate.set_layer(name, file, layer);
+                    }
+                    if is_new {
+                        self.estate.replace();
+                    }
+                }
+            }
         }
-        rescan.unsettled
+        self.publish(scope.as_ref());
+        self.tell();
+        self.finished(&scope, rescan.unsettled);
     }
 
-    /// Watches anew where a folder is no longer the one that was watched.
-    fn watch_again(&mut self) {
-        if identities(&self.dir) != self.watched || self.notices.is_none() {
-            (self.notices, self.watched) = watch(&self.dir, &self.sender);
+    /// Says when a folder is to be looked at next.
+    fn finished(&mut self, scope: &Scope, unsettled: bool) {
+        let now = Instant::now();
+        let look = LOOK + LOOK_EACH * u32::try_from(self.folders.len()).unwrap_or(u32::MAX);
+        let Some(folder) = self.folders.get_mut(scope) else { return };
+        folder.unsettled = if unsettled { (folder.unsettled * 2).clamp(LOOK_UNSETTLED, LOOK) } else { Duration::ZERO };
+        let due = match (folder.changed, unsettled) {
+            _ if folder.retry => now,
+            (Some(first), _) => (now + QUIET).min(first + AT_MOST),
+            (None, true) => now + folder.unsettled,
+            (None, false) => now + look,
+        };
+        let retry = folder.retry;
+        self.set_due(scope, due);
+        if !retry && !unsettled {
+            self.answer_reloads(scope);
         }
+    }
+
+    fn answer_reloads(&mut self, scope: &Scope) {
+        for reload in &mut self.reloads {
+            reload.left.remove(scope);
+        }
+        let folders = &self.folders;
+        self.reloads.iter_mut().for_each(|reload| reload.left.retain(|scope| folders.contains_key(scope)));
+        for reload in self.reloads.extract_if(.., |reload| reload.left.is_empty()) {
+            // An error means that nobody waits any more.
+            let _ = reload.done.send(());
+        }
+    }
+
+    /// Takes in tenants that are new, and lets go of those that are not there any more.
+    fn list(&mut self) {
+        let listed = self.roster.list();
+        for name in &listed.added {
+            let scope = Some(name.clone());
+            let watched = Watched::new(self.roster.path(name), &mut self.notices);
+            let loader = self.loader(&scope);
+            self.last_id += 1;
+            let mut folder = Folder::new(self.last_id, watched, loader, Instant::now());
+            folder.changed = Some(Instant::now());
+            self.folders.insert(scope.clone(), folder);
+            self.set_due(&scope, Instant::now() + QUIET);
+        }
+        for name in &listed.removed {
+            let scope = Some(name.clone());
+            if let Some(folder) = self.folders.remove(&scope) {
+                self.due.remove(&(folder.due, scope.clone()));
+                folder.watched.forget(&mut self.notices);
+            }
+            self.troubles.remove(&scope);
+            self.estate.remove(name);
+        }
+        if !listed.removed.is_empty() {
+            // What the removed ones claimed, others may claim now.
+            self.settle();
+            self.estate.replace();
+            self.publish(None);
+        }
+        self.notices.watch(&self.dir.join(TENANTS));
+        self.tell();
+    }
+
+    /// Puts in force who belongs where; what policies may have follows when their folder is read.
+    fn settle(&mut self) {
+        let before = self.live.load().rest.is_err();
+        let changed = self.roster.settle();
+        for name in &changed {
+            if let Some(file) = self.roster.in_force(name) {
+                self.estate.set_file(name, file);
+            }
+            self.set_due(&Some(name.clone()), Instant::now());
+        }
+        if !changed.is_empty() {
+            self.estate.replace();
+        }
+        if before != self.roster.closed().is_some() {
+            self.estate.touch();
+        }
+        self.publish(changed.first());
+        self.tell();
+    }
+
+    fn publish(&mut self, tenant: Option<&TenantName>) {
+        if let Some(snapshot) = self.estate.snapshot(&self.roster) {
+            self.live.publish(snapshot);
+            self.announce(tenant);
+        }
+    }
+
+    fn loader(&self, scope: &Scope) -> LayerLoader {
+        let (path, terms) = match scope {
+            None => (self.dir.clone(), Terms::of_host()),
+            Some(name) => {
+                let terms = self.roster.in_force(name).map(|file| file.terms());
+                (self.roster.path(name), terms.unwrap_or_else(Terms::of_nobody))
+            }
+        };
+        LayerLoader::new(path, scope.clone(), terms, self.workshop.clone(), portcullis_engine::When::Swap)
+    }
+
+    /// Tells what is not in force though it lies in a folder.
+    fn tell(&self) {
+        let troubles = self.roster.troubles_over(self.troubles.clone());
+        if troubles != *self.live.troubles() {
+            self.live.tell(troubles);
+        }
+    }
+
+    fn announce(&self, tenant: Option<&TenantName>) {
+        for (listener, name) in self.estate.unbound() {
+            error!(listener, tenant = name.as_str(), "the tenant of this listener is not there; its calls are denied");
+        }
+        let snapshot = self.live.load();
+        let (tenants, generation) = (snapshot.tenants.len(), snapshot.generation.0);
+        let Some(name) = tenant else {
+            let (policies, broken, documents) = self.estate.host_counts();
+            return info!(generation, tenants, policies, broken, documents, "generation published");
+        };
+        info!(tenant = name.as_str(), generation, tenants, "generation published");
     }
 }
 
-/// A symlink is made in one step and never closed; a folder likewise.
-fn is_plain_file(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
-}
+// === impl Folder ===
 
-fn announce(live: &Live) {
-    let set = live.load();
-    let broken = set.policies.iter().filter(|member| member.policy.is_err()).count();
-    let (policies, documents) = (set.policies.len(), set.data.as_ref().map_or(0, |data| data.names().len()));
-    info!(generation = set.generation.0, policies, broken, documents, "generation published");
-}
-
-/// Reading the folder is noticed too, and would never end.
-fn tells_of_a_change(event: &Event) -> bool {
-    !event.kind.is_access() || event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
-}
-
-fn folders(dir: &Path) -> [PathBuf; 3] {
-    [dir.to_owned(), dir.join(crate::config::POLICIES), dir.join(crate::config::DATA)]
-}
-
-fn identities(dir: &Path) -> Vec<Option<(u64, u64)>> {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |path: PathBuf| std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
-    folders(dir).into_iter().map(identity).collect()
-}
-
-fn watch(dir: &Path, sender: &Sender<Message>) -> (Option<RecommendedWatcher>, Vec<Option<(u64, u64)>>) {
-    let watched = identities(dir);
-    let sender = sender.clone();
-    let noticed = move |event: notify::Result<Event>| {
-        if event.as_ref().map_or(true, tells_of_a_change) {
-            // An error means that the host is stopping.
-            let _ = sender.send(Message::Noticed(event));
-        }
-    };
-    let mut notices = match notify::recommended_watcher(noticed) {
-        Ok(notices) => notices,
-        Err(error) => {
-            warn!(%error, "changes cannot be noticed; the folder is looked at every {} s", LOOK.as_secs());
-            return (None, watched);
-        }
-    };
-    for folder in folders(dir).iter().filter(|folder| folder.is_dir()) {
-        if let Err(error) = notices.watch(folder, RecursiveMode::NonRecursive) {
-            warn!(%error, folder = %folder.display(), "changes of this folder are not noticed at once");
-        }
+impl Folder {
+    fn new(id: u64, watched: Watched, loader: LayerLoader, due: Instant) -> Self {
+        Self { id, watched, loader: Some(loader), due, changed: None, unsettled: Duration::ZERO, retry: false }
     }
-    (Some(notices), watched)
 }

@@ -18,7 +18,7 @@ fn a_call_is_read_field_by_field() {
             body: Some(br#"{"a":1}"#.to_vec()),
             user: Some("alice".to_owned()),
             authentication: Some("TLS".to_owned()),
-            certificates: vec!["-----BEGIN".to_owned()],
+            certificates: vec!["-----BEGIN".to_owned()].into(),
         }
     );
     assert_eq!(call.header("content-TYPE"), Some("application/json"));

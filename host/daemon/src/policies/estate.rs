@@ -1,0 +1,155 @@
+//! What is in force, layer by layer, and the snapshots that are made of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use portcullis_model::decision::DefaultVerdict;
+use portcullis_model::tenant::Placement;
+use portcullis_model::{Generation, TenantName};
+
+use crate::config::{Config, TenantFile};
+use crate::policies::layer::Layer;
+use crate::policies::roster::{Roster, placement};
+use crate::policies::set::PolicySet;
+use crate::policies::snapshot::{Snapshot, Tenant};
+use crate::state::Spaces;
+use crate::tenant::Resources;
+
+/// The host's own layer, and each tenant's.
+#[derive(Debug)]
+pub(crate) struct Estate {
+    generation: Generation,
+    host: Layer,
+    tenants: BTreeMap<TenantName, Part>,
+    placement: Arc<Placement>,
+    default: DefaultVerdict,
+    /// Listener, and the tenant that it is bound to.
+    bound: Vec<(String, TenantName)>,
+    spaces: Spaces,
+    /// Whether something is to be published.
+    changed: bool,
+}
+
+#[derive(Debug)]
+struct Part {
+    file: Arc<TenantFile>,
+    layer: Layer,
+    tenant: Arc<Tenant>,
+}
+
+// === impl Estate ===
+
+impl Estate {
+    pub(crate) fn new(config: &Config, spaces: Spaces, host: Layer) -> Self {
+        let bound = |listener: &crate::config::Listener| Some((listener.name.clone(), listener.tenant.clone()?));
+        Self {
+            generation: Generation::default(),
+            host,
+            tenants: BTreeMap::new(),
+            placement: Arc::default(),
+            default: config.default,
+            bound: config.listeners.iter().filter_map(bound).collect(),
+            spaces,
+            changed: true,
+        }
+    }
+
+    /// Every tenant's set is another one with it.
+    pub(crate) fn set_host(&mut self, layer: Layer) {
+        self.host = layer;
+        for name in self.tenants.keys().cloned().collect::<Vec<_>>() {
+            self.rebuild(&name);
+        }
+        self.changed = true;
+    }
+
+    /// A tenant is in force from its first layer on.
+    pub(crate) fn set_layer(&mut self, name: &TenantName, file: &Arc<TenantFile>, layer: Layer) {
+        let part = self.tenants.remove(name);
+        let resources = match &part {
+            Some(part) => part.tenant.resources.with_limits(&file.limits),
+            None => Resources::new(&file.limits),
+        };
+        let tenant = self.build(name, file, &layer, resources);
+        self.tenants.insert(name.clone(), Part { file: Arc::clone(file), layer, tenant });
+        self.changed = true;
+    }
+
+    pub(crate) fn set_file(&mut self, name: &TenantName, file: &Arc<TenantFile>) {
+        if let Some(part) = self.tenants.get_mut(name) {
+            part.file = Arc::clone(file);
+            self.rebuild(name);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, name: &TenantName) {
+        self.changed |= self.tenants.remove(name).is_some();
+    }
+
+    /// Who belongs where is read anew.
+    pub(crate) fn replace(&mut self) {
+        // The roster lets no two files overlap that are in force, and these are some of them.
+        if let Ok(placement) = placement(self.tenants.iter().map(|(name, part)| (name, &part.file))) {
+            self.placement = Arc::new(placement);
+        }
+        self.changed = true;
+    }
+
+    pub(crate) fn has(&self, name: &TenantName) -> bool {
+        self.tenants.contains_key(name)
+    }
+
+    /// The next generation, if anything changed.
+    pub(crate) fn snapshot(&mut self, roster: &Roster) -> Option<Snapshot> {
+        std::mem::take(&mut self.changed).then(|| {
+            self.generation = self.generation.next();
+            let place = |name: &TenantName| self.tenants.keys().position(|tenant| tenant == name);
+            let bound = self.bound.iter().map(|(listener, name)| (listener.clone(), place(name)));
+            let rest = match (roster.closed(), place(&TenantName::default())) {
+                (Some(problem), _) => Err(problem),
+                (None, Some(default)) => Ok(default),
+                (None, None) => Err("the tenant `default` is not loaded".into()),
+            };
+            Snapshot {
+                generation: self.generation,
+                tenants: self.tenants.values().map(|part| Arc::clone(&part.tenant)).collect(),
+                placement: Arc::clone(&self.placement),
+                bound: bound.collect(),
+                rest,
+            }
+        })
+    }
+
+    /// The tenant that a listener is bound to, where there is none such.
+    pub(crate) fn unbound(&self) -> impl Iterator<Item = &(String, TenantName)> {
+        self.bound.iter().filter(|(_, tenant)| !self.tenants.contains_key(tenant))
+    }
+
+    /// Host-wide policies, how many of them are broken, and host-wide documents.
+    pub(crate) fn host_counts(&self) -> (usize, usize, usize) {
+        let Layer { members, data } = &self.host;
+        let broken = members.iter().filter(|member| member.policy.is_err()).count();
+        (members.len(), broken, data.as_ref().map_or(0, |data| data.names().len()))
+    }
+
+    /// Something is to be published though no layer changed.
+    pub(crate) fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    fn rebuild(&mut self, name: &TenantName) {
+        let Some(part) = self.tenants.remove(name) else { return };
+        let resources = part.tenant.resources.with_limits(&part.file.limits);
+        let tenant = self.build(name, &part.file, &part.layer, resources);
+        self.tenants.insert(name.clone(), Part { tenant, ..part });
+        self.changed = true;
+    }
+
+    fn build(&self, name: &TenantName, file: &TenantFile, layer: &Layer, resources: Resources) -> Arc<Tenant> {
+        let inherited = if name.is_default() { self.default } else { DefaultVerdict::Deny };
+        let default = file.default.unwrap_or(inherited);
+        let set = PolicySet::new(name, file, &self.host, layer, default, &self.spaces);
+        let generation = self.generation.next();
+        Arc::new(Tenant { name: name.clone(), generation, set, resources })
+    }
+}

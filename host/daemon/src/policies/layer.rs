@@ -1,0 +1,335 @@
+//! One folder's policies and data: the host's own, or a tenant's.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
+use portcullis_model::{Data, Digest, Document, PolicyName, TenantName};
+use tokio::runtime::Handle;
+use tracing::error;
+
+use crate::config::{DATA, POLICIES, PolicyFile, Terms};
+use crate::document;
+use crate::policies::root::{Fence, Root};
+use crate::policies::shelf::{Changes, Failure, InForce, Kind, Place, Shelf};
+
+const POLICY: Kind = Kind { what: "policy", folder: POLICIES, extension: "wasm", beside: Some("toml") };
+const DOCUMENT: Kind = Kind { what: "data", folder: DATA, extension: "json", beside: None };
+
+/// A policy's settings are read up to this size.
+const MAX_SETTINGS: u64 = 16 << 20;
+/// A folder that changes each time it is read is read this often before what was read is taken as it is: somebody who
+/// changes files all the time must not keep everything else from coming into force.
+const HOLD_BACK: u32 = 100;
+
+/// What is in force of one folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    /// In the order in which they are asked: by name.
+    pub(crate) members: Vec<Arc<Member>>,
+    /// Or why there is none: then no policy can be asked.
+    pub(crate) data: Result<Arc<Data>, Arc<str>>,
+}
+
+/// One policy.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: PolicyName,
+    /// None where the file could not be read.
+    pub(crate) digest: Option<Digest>,
+    pub(crate) file: PolicyFile,
+    /// Or why it cannot be asked: it then denies.
+    pub(crate) policy: Result<Policy, Arc<str>>,
+}
+
+/// What loading policies needs of the rest of the host. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    pub sandbox: Sandbox,
+    /// Probing a policy runs it.
+    pub runtime: Handle,
+}
+
+/// Reads one folder. Remembers what was read, so that a rescan costs only what changed.
+#[derive(Debug)]
+pub(crate) struct LayerLoader {
+    path: PathBuf,
+    /// None is the host's own.
+    tenant: Option<TenantName>,
+    workshop: Workshop,
+    policies: Shelf<Arc<Member>>,
+    data: Shelf<(Arc<Document>, u64)>,
+    terms: Terms,
+    when: When,
+    /// Whether what was read differs from the layer that was given last.
+    changed: bool,
+    /// How often in a row the folder changed while it was read.
+    held_back: u32,
+    /// Nothing was read yet.
+    first: bool,
+    /// Why the folder itself could not be opened when last looked at.
+    problem: Option<Arc<str>>,
+}
+
+/// What a rescan came to.
+#[derive(Debug)]
+pub(crate) struct Rescan {
+    /// None where nothing changed, or where it is still changing.
+    pub(crate) layer: Option<Layer>,
+    /// Whether the folder is to be looked at again soon: a file was being written, or changed while it was read.
+    pub(crate) unsettled: bool,
+}
+
+/// Something that lies in a folder and is not in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// `policy`, `data`, `tenant`.
+    pub what: &'static str,
+    /// Empty where it is the folder itself.
+    pub name: String,
+    pub problem: Arc<str>,
+}
+
+// === impl Trouble ===
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, name, problem } = self;
+        if name.is_empty() { f.write_str(problem) } else { write!(f, "{what} `{name}` cannot be loaded: {problem}") }
+    }
+}
+
+// === impl LayerLoader ===
+
+impl LayerLoader {
+    pub(crate) fn new(path: PathBuf, tenant: Option<TenantName>, terms: Terms, workshop: Workshop, when: When) -> Self {
+        let label: Option<Arc<str>> = tenant.as_ref().map(|tenant| tenant.as_str().into());
+        Self {
+            path,
+            tenant,
+            workshop,
+            policies: Shelf::new(POLICY, label.clone()),
+            data: Shelf::new(DOCUMENT, label),
+            terms,
+            when,
+            // The first layer is one, however empty.
+            changed: true,
+            held_back: 0,
+            first: true,
+            problem: None,
+        }
+    }
+
+    /// Ends the start: from now on somebody may watch how long loading takes.
+    pub(crate) fn started(&mut self) {
+        self.when = When::Swap;
+    }
+
+    /// What its policies may ask for from now on.
+    pub(crate) fn set_terms(&mut self, terms: Terms) {
+        if self.terms != terms {
+            self.terms = terms;
+            self.policies.reload();
+            self.data.reload();
+        }
+    }
+
+    /// Looks at the folder. `writing` says whether somebody is in the middle of writing a path.
+    ///
+    /// What changes while it is read is to be read again before there is a layer, so that a layer never mixes what lay there at two times: files
+    /// that are replaced together by one symlink come into force together.
+    pub(crate) fn rescan(&mut self, writing: &dyn Fn(&Path) -> bool) -> Rescan {
+        let root = match Root::open(&self.path, self.fence()) {
+            Ok(root) => root,
+            // The built-in tenant needs no folder.
+            Err(error) if error.kind() == ErrorKind::NotFound && self.is_built_in() => Root::absent(&self.path),
+            Err(error) => return self.unreadable(&error),
+        };
+        self.problem = None;
+        let changes = self.read(&root, writing);
+        self.changed |= changes.changed;
+        let is_as_seen = self.policies.is_as_seen(&root) && self.data.is_as_seen(&root);
+        if !is_as_seen && self.held_back < HOLD_BACK {
+            self.held_back += 1;
+            return Rescan { layer: None, unsettled: true };
+        }
+        self.held_back = 0;
+        self.first = false;
+        let changed = std::mem::take(&mut self.changed);
+        Rescan { layer: changed.then(|| self.layer()), unsettled: changes.unsettled }
+    }
+
+    /// Reads the folder for the first time, however often it changes meanwhile.
+    pub(crate) fn first_layer(&mut self) -> Layer {
+        loop {
+            if let Some(layer) = self.rescan(&|_| false).layer {
+                return layer;
+            }
+        }
+    }
+
+    /// Forgets what was broken, so that the next rescan tries it again though it did not change.
+    pub(crate) fn retry(&mut self) {
+        self.policies.retry();
+        self.data.retry();
+    }
+
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = Trouble> {
+        let trouble = |what| {
+            move |(name, problem): (&str, &Arc<str>)| Trouble {
+                what,
+                name: name.to_owned(),
+                problem: Arc::clone(problem),
+            }
+        };
+        let of_policies = self.policies.problems().map(trouble(POLICY.what));
+        let of_folder = self.problem.iter().map(|problem| ("", problem)).map(trouble("folder"));
+        of_folder.chain(of_policies).chain(self.data.problems().map(trouble(DOCUMENT.what)))
+    }
+
+    fn is_built_in(&self) -> bool {
+        self.tenant.as_ref().is_some_and(TenantName::is_default)
+    }
+
+    fn fence(&self) -> Fence {
+        if self.tenant.is_some() { Fence::Beneath } else { Fence::Open }
+    }
+
+    /// What was loaded stays; that is said once. A folder that never could be read has nothing to stay: its callers are denied.
+    fn unreadable(&mut self, error: &std::io::Error) -> Rescan {
+        let text: Arc<str> = format!("{}: the folder cannot be opened: {error}", self.path.display()).into();
+        if self.problem.as_ref() != Some(&text) {
+            let tenant = self.tenant.as_ref().map(TenantName::as_str);
+            error!(tenant, problem = &*text, "folder cannot be read; what was loaded stays");
+            self.problem = Some(Arc::clone(&text));
+        }
+        let layer = std::mem::take(&mut self.first).then(|| Layer { members: Vec::new(), data: Err(text) });
+        Rescan { layer, unsettled: false }
+    }
+
+    fn read(&mut self, root: &Root, writing: &dyn Fn(&Path) -> bool) -> Changes {
+        let Self { policies, data, terms, workshop, tenant, when, .. } = self;
+        let bench = Bench { root, terms, workshop, tenant: tenant.as_ref(), when: *when };
+        let mut changes = policies.rescan(root, writing, terms.policies, |place, last| {
+            bench.policy(place, last.map(AsRef::as_ref)).map(Arc::new)
+        });
+        let mut sizes: std::collections::BTreeMap<String, u64> =
+            data.good().map(|(name, (_, bytes))| (name.to_owned(), *bytes)).collect();
+        changes |= data.rescan(root, writing, usize::MAX - 1, |place, _| {
+            let others = sizes.iter().filter(|(name, _)| *name != place.name).map(|(_, bytes)| bytes).sum();
+            let (document, bytes) = bench.document(place, others)?;
+            sizes.insert(place.name.to_owned(), bytes);
+            Ok((Arc::new(document), bytes))
+        });
+        changes
+    }
+
+    fn layer(&self) -> Layer {
+        let members = self.policies.in_force().filter_map(|(name, in_force)| match in_force {
+            InForce::Good(member) => Some(Arc::clone(member)),
+            InForce::Broken(problem) => Member::broken(name, problem),
+        });
+        Layer { members: members.collect(), data: self.documents() }
+    }
+
+    fn documents(&self) -> Result<Arc<Data>, Arc<str>> {
+        let documents = self.data.in_force().map(|(name, in_force)| match in_force {
+            InForce::Good((document, _)) => Ok((name.to_owned(), Arc::clone(document))),
+            InForce::Broken(problem) => Err(Arc::clone(problem)),
+        });
+        Ok(Arc::new(Data::new(documents.collect::<Result<Vec<_>, _>>()?)))
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    fn broken(name: &str, problem: &Arc<str>) -> Option<Arc<Self>> {
+        let name = PolicyName::new(name).or_else(|_| PolicyName::new("unnamed")).ok()?;
+        let policy = Err(Arc::clone(problem));
+        Some(Arc::new(Self { name, digest: None, file: PolicyFile::default(), policy }))
+    }
+
+    /// The policy that is already compiled, where only what lies beside it changed.
+    fn reusable(&self, bytes: &[u8], file: &PolicyFile) -> Option<Policy> {
+        let policy = self.policy.as_ref().ok()?;
+        let is_metered = |file: &PolicyFile| file.limits.instructions.is_some();
+        let is_same = self.file.grants == file.grants
+            && is_metered(&self.file) == is_metered(file)
+            && policy.digest() == portcullis_engine::digest(bytes);
+        is_same.then(|| policy.clone())
+    }
+}
+
+/// What loading one file needs.
+struct Bench<'a> {
+    root: &'a Root,
+    terms: &'a Terms,
+    workshop: &'a Workshop,
+    tenant: Option<&'a TenantName>,
+    when: When,
+}
+
+impl Bench<'_> {
+    fn policy(&self, place: &Place<'_>, last: Option<&Member>) -> Result<Member, Failure> {
+        let path = self.root.path(&place.path);
+        let broken = |problem: String| Failure::Broken(format!("{}: {problem}", path.display()));
+        let name = PolicyName::new(place.name).map_err(|error| broken(error.to_string()))?;
+        let file = self.policy_file(place.beside.as_deref())?;
+        let bytes = self.bytes(&place.path, self.terms.policy_bytes)?;
+        let policy = match last.and_then(|last| last.reusable(&bytes, &file)) {
+            Some(policy) => policy,
+            None => self.compile(&bytes, &file).map_err(broken)?,
+        };
+        let probed = self.workshop.runtime.block_on(policy.probe(&file.limits));
+        probed.map_err(|error| broken(error.to_string()))?;
+        Ok(Member { name, digest: Some(policy.digest()), file, policy: Ok(policy) })
+    }
+
+    fn compile(&self, bytes: &[u8], file: &PolicyFile) -> Result<Policy, String> {
+        let order = Order {
+            bytes,
+            owner: self.tenant.cloned().map_or(Owner::Host, Owner::Tenant),
+            when: self.when,
+            metered: file.limits.instructions.is_some(),
+        };
+        let compiled = self.workshop.sandbox.compile(&order);
+        compiled.and_then(|compiled| compiled.link(file.grants)).map_err(|error| error.to_string())
+    }
+
+    fn policy_file(&self, path: Option<&str>) -> Result<PolicyFile, Failure> {
+        let Some(path) = path.filter(|path| self.root.has(path)) else {
+            return Ok(PolicyFile::with_terms(self.terms));
+        };
+        let text = self.text(path, MAX_SETTINGS)?;
+        let file = PolicyFile::read(&self.root.path(path), &text, self.terms);
+        file.map_err(|problems| Failure::Broken(problems.to_string()))
+    }
+
+    /// A document, and the size of its file.
+    fn document(&self, place: &Place<'_>, others: u64) -> Result<(Document, u64), Failure> {
+        let path = self.root.path(&place.path);
+        let broken = |problem: String| Failure::Broken(format!("{}: {problem}", path.display()));
+        let text = self.text(&place.path, self.terms.data_bytes)?;
+        let bytes = text.len() as u64;
+        if bytes.saturating_add(others) > self.terms.data_bytes {
+            let most = self.terms.data_bytes;
+            return Err(broken(format!(
+                "is {bytes} bytes large, and all documents of a tenant together at most {most}"
+            )));
+        }
+        Ok((document::from_json(&text).map_err(broken)?, bytes))
+    }
+
+    fn text(&self, path: &str, limit: u64) -> Result<String, Failure> {
+        let bytes = self.bytes(path, limit)?;
+        let not_text = |_| Failure::Broken(format!("{}: is not UTF-8 text", self.root.path(path).display()));
+        String::from_utf8(bytes).map_err(not_text)
+    }
+
+    fn bytes(&self, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
+        let read = self.root.read(path, limit);
+        read.map(|(_, bytes)| bytes).map_err(|error| Failure::from_read(self.root, path, error))
+    }
+}

@@ -1,0 +1,281 @@
+//! The files of one kind in one folder: what did not change is kept as it is, what is broken keeps its last good one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+
+use crate::policies::root::{Fingerprint, ReadError, Root};
+
+/// A file that is still being written after this long is not waited for any more.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What files of one kind are, and where they lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// For messages.
+    pub(crate) what: &'static str,
+    pub(crate) folder: &'static str,
+    pub(crate) extension: &'static str,
+    /// The extension of the file beside each, where there can be one.
+    pub(crate) beside: Option<&'static str>,
+}
+
+/// One file of a kind, and the one beside it; paths are below the folder's root.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) path: String,
+    pub(crate) beside: Option<String>,
+}
+
+/// What is known of the files of one kind.
+#[derive(Debug)]
+pub(crate) struct Shelf<T> {
+    kind: Kind,
+    /// For the log; none is the host's own.
+    tenant: Option<Arc<str>>,
+    slots: BTreeMap<String, Slot<T>>,
+    /// Since when files are being written.
+    unsettled: HashMap<String, Instant>,
+    /// Why the folder could not be read when last looked at.
+    unreadable: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    /// Of the file, and of the one beside it.
+    seen: Seen,
+    /// The last good one.
+    good: Option<T>,
+    /// Why what lies there now is not in force.
+    problem: Option<Arc<str>>,
+}
+
+type Seen = (Option<Fingerprint>, Option<Fingerprint>);
+
+/// Why a file was not loaded.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Somebody is writing it.
+    Later,
+    Broken(String),
+}
+
+/// What a rescan came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// Something else is to be in force.
+    pub(crate) changed: bool,
+    /// A file is being written: it is to be looked at again soon.
+    pub(crate) unsettled: bool,
+}
+
+/// What is in force of one file.
+#[derive(Debug)]
+pub(crate) enum InForce<'a, T> {
+    Good(&'a T),
+    /// There never was a good one.
+    Broken(&'a Arc<str>),
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(crate) fn from_read(root: &Root, path: &str, error: ReadError) -> Self {
+        match error {
+            ReadError::Changing => Self::Later,
+            // Deleted since the folder was listed, unless it is a symlink that leads nowhere.
+            ReadError::Io(error) if error.kind() == std::io::ErrorKind::NotFound && !root.has(path) => Self::Later,
+            error => Self::Broken(format!("{}: {error}", root.path(path).display())),
+        }
+    }
+}
+
+// === impl Changes ===
+
+impl std::ops::BitOrAssign for Changes {
+    fn bitor_assign(&mut self, other: Self) {
+        self.changed |= other.changed;
+        self.unsettled |= other.unsettled;
+    }
+}
+
+// === impl Shelf ===
+
+impl<T> Shelf<T> {
+    pub(crate) fn new(kind: Kind, tenant: Option<Arc<str>>) -> Self {
+        Self { kind, tenant, slots: BTreeMap::new(), unsettled: HashMap::new(), unreadable: None }
+    }
+
+    /// Looks at the folder, and loads what changed; at most `most` files and one more, which `load` may object to. `load` gets the last good one.
+    pub(crate) fn rescan(
+        &mut self,
+        root: &Root,
+        writing: &dyn Fn(&Path) -> bool,
+        most: usize,
+        mut load: impl FnMut(&Place<'_>, Option<&T>) -> Result<T, Failure>,
+    ) -> Changes {
+        let mut names = match root.list(self.kind.folder, self.kind.extension) {
+            Ok(names) => names,
+            Err(problem) => {
+                self.unreadable(root, &problem);
+                return Changes::default();
+            }
+        };
+        self.unreadable = None;
+        names.truncate(most.saturating_add(1));
+        let mut changes = Changes { changed: self.forget(&names), unsettled: false };
+        for (position, name) in names.iter().enumerate() {
+            let place = self.kind.place(name);
+            let seen = place.seen(root);
+            if self.slots.get(name).is_some_and(|slot| slot.seen == seen) {
+                continue;
+            }
+            let outcome = if position >= most {
+                Err(Failure::Broken(self.too_many(root, most)))
+            } else if place.is_any(|path| writing(&root.path(path))) {
+                Err(Failure::Later)
+            } else {
+                load(&place, self.slots.get(name).and_then(|slot| slot.good.as_ref()))
+            };
+            changes |= self.settle(&place, seen, outcome, root);
+        }
+        changes
+    }
+
+    /// Whether every file is still the one that was read.
+    pub(crate) fn is_as_seen(&self, root: &Root) -> bool {
+        self.unreadable.is_some() || self.slots.iter().all(|(name, slot)| slot.seen == self.kind.place(name).seen(root))
+    }
+
+    /// Forgets what was broken, so that the next rescan tries it again though it did not change.
+    pub(crate) fn retry(&mut self) {
+        for slot in self.slots.values_mut().filter(|slot| slot.problem.is_some()) {
+            slot.seen = (None, None);
+        }
+    }
+
+    /// Has everything loaded again: what it depends on has changed.
+    pub(crate) fn reload(&mut self) {
+        for slot in self.slots.values_mut() {
+            slot.seen = (None, None);
+        }
+    }
+
+    /// What is in force, by name.
+    pub(crate) fn in_force(&self) -> impl Iterator<Item = (&str, InForce<'_, T>)> {
+        self.slots.iter().filter_map(|(name, slot)| {
+            let in_force = match (&slot.good, &slot.problem) {
+                (Some(good), _) => InForce::Good(good),
+                (None, Some(problem)) => InForce::Broken(problem),
+                (None, None) => return None,
+            };
+            Some((name.as_str(), in_force))
+        })
+    }
+
+    /// What lies in the folder and is not in force, with the reason.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = (&str, &Arc<str>)> {
+        let of_files = self.slots.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.problem.as_ref()?)));
+        self.unreadable.iter().map(|problem| ("", problem)).chain(of_files)
+    }
+
+    pub(crate) fn good(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.slots.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.good.as_ref()?)))
+    }
+
+    /// What was loaded stays; that is said once.
+    fn unreadable(&mut self, root: &Root, problem: &std::io::Error) {
+        let text = format!("{}: the folder cannot be read: {problem}", root.path(self.kind.folder).display());
+        if self.unreadable.as_deref() != Some(text.as_str()) {
+            error!(tenant = self.tenant.as_deref(), problem = text, "folder cannot be read; what was loaded stays");
+            self.unreadable = Some(text.into());
+        }
+    }
+
+    fn too_many(&self, root: &Root, most: usize) -> String {
+        let folder = root.path(self.kind.folder);
+        format!("{}: holds more than {most} {}s, which is what the tenant may have", folder.display(), self.kind.what)
+    }
+
+    /// Drops what is no longer there.
+    fn forget(&mut self, names: &[String]) -> bool {
+        let names: BTreeSet<_> = names.iter().map(String::as_str).collect();
+        let what = self.kind.what;
+        self.unsettled.retain(|name, _| names.contains(name.as_str()));
+        let before = self.slots.len();
+        let tenant = self.tenant.as_deref();
+        self.slots.retain(|name, _| {
+            let stays = names.contains(name.as_str());
+            if !stays {
+                warn!(tenant, name, "{what} removed: its file was deleted");
+            }
+            stays
+        });
+        self.slots.len() != before
+    }
+
+    fn settle(&mut self, place: &Place<'_>, seen: Seen, outcome: Result<T, Failure>, root: &Root) -> Changes {
+        let (name, what, tenant) = (place.name, self.kind.what, self.tenant.as_deref());
+        match outcome {
+            Ok(good) => {
+                info!(tenant, name, "{what} loaded");
+                self.unsettled.remove(name);
+                self.slots.insert(name.to_owned(), Slot { seen, good: Some(good), problem: None });
+                Changes { changed: true, unsettled: false }
+            }
+            Err(Failure::Later) => {
+                let since = *self.unsettled.entry(name.to_owned()).or_insert_with(Instant::now);
+                if since.elapsed() < PATIENCE {
+                    return Changes { changed: false, unsettled: true };
+                }
+                let told = self.slots.get(name).is_some_and(|slot| slot.problem.is_some());
+                let problem = format!(
+                    "{}: has not stopped changing for {} s; write it under another name, and rename it when it is whole",
+                    root.path(&place.path).display(),
+                    PATIENCE.as_secs()
+                );
+                // It is looked at again, for what was seen is not what is there next time.
+                let changed = if told { false } else { self.broken(name, (None, None), problem) };
+                Changes { changed, unsettled: true }
+            }
+            Err(Failure::Broken(problem)) => {
+                self.unsettled.remove(name);
+                Changes { changed: self.broken(name, seen, problem), unsettled: false }
+            }
+        }
+    }
+
+    /// Keeps the last good one. Says whether something else is to be in force.
+    fn broken(&mut self, name: &str, seen: Seen, problem: String) -> bool {
+        let (what, tenant) = (self.kind.what, self.tenant.as_deref());
+        let good = self.slots.remove(name).and_then(|slot| slot.good);
+        let kept = good.is_some();
+        let outcome = if kept { "the last good one stays" } else { "calls are denied until it is mended" };
+        error!(tenant, name, %problem, "{what} cannot be loaded; {outcome}");
+        self.slots.insert(name.to_owned(), Slot { seen, good, problem: Some(problem.into()) });
+        !kept
+    }
+}
+
+// === impl Kind, Place ===
+
+impl Kind {
+    fn place<'a>(&self, name: &'a str) -> Place<'a> {
+        let path = |extension| format!("{}/{name}.{extension}", self.folder);
+        Place { name, path: path(self.extension), beside: self.beside.map(path) }
+    }
+}
+
+impl Place<'_> {
+    fn seen(&self, root: &Root) -> Seen {
+        (root.fingerprint(&self.path), self.beside.as_deref().and_then(|beside| root.fingerprint(beside)))
+    }
+
+    fn is_any(&self, is: impl Fn(&str) -> bool) -> bool {
+        is(&self.path) || self.beside.as_deref().is_some_and(is)
+    }
+}

@@ -1,0 +1,50 @@
+//! What a tenant has while it lives, from one swap to the next: its places, its share of the sandbox, its log budget, its
+//! figures.
+
+mod admission;
+mod line_budget;
+mod tally;
+
+use std::sync::Arc;
+
+use portcullis_engine::Share;
+use portcullis_model::TenantLimits;
+
+pub use admission::{Admission, Overload, Place};
+pub use line_budget::LineBudget;
+pub use tally::{Figures, Tally};
+
+/// A tenant's own resources. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    pub admission: Arc<Admission>,
+    pub share: Arc<Share>,
+    pub lines: Arc<LineBudget>,
+    pub tally: Arc<Tally>,
+    limits: TenantLimits,
+}
+
+impl Resources {
+    pub fn new(limits: &TenantLimits) -> Self {
+        Self {
+            admission: Arc::new(Admission::new(limits)),
+            share: Share::new(limits.memory_in_sum),
+            lines: Arc::new(LineBudget::new(limits.log_lines_per_second)),
+            tally: Arc::default(),
+            limits: limits.clone(),
+        }
+    }
+
+    /// The same with other limits: what has not changed goes on, and so do the figures. Decisions under way keep what they began with.
+    pub fn with_limits(&self, limits: &TenantLimits) -> Self {
+        let Self { admission, share, lines, tally, limits: old } = self.clone();
+        let admission = if admission.is_of(limits) { admission } else { Arc::new(Admission::new(limits)) };
+        let share = if old.memory_in_sum == limits.memory_in_sum { share } else { Share::new(limits.memory_in_sum) };
+        let lines = if old.log_lines_per_second == limits.log_lines_per_second {
+            lines
+        } else {
+            Arc::new(LineBudget::new(limits.log_lines_per_second))
+        };
+        Self { admission, share, lines, tally, limits: limits.clone() }
+    }
+}
