@@ -1,5 +1,6 @@
 //! From a file's bytes to a component: components are taken as they are, core modules are made one.
 
+use portcullis_model::TenantName;
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
@@ -11,6 +12,11 @@ const CORE_MODULE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT_LAYER: &[u8] = &[1, 0];
 /// What the names of the sections begin with in which `wit-bindgen` puts the contract.
 const CONTRACT_SECTION: &str = "component-type";
+
+/// The custom section that says who had a component compiled.
+const PAYER_SECTION: &[u8] = b"portcullis-owner";
+/// Sizes below this are one byte in WebAssembly.
+const LONG: usize = 0x80;
 
 /// Gives the bytes of a component. A core module must carry the contract in a custom section, where `wit-bindgen` has
 /// put it; `cargo build --target wasm32-unknown-unknown` leaves such modules.
@@ -46,4 +52,16 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
         .module(module)
         .and_then(|mut encoder| encoder.encode())
         .map_err(|error| LoadError::Module(format!("{error:#}")))
+}
+
+/// Adds a custom section with the name of who has the component compiled: it means nothing to who runs it, and is other
+/// bytes to who caches it.
+pub(crate) fn signed(component: &[u8], payer: &str) -> Result<Vec<u8>, LoadError> {
+    const { assert!(1 + PAYER_SECTION.len() + TenantName::MAX < LONG) };
+    let size = 1 + PAYER_SECTION.len() + payer.len();
+    let (Ok(size), Ok(name_size)) = (i8::try_from(size), i8::try_from(PAYER_SECTION.len())) else {
+        return Err(LoadError::Invalid("its owner's name is too long".into()));
+    };
+    let head = [0, size.unsigned_abs(), name_size.unsigned_abs()];
+    Ok([component, &head, PAYER_SECTION, payer.as_bytes()].concat())
 }

@@ -1,16 +1,19 @@
 //! The engine's configuration, in one place with the ticker that its deadlines need.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use portcullis_model::Limits;
 use thiserror::Error;
 use tokio::sync::Semaphore;
-use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-};
+use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
+use crate::load::LoadError;
+use crate::machine::Machine;
+use crate::registry::Registry;
 use crate::ticker::Ticker;
+use crate::turn::Turns;
 
 /// A component that `wit-component` makes of a core module has three core instances; hand-composed ones have more.
 const CORE_INSTANCES: u32 = 16;
@@ -47,9 +50,32 @@ pub struct Sandbox(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) engine: Engine,
+    config: Config,
+    cache: Option<Cache>,
+    instances: usize,
+    plain: Machine,
+    /// Counts instructions. Made when the first policy needs it, with a pool of its own: that is only addresses, for
+    /// `places` bounds what runs in both.
+    metered: OnceLock<Result<Machine, String>>,
     pub(crate) ticker: Ticker,
     pub(crate) places: Semaphore,
+    pub(crate) turns: Arc<Turns>,
+    pub(crate) registry: Registry,
+    pub(crate) compilations: AtomicUsize,
+}
+
+/// What the sandbox holds and has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Instances that run now, and those of them that run long.
+    pub instances: usize,
+    pub long_runs: usize,
+    /// Files whose code is held now, and how many hold it: each owner once for each file.
+    pub codes: usize,
+    pub holders: usize,
+    /// Compilations since the start, and those of them that were found in the cache on disk.
+    pub compilations: usize,
+    pub cached: usize,
 }
 
 impl Default for SandboxConfig {
@@ -60,14 +86,51 @@ impl Default for SandboxConfig {
 
 impl Sandbox {
     pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
+        let instances = config.instances as usize;
+        let cache = config.cache.as_ref().map(open_cache).transpose()?;
         let mut wasmtime = engine_config(config.instances);
-        if let Some(path) = &config.cache {
-            wasmtime.cache(Some(open_cache(path)?));
+        wasmtime.cache(cache.clone());
+        let plain = Machine::new(&wasmtime).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let ticker = Ticker::start(&plain.engine).map_err(SandboxError::Ticker)?;
+        Ok(Self(Arc::new(Inner {
+            config: wasmtime,
+            cache,
+            instances,
+            plain,
+            metered: OnceLock::new(),
+            ticker,
+            places: Semaphore::new(instances),
+            turns: Turns::new(instances),
+            registry: Registry::default(),
+            compilations: AtomicUsize::new(0),
+        })))
+    }
+
+    pub fn stats(&self) -> Stats {
+        let inner = &self.0;
+        let (codes, holders) = inner.registry.count();
+        Stats {
+            instances: inner.instances.saturating_sub(inner.places.available_permits()),
+            long_runs: inner.turns.long(),
+            codes,
+            holders,
+            compilations: inner.compilations.load(Ordering::Relaxed),
+            cached: inner.cache.as_ref().map_or(0, Cache::cache_hits),
         }
-        let engine = Engine::new(&wasmtime).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-        let ticker = Ticker::start(&engine).map_err(SandboxError::Ticker)?;
-        let places = Semaphore::new(config.instances as usize);
-        Ok(Self(Arc::new(Inner { engine, ticker, places })))
+    }
+
+    /// The engine that counts instructions, or the one that does not.
+    pub(crate) fn machine(&self, metered: bool) -> Result<&Machine, LoadError> {
+        if !metered {
+            return Ok(&self.0.plain);
+        }
+        let made = self.0.metered.get_or_init(|| {
+            let mut config = self.0.config.clone();
+            let machine = Machine::new(config.consume_fuel(true)).map_err(|error| format!("{error:#}"))?;
+            self.0.ticker.add(&machine.engine);
+            Ok(machine)
+        });
+        made.as_ref().map_err(|problem| LoadError::Engine(problem.clone()))
     }
 }
 

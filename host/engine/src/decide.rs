@@ -9,13 +9,13 @@ use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 use crate::contract::portcullis::policy::types;
 use crate::fault::{from_wasmtime, stop};
 use crate::host::state::State;
-use crate::host::{self, About, Clock, Held, Host};
+use crate::host::{self, About, Held, Host, Resumed};
 use crate::load::Policy;
-use crate::share::Share;
+use crate::share::{Charge, Share};
 
 /// A reason longer than this is not cut but refused: no caller is to read it, and somebody meant to do harm.
 const MAX_REASON: usize = 64 << 10;
-/// In ticks: a guest that is still running at the next one yields.
+/// In ticks: a guest that is still running at the next one yields, and its turn is over.
 const SLICE: u64 = 1;
 
 /// What one policy is asked, and with what.
@@ -68,28 +68,41 @@ impl Policy {
         let Ok(_place) = self.compiled.sandbox.0.places.acquire().await else {
             return Outcome::fault(Fault::Host("the sandbox is closed".into()), start);
         };
-        let mut store = self.store(about, limits);
+        let mut store = match self.store(about, question.share, limits) {
+            Ok(store) => store,
+            Err(fault) => return Outcome::fault(fault, start),
+        };
         let judgement = self.ask(&mut store).await;
         let host = store.into_data();
         Outcome { judgement, log: host.log, log_dropped: host.log_dropped, took: start.elapsed() }
     }
 
-    /// Starts an instance and asks it nothing.
+    /// Starts an instance and asks it nothing. No tenant's share is touched: that a policy is swapped in while many run is
+    /// no fault of the policy.
     pub(crate) async fn start(&self, limits: &Limits) -> Result<(), Fault> {
         let about = About { request: None, data: Arc::default(), settings: Arc::default(), state: None };
         let place = self.compiled.sandbox.0.places.acquire().await;
         let _place = place.map_err(|_| Fault::Host("the sandbox is closed".into()))?;
-        let mut store = self.store(about, limits);
+        let mut store = self.store(about, Share::new(usize::MAX), limits)?;
         let _running = self.compiled.sandbox.0.ticker.running();
-        self.pre.instantiate_async(&mut store).await.map(|_| ()).map_err(|error| from_wasmtime(&error))
+        self.pre.instantiate_async(&mut store).await.map(|_| ()).map_err(|error| from_wasmtime(&error, limits))
     }
 
-    fn store(&self, about: About, limits: &Limits) -> Store<Host> {
-        let mut store = Store::new(&self.compiled.sandbox.0.engine, Host::new(about, limits.clone()));
+    fn store(&self, about: About, share: Arc<Share>, limits: &Limits) -> Result<Store<Host>, Fault> {
+        let turns = Arc::clone(&self.compiled.sandbox.0.turns);
+        let host = Host::new(about, limits.clone(), Charge::new(share), turns);
+        let mut store = Store::new(self.pre.engine(), host);
         store.limiter(|host| host);
         store.set_epoch_deadline(SLICE);
         store.epoch_deadline_callback(slice_ended);
-        store
+        match (self.compiled.is_metered(), limits.instructions) {
+            (false, None) => Ok(store),
+            (true, limit) => {
+                let fuelled = store.set_fuel(limit.unwrap_or(u64::MAX));
+                fuelled.map(|()| store).map_err(|error| Fault::Host(format!("{error:#}")))
+            }
+            (false, Some(_)) => Err(Fault::Host("the policy was not compiled to count its instructions".into())),
+        }
     }
 
     async fn ask(&self, store: &mut Store<Host>) -> Judgement {
@@ -100,25 +113,30 @@ impl Policy {
         };
         match answer.await {
             Ok(verdict) => judge(verdict),
-            Err(error) => Err(from_wasmtime(&error)),
+            Err(error) => Err(from_wasmtime(&error, store.data().limits())),
         }
     }
 }
 
-/// Called on the tick at which a guest is still running: ends it at its deadline, and lets others run until then.
+/// Called on the tick at which a guest is still running: ends it at its deadline, and lets others run until then. Who
+/// runs long goes to the end of the queue.
 fn slice_ended(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateDeadline> {
     let host = store.data_mut();
     let limit = host.limits().deadline;
     if host.clock.is_over(limit) {
         return Err(stop(Fault::Deadline { limit }));
     }
-    let resumed = host.clock.pause();
+    host.notice_long().map_err(stop)?;
+    let (turn, resumed) = (host.turn(), host.clock.pause());
     Ok(UpdateDeadline::YieldCustom(
         SLICE,
         Box::pin(async move {
+            let turn = turn.await;
+            // Last, for it lasts until this thread has nothing else to do: calls are read and light guests run, and who
+            // runs long does not lose its place in the queue meanwhile.
             tokio::task::yield_now().await;
             // Nobody else sets it.
-            let _ = resumed.set(Clock::now());
+            let _ = resumed.set(Resumed::now(turn));
         }),
     ))
 }

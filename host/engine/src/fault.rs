@@ -1,6 +1,6 @@
 //! How what wasmtime reports becomes a [`Fault`].
 
-use portcullis_model::Fault;
+use portcullis_model::{Fault, Limits};
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 /// Ends a guest with a fault that the host has already named.
@@ -14,11 +14,12 @@ pub(crate) fn stop(fault: Fault) -> Error {
 }
 
 /// What went wrong, told by the error's type and never by its text.
-pub(crate) fn from_wasmtime(error: &Error) -> Fault {
+pub(crate) fn from_wasmtime(error: &Error, limits: &Limits) -> Fault {
     if let Some(Stop(fault)) = error.downcast_ref() {
         return fault.clone();
     }
     match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => return Fault::Instructions { limit: limits.instructions.unwrap_or(u64::MAX) },
         Some(Trap::StackOverflow) => return Fault::StackOverflow,
         // A Rust policy's own stack lies at the bottom of its memory.
         Some(trap @ Trap::MemoryOutOfBounds) => {

@@ -3,6 +3,7 @@
 //! ```text
 //! Sandbox ── compile(order) ──> Compiled ── link(grants) ──> Policy ── decide(question) ──> Outcome
 //! config, ticker  component     load        contract, grants           host/*, fault
+//! machine         registry                                             share, turn
 //! ```
 //!
 //! This is the only crate that knows wasmtime, and nothing of wasmtime is in its interface.
@@ -15,10 +16,15 @@ mod fault;
 mod grants;
 mod host;
 mod load;
+mod machine;
+mod registry;
 mod share;
+#[cfg(test)]
+mod tests;
 mod ticker;
+mod turn;
 
-pub use config::{Sandbox, SandboxConfig, SandboxError};
+pub use config::{Sandbox, SandboxConfig, SandboxError, Stats};
 pub use decide::{Level, LogLine, Outcome, Question};
 pub use grants::{Grants, UnknownGrant};
 pub use host::state::{State, StateFuture};

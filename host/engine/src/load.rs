@@ -4,19 +4,20 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use portcullis_model::{Digest, Fault, Limits, TenantName};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::component::componentize;
+use crate::component::{componentize, signed};
 use crate::config::Sandbox;
 use crate::contract::PolicyPre;
-use crate::contract::portcullis::policy as interfaces;
 use crate::grants::Grants;
 use crate::host::Host;
+use crate::registry::Key;
 
 /// The contract's package; its version follows the `@`.
 const PACKAGE: &str = "portcullis:policy/";
@@ -59,6 +60,11 @@ pub struct Policy {
 /// A file that is valid WebAssembly, before it is known whether it is a policy.
 pub struct Compiled {
     pub(crate) sandbox: Sandbox,
+    pub(crate) code: Arc<Code>,
+}
+
+/// What is the same for all who have the same file.
+pub(crate) struct Code {
     component: Component,
     inspection: Inspection,
     metered: bool,
@@ -105,6 +111,8 @@ pub enum LoadError {
     NoDecide(Vec<String>),
     #[error("is not a policy of this contract: {0}")]
     Contract(String),
+    #[error("the engine that counts instructions cannot be set up: {0}")]
+    Engine(String),
     #[error("fails as soon as it is started: {0}")]
     Probe(Fault),
 }
@@ -112,23 +120,29 @@ pub enum LoadError {
 // === impl Sandbox ===
 
 impl Sandbox {
-    /// Compiles a file. Takes its time: not for a thread that answers calls. Runs nothing.
+    /// Compiles a file, or finds it where that tells the owner nothing about others ([`crate::registry`]). Takes its
+    /// time: not for a thread that answers calls. Runs nothing.
     pub fn compile(&self, order: &Order<'_>) -> Result<Arc<Compiled>, LoadError> {
-        // Who loads policies is to go on, whatever a file does to those who read it.
-        let compiled = std::panic::catch_unwind(AssertUnwindSafe(|| self.try_compile(order).map(Arc::new)));
-        compiled.unwrap_or_else(|_| Err(LoadError::Invalid("reading it made the host panic".into())))
+        let key = Key { digest: digest(order.bytes), metered: order.metered };
+        self.0.registry.get(self, key, order, || {
+            // Who loads policies is to go on, whatever a file does to those who read it.
+            let code = std::panic::catch_unwind(AssertUnwindSafe(|| self.compile_code(key, order)));
+            code.unwrap_or_else(|_| Err(LoadError::Invalid("reading it made the host panic".into())))
+        })
     }
 
-    fn try_compile(&self, order: &Order<'_>) -> Result<Compiled, LoadError> {
-        let bytes = order.bytes;
-        let encoded = componentize(bytes)?;
-        let engine = &self.0.engine;
-        let component =
-            Component::from_binary(engine, &encoded).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+    pub(crate) fn compile_code(&self, key: Key, order: &Order<'_>) -> Result<Code, LoadError> {
+        let invalid = |error: wasmtime::Error| LoadError::Invalid(format!("{error:#}"));
+        let encoded = componentize(order.bytes)?;
+        let engine = &self.machine(order.metered)?.engine;
+        self.0.compilations.fetch_add(1, Ordering::Relaxed);
+        let component = Component::from_binary(engine, &signed(&encoded, order.payer())?).map_err(invalid)?;
+        // Made here, for all to pay: else the first instance would make it, and who shares it would be quicker.
+        component.initialize_copy_on_write_image().map_err(invalid)?;
         let ty = component.component_type();
         let inspection = Inspection {
-            digest: digest(bytes),
-            size: bytes.len(),
+            digest: key.digest,
+            size: order.bytes.len(),
             core_module: matches!(encoded, Cow::Owned(_)),
             imports: ty
                 .imports(engine)
@@ -137,21 +151,19 @@ impl Sandbox {
                 .collect(),
             exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         };
-        Ok(Compiled { sandbox: self.clone(), component, inspection, metered: order.metered })
+        Ok(Code { component, inspection, metered: order.metered })
     }
+}
 
-    fn linker(&self, grants: Grants) -> wasmtime::Result<Linker<Host>> {
-        let mut linker = Linker::new(&self.0.engine);
-        interfaces::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
-        interfaces::settings::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
-        interfaces::fault::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
-        if grants.log {
-            interfaces::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
+// === impl Order ===
+
+impl Order<'_> {
+    /// Whose entry of the cache on disk it is; empty for what no tenant can time.
+    fn payer(&self) -> &str {
+        match (self.when, &self.owner) {
+            (When::Swap, Owner::Tenant(name)) => name.as_str(),
+            (When::Swap, Owner::Host) | (When::Start, Owner::Host | Owner::Tenant(_)) => "",
         }
-        if grants.state {
-            interfaces::state::add_to_linker::<_, HasSelf<_>>(&mut linker, |host| host)?;
-        }
-        Ok(linker)
     }
 }
 
@@ -159,38 +171,44 @@ impl Sandbox {
 
 impl Compiled {
     pub fn inspection(&self) -> &Inspection {
-        &self.inspection
+        &self.code.inspection
     }
 
     /// Whether its instructions are counted.
     pub fn is_metered(&self) -> bool {
-        self.metered
+        self.code.metered
     }
 
     /// Links it with what it is granted. What linking would only stumble over, an import that is not granted or a
     /// missing `decide`, is named.
     pub fn link(self: &Arc<Self>, grants: Grants) -> Result<Policy, LoadError> {
-        let refused = self.inspection.imports.iter().filter(|import| !import.is_granted(grants));
+        let inspection = self.inspection();
+        let refused = inspection.imports.iter().filter(|import| !import.is_granted(grants));
         let refused: Vec<_> = refused.cloned().collect();
         if !refused.is_empty() {
             return Err(LoadError::Imports(refused));
         }
-        if !self.inspection.exports.iter().any(|name| name == EXPORT) {
-            return Err(LoadError::NoDecide(self.inspection.exports.clone()));
+        if !inspection.exports.iter().any(|name| name == EXPORT) {
+            return Err(LoadError::NoDecide(inspection.exports.clone()));
         }
-        let pre = self
-            .sandbox
-            .linker(grants)
-            .and_then(|linker| linker.instantiate_pre(&self.component))
+        let linker = self.sandbox.machine(self.is_metered())?.linker(grants);
+        let pre = linker
+            .instantiate_pre(&self.code.component)
             .and_then(PolicyPre::new)
             .map_err(|error| LoadError::Contract(format!("{error:#}")))?;
         Ok(Policy { compiled: Arc::clone(self), pre })
     }
 }
 
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Code").field("inspection", &self.inspection).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Compiled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compiled").field("inspection", &self.inspection).finish_non_exhaustive()
+        f.debug_struct("Compiled").field("inspection", self.inspection()).finish_non_exhaustive()
     }
 }
 
@@ -198,7 +216,7 @@ impl fmt::Debug for Compiled {
 
 impl Policy {
     pub fn digest(&self) -> Digest {
-        self.compiled.inspection.digest
+        self.compiled.inspection().digest
     }
 
     /// What it was linked of: with other grants, it can be linked again at once.

@@ -3,11 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use portcullis_model::Fault;
+
+use crate::turn::Lane;
+
 /// What the instances of one tenant use together. All questions that are asked for the tenant carry the same one.
 #[derive(Debug)]
 pub struct Share {
     limit: usize,
     memory: AtomicUsize,
+    /// Where its long runs wait for each other.
+    pub(crate) lane: Lane,
+}
+
+/// What one instance has taken of its share; given back when it is dropped, whatever the instance came to.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    share: Arc<Share>,
+    bytes: usize,
 }
 
 // === impl Share ===
@@ -15,16 +28,65 @@ pub struct Share {
 impl Share {
     /// `memory` bounds the linear memories of all instances that run at once, in bytes.
     pub fn new(memory: usize) -> Arc<Self> {
-        Arc::new(Self { limit: memory, memory: AtomicUsize::new(0) })
+        Arc::new(Self { limit: memory, memory: AtomicUsize::new(0), lane: Lane::new() })
     }
 
     /// Bytes of the linear memories of all instances that run now.
     pub fn memory(&self) -> usize {
         self.memory.load(Ordering::Relaxed)
     }
+}
 
-    /// What was given to [`Self::new`].
-    pub fn limit(&self) -> usize {
-        self.limit
+// === impl Charge ===
+
+impl Charge {
+    pub(crate) fn new(share: Arc<Share>) -> Self {
+        Self { share, bytes: 0 }
+    }
+
+    pub(crate) fn share(&self) -> &Arc<Share> {
+        &self.share
+    }
+
+    /// What this instance has taken.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes more, or nothing: what is refused to one instance is never missing for another.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Fault> {
+        let limit = self.share.limit;
+        let fitting = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
+        let taken = self.share.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fitting);
+        taken.map_err(|_| Fault::TenantMemory { limit })?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.share.memory.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_not_charged_and_what_is_dropped_is_given_back() {
+        let share = Share::new(100);
+        let (mut first, mut second) = (Charge::new(Arc::clone(&share)), Charge::new(Arc::clone(&share)));
+        assert_eq!(first.take(60), Ok(()));
+        assert_eq!(second.take(41), Err(Fault::TenantMemory { limit: 100 }));
+        assert_eq!(second.take(usize::MAX), Err(Fault::TenantMemory { limit: 100 }));
+        assert_eq!((share.memory(), second.bytes()), (60, 0));
+        assert_eq!(second.take(40), Ok(()));
+        assert_eq!(share.memory(), 100);
+        drop(first);
+        assert_eq!(share.memory(), 40);
+        drop(second);
+        assert_eq!(share.memory(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! The clock of the sandbox: a thread that moves the epoch on each millisecond, and rests while nobody runs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -12,21 +12,20 @@ pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// Ticks without a guest before the thread rests: waking it costs a system call, which a busy host should not pay.
 const REST_AFTER: u32 = 100;
 
-#[derive(Debug)]
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
     thread: Thread,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
+    engines: Mutex<Vec<EngineWeak>>,
     running: AtomicUsize,
     resting: AtomicBool,
     stopped: AtomicBool,
 }
 
 /// A guest is running for as long as this lives.
-#[derive(Debug)]
 pub(crate) struct Running(Arc<Shared>);
 
 // === impl Ticker ===
@@ -34,9 +33,15 @@ pub(crate) struct Running(Arc<Shared>);
 impl Ticker {
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let (engine, seen) = (engine.weak(), Arc::clone(&shared));
-        let thread = std::thread::Builder::new().name("epoch".into()).spawn(move || seen.tick(&engine))?;
+        shared.add(engine);
+        let seen = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("epoch".into()).spawn(move || seen.tick())?;
         Ok(Self { shared, thread: thread.thread().clone() })
+    }
+
+    /// Moves one more engine's epoch on.
+    pub(crate) fn add(&self, engine: &Engine) {
+        self.shared.add(engine);
     }
 
     pub(crate) fn running(&self) -> Running {
@@ -58,7 +63,11 @@ impl Drop for Ticker {
 // === impl Shared ===
 
 impl Shared {
-    fn tick(&self, engine: &EngineWeak) {
+    fn add(&self, engine: &Engine) {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine.weak());
+    }
+
+    fn tick(&self) {
         let mut idle = 0;
         while !self.stopped.load(Ordering::SeqCst) {
             if self.running.load(Ordering::SeqCst) > 0 {
@@ -69,10 +78,8 @@ impl Shared {
                 self.rest();
             }
             std::thread::sleep(TICK);
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => return,
-            }
+            let engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+            engines.iter().filter_map(EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
         }
     }
 
@@ -84,6 +91,12 @@ impl Shared {
             std::thread::park();
         }
         self.resting.store(false, Ordering::SeqCst);
+    }
+}
+
+impl std::fmt::Debug for Ticker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticker").finish_non_exhaustive()
     }
 }
 

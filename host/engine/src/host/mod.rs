@@ -16,7 +16,9 @@ use crate::contract::{DocumentHandle, RequestHandle};
 use crate::decide::LogLine;
 use crate::fault::stop;
 use crate::host::state::State;
+use crate::share::Charge;
 use crate::ticker::TICK;
+use crate::turn::{Long, Turn, Turns};
 
 /// What the one instance of a decision may reach, and what it has used of its limits.
 pub(crate) struct Host {
@@ -24,10 +26,14 @@ pub(crate) struct Host {
     pub(crate) log: Vec<LogLine>,
     pub(crate) log_dropped: u32,
     pub(crate) clock: Clock,
-    /// Bytes of all memories, and elements of all tables.
-    memories: usize,
+    /// Bytes of all memories.
+    memories: Charge,
+    /// Elements of all tables.
     tables: usize,
     limits: Limits,
+    turns: Arc<Turns>,
+    /// Where it runs long.
+    long: Option<Long>,
 }
 
 /// What a decision is about.
@@ -48,7 +54,14 @@ pub(crate) struct Clock {
     /// How often a tick found the guest running.
     ticks: u32,
     /// When this run began: set when the guest runs again after it yielded, maybe on another thread.
-    resumed: Option<Arc<OnceLock<Duration>>>,
+    resumed: Option<Arc<OnceLock<Resumed>>>,
+}
+
+/// When a guest ran again, and its right to. Given back with the run.
+#[derive(Debug)]
+pub(crate) struct Resumed {
+    since: Duration,
+    _turn: Option<Turn>,
 }
 
 /// The documents of an instance, by the number that the guest's handle stands for.
@@ -63,23 +76,52 @@ pub(crate) enum Held {
 // === impl Host ===
 
 impl Host {
-    pub(crate) fn new(about: About, limits: Limits) -> Self {
-        Self { about, log: Vec::new(), log_dropped: 0, clock: Clock::default(), memories: 0, tables: 0, limits }
+    pub(crate) fn new(about: About, limits: Limits, memories: Charge, turns: Arc<Turns>) -> Self {
+        Self {
+            about,
+            log: Vec::new(),
+            log_dropped: 0,
+            clock: Clock::default(),
+            memories,
+            tables: 0,
+            limits,
+            turns,
+            long: None,
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What a guest must wait for before it runs again: its turn, where it runs long, and nothing where it does not.
+    pub(crate) fn turn(&self) -> impl Future<Output = Option<Turn>> + Send + use<> {
+        let turn = self.long.as_ref().map(Long::turn);
+        async move {
+            match turn {
+                Some(turn) => Some(turn.await),
+                None => None,
+            }
+        }
+    }
+
+    /// Called at each tick that finds the guest running: whether it runs long by now.
+    pub(crate) fn notice_long(&mut self) -> Result<(), Fault> {
+        if self.long.is_none() && self.clock.is_long() {
+            self.long = Some(self.turns.enter(self.memories.share())?);
+        }
+        Ok(())
     }
 }
 
 impl wasmtime::ResourceLimiter for Host {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.limits.memory;
-        let sum = self.memories.saturating_add(desired.saturating_sub(current));
-        if sum > limit {
+        let more = desired.saturating_sub(current);
+        if self.memories.bytes().saturating_add(more) > limit {
             return Err(stop(Fault::Memory { limit }));
         }
-        self.memories = sum;
+        self.memories.take(more).map_err(stop)?;
         Ok(true)
     }
 
@@ -104,8 +146,14 @@ impl Clock {
         self.spent() > limit && TICK * self.ticks >= limit / 4
     }
 
-    /// Stops at a yield; the returned cell is to be set to [`Self::now`] when the guest runs again.
-    pub(crate) fn pause(&mut self) -> Arc<OnceLock<Duration>> {
+    /// Whether the guest takes longer than a decision should. By its CPU time and not by ticks: who has the bad luck to be
+    /// interrupted at a tick, or was kept waiting by its state, is not one who runs long.
+    pub(crate) fn is_long(&self) -> bool {
+        self.spent() > TICK / 2
+    }
+
+    /// Stops at a yield, and gives the turn back; the returned cell is to be set when the guest runs again.
+    pub(crate) fn pause(&mut self) -> Arc<OnceLock<Resumed>> {
         self.spent = self.spent();
         let resumed = Arc::new(OnceLock::new());
         self.resumed = Some(Arc::clone(&resumed));
@@ -113,14 +161,23 @@ impl Clock {
     }
 
     /// This thread's CPU time.
-    pub(crate) fn now() -> Duration {
+    fn now() -> Duration {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
     }
 
     fn spent(&self) -> Duration {
-        let since = self.resumed.as_ref().and_then(|resumed| resumed.get());
-        self.spent + since.map_or(Duration::ZERO, |since| Self::now().saturating_sub(*since))
+        let resumed = self.resumed.as_ref().and_then(|resumed| resumed.get());
+        self.spent + resumed.map_or(Duration::ZERO, |resumed| Self::now().saturating_sub(resumed.since))
+    }
+}
+
+// === impl Resumed ===
+
+impl Resumed {
+    /// To be called on the thread on which the guest will run.
+    pub(crate) fn now(turn: Option<Turn>) -> Self {
+        Self { since: Clock::now(), _turn: turn }
     }
 }
 

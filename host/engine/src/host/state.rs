@@ -8,7 +8,7 @@ use portcullis_model::fault::StateFault;
 
 use crate::contract::portcullis::policy::state;
 use crate::fault::stop;
-use crate::host::{Clock, Host};
+use crate::host::{Host, Resumed};
 
 /// An answer of a [`State`].
 pub type StateFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateFault>> + Send + 'a>>;
@@ -25,12 +25,14 @@ impl Host {
         self.about.state.clone().ok_or_else(|| stop(Fault::State(StateFault::NotGranted)))
     }
 
-    /// Waits for the store. The wait is the store's, so the guest's clock stands still.
+    /// Waits for the store. The wait is the store's, so the guest's clock stands still; and its turn goes to others
+    /// meanwhile.
     async fn wait<T>(&mut self, answer: impl Future<Output = Result<T, StateFault>>) -> wasmtime::Result<T> {
         let resumed = self.clock.pause();
         let answer = answer.await;
+        let turn = self.turn().await;
         // Nobody else sets it.
-        let _ = resumed.set(Clock::now());
+        let _ = resumed.set(Resumed::now(turn));
         answer.map_err(|fault| stop(Fault::State(fault)))
     }
 }

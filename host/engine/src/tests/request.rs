@@ -1,0 +1,75 @@
+//! A call of which nothing is known.
+
+use portcullis_model::request::UnreadableCertificate;
+use portcullis_model::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
+use portcullis_model::{Access, Document, Request};
+
+pub(super) struct Nothing;
+
+static NO_CAPABILITIES: std::sync::LazyLock<Capabilities> = std::sync::LazyLock::new(Capabilities::default);
+
+impl Request for Nothing {
+    fn operation(&self) -> &str {
+        "SystemPing"
+    }
+    fn access(&self) -> Access {
+        Access::Read
+    }
+    fn method(&self) -> &str {
+        "GET"
+    }
+    fn path(&self) -> &str {
+        "/_ping"
+    }
+    fn api_version(&self) -> Option<&str> {
+        None
+    }
+    fn parameter(&self, _: &str) -> Option<&str> {
+        None
+    }
+    fn query(&self) -> &[(String, String)] {
+        &[]
+    }
+    fn header(&self, _: &str) -> Option<&str> {
+        None
+    }
+    fn user(&self) -> Option<&str> {
+        None
+    }
+    fn authentication(&self) -> Option<&str> {
+        None
+    }
+    fn certificates(&self) -> Result<&[Certificate], UnreadableCertificate> {
+        Ok(&[])
+    }
+    fn body(&self) -> Option<&Document> {
+        None
+    }
+    fn image(&self) -> Option<&Image> {
+        None
+    }
+    fn mounts(&self) -> &[Mount] {
+        &[]
+    }
+    fn security_options(&self) -> &[SecurityOption] {
+        &[]
+    }
+    fn capabilities(&self) -> &Capabilities {
+        &NO_CAPABILITIES
+    }
+    fn privileged(&self) -> bool {
+        false
+    }
+    fn devices(&self) -> &[Device] {
+        &[]
+    }
+    fn namespaces(&self) -> &[Namespace] {
+        &[]
+    }
+    fn ports(&self) -> &[Port] {
+        &[]
+    }
+    fn run_as(&self) -> Option<&str> {
+        None
+    }
+}
