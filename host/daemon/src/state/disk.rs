@@ -1,27 +1,31 @@
-//! The store on disk: one file, each policy with a space of its own in it.
+//! The store on disk: one file, each tenant's policies with a space of their own in it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_engine::{State, StateFuture};
-use portcullis_model::PolicyName;
 use portcullis_model::fault::StateFault;
 use portcullis_model::limits::StateLimits;
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::oneshot;
 
 use crate::state::check_key;
+use crate::state::space::{SpaceName, tenant_of};
+use crate::state::usage::Usage;
 use crate::state::writer::{Change, Order, Writer};
 
 /// (space, key) to value.
 pub(crate) const ENTRIES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("entries");
 /// Space to how many keys it has, and how many bytes keys and values together.
 pub(crate) const USAGE: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("usage");
+/// Tenant to the same of all its spaces together. Made anew whenever the store is opened.
+pub(crate) const SUMS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("sums");
 
-const FILE: &str = "state.redb";
+pub(crate) const FILE: &str = "state.redb";
 /// How long another host may hold the file before it counts as one that lives.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_AGAIN: Duration = Duration::from_millis(20);
@@ -43,8 +47,10 @@ struct Open {
 #[derive(Debug)]
 struct Space {
     store: Store,
-    name: Arc<str>,
+    name: SpaceName,
     limits: StateLimits,
+    /// What all spaces of its tenant may hold together.
+    sum: StateLimits,
 }
 
 // === impl Store ===
@@ -65,45 +71,14 @@ impl Store {
         self.0.as_ref().err().map(AsRef::as_ref)
     }
 
-    pub fn space(&self, policy: &PolicyName, limits: StateLimits) -> Arc<dyn State> {
-        Arc::new(Space { store: self.clone(), name: policy.as_str().into(), limits })
-    }
-
-    /// What a policy keeps, read from a store that may be in use by a host: from a copy, which is dropped.
-    pub fn copied_entries(dir: &Path, policy: &PolicyName) -> Result<Vec<(String, Vec<u8>)>, String> {
-        let path = dir.join(FILE);
-        if !path.exists() {
-            return Ok(Vec::new());
-        }
-        let bytes = fs::read(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
-        let backend = redb::backends::InMemoryBackend::new();
-        redb::StorageBackend::set_len(&backend, bytes.len() as u64).map_err(|error| error.to_string())?;
-        redb::StorageBackend::write(&backend, 0, &bytes).map_err(|error| error.to_string())?;
-        let database = Database::builder().create_with_backend(backend).map_err(|error| error.to_string())?;
-        entries(&database, policy.as_str()).map_err(|error| error.to_string())
+    /// A policy's part: `limits` bound it alone, `sum` all parts of its tenant together.
+    pub fn space(&self, name: SpaceName, limits: StateLimits, sum: StateLimits) -> Arc<dyn State> {
+        Arc::new(Space { store: self.clone(), name, limits, sum })
     }
 
     fn opened(&self) -> Result<&Open, StateFault> {
         self.0.as_deref().map_err(|problem| StateFault::Unavailable(problem.to_string()))
     }
-}
-
-fn entries(database: &Database, space: &str) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
-    let table = match database.begin_read()?.open_table(ENTRIES) {
-        Ok(table) => table,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut found = Vec::new();
-    for entry in table.range((space, "")..)? {
-        let (key, value) = entry?;
-        let (owner, key) = key.value();
-        if owner != space {
-            break;
-        }
-        found.push((key.to_owned(), value.value().to_vec()));
-    }
-    Ok(found)
 }
 
 // === impl Open ===
@@ -115,14 +90,7 @@ impl Open {
         make_private_dir(dir).map_err(|error| failed(error.to_string()))?;
         let database = open_database(&path).map_err(|error| failed(error.to_string()))?;
         let database = Arc::new(database);
-        // So that a read never finds the tables missing.
-        let tables = || -> Result<(), redb::Error> {
-            let transaction = database.begin_write()?;
-            transaction.open_table(ENTRIES)?;
-            transaction.open_table(USAGE)?;
-            Ok(transaction.commit()?)
-        };
-        tables().map_err(|error| failed(error.to_string()))?;
+        prepare(&database).map_err(|error| failed(error.to_string()))?;
         let writer = Writer::start(Arc::clone(&database)).map_err(|error| failed(error.to_string()))?;
         Ok(Self { database, writer })
     }
@@ -131,6 +99,26 @@ impl Open {
         let table = self.database.begin_read()?.open_table(ENTRIES)?;
         Ok(table.get((space, key))?.map(|value| value.value().to_vec()))
     }
+}
+
+/// Makes the tables, so that a read never finds them missing, and the sums: a store of before there were tenants has none.
+fn prepare(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(ENTRIES)?;
+    transaction.delete_table(SUMS)?;
+    {
+        let mut sums = BTreeMap::<String, Usage>::new();
+        for entry in transaction.open_table(USAGE)?.iter()? {
+            let (space, usage) = entry?;
+            let sum = sums.entry(tenant_of(space.value()).to_owned()).or_default();
+            *sum = sum.plus(usage.value().into());
+        }
+        let mut table = transaction.open_table(SUMS)?;
+        for (tenant, sum) in sums {
+            table.insert(tenant.as_str(), <(u32, u64)>::from(sum))?;
+        }
+    }
+    Ok(transaction.commit()?)
 }
 
 /// Opens and locks the file. A host that was killed may hold the lock for a moment longer than it answers.
@@ -164,7 +152,8 @@ impl Space {
         change: impl FnOnce(oneshot::Sender<Result<T, StateFault>>) -> Change,
     ) -> Result<T, StateFault> {
         let (sender, answer) = oneshot::channel();
-        let order = Order { space: Arc::clone(&self.name), limits: self.limits, change: change(sender) };
+        let (space, limits, sum) = (self.name.clone(), self.limits, self.sum);
+        let order = Order { space, limits, sum, change: change(sender) };
         self.store.opened()?.writer.send(order)?;
         answer.await.unwrap_or_else(|_| Err(StateFault::Unavailable("the store is closing".into())))
     }
@@ -175,7 +164,7 @@ impl State for Space {
         Box::pin(async move {
             check_key(&key)?;
             let store = self.store.opened()?;
-            store.get(&self.name, &key).map_err(|error| StateFault::Unavailable(error.to_string()))
+            store.get(self.name.as_str(), &key).map_err(|error| StateFault::Unavailable(error.to_string()))
         })
     }
 

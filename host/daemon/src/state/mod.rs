@@ -1,37 +1,52 @@
 //! What policies keep: a store on disk for the host that serves, and one in memory for questions asked offline.
 
+mod copy;
 mod disk;
 mod memory;
+mod queue;
+mod space;
+#[cfg(test)]
+mod testing;
+mod usage;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use portcullis_engine::State;
+use portcullis_model::Limits;
 use portcullis_model::fault::StateFault;
 use portcullis_model::limits::StateLimits;
-use portcullis_model::{Limits, PolicyName};
 
+pub use copy::StoreCopy;
 pub use disk::Store;
 pub use memory::MemoryState;
-use portcullis_engine::State;
+pub use space::SpaceName;
 
-/// Where policies get their state from.
+/// Where policies get their state from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Spaces {
     /// The store, which changes.
     Disk(Store),
-    /// A copy in memory of the store in this folder, which does not.
-    Copy(PathBuf),
+    /// A copy in memory of the store, which does not.
+    Copied(StoreCopy),
 }
 
+// === impl Spaces ===
+
 impl Spaces {
-    /// A policy's own space.
-    pub fn of(&self, policy: &PolicyName, limits: StateLimits) -> Arc<dyn State> {
+    /// Of the store in this folder.
+    pub fn copy(dir: PathBuf) -> Self {
+        Self::Copied(StoreCopy::new(dir))
+    }
+
+    /// What one policy keeps for one tenant. `limits` bound it alone, `sum` all that is kept for the tenant together.
+    pub fn of(&self, name: SpaceName, limits: StateLimits, sum: StateLimits) -> Arc<dyn State> {
         match self {
-            Self::Disk(store) => store.space(policy, limits),
-            Self::Copy(dir) => match Store::copied_entries(dir, policy) {
+            Self::Disk(store) => store.space(name, limits, sum),
+            Self::Copied(copy) => match copy.entries(&name) {
                 Ok(entries) => Arc::new(MemoryState::new(entries)),
-                Err(problem) => Store::unavailable(&problem).space(policy, limits),
+                Err(problem) => Store::unavailable(&problem).space(name, limits, sum),
             },
         }
     }
@@ -55,3 +70,6 @@ fn added(key: &str, value: Option<&[u8]>, delta: i64) -> Result<i64, StateFault>
 fn check_key(key: &str) -> Result<(), StateFault> {
     if key.len() > Limits::MAX_KEY { Err(StateFault::KeyTooLong { limit: Limits::MAX_KEY }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,29 +2,29 @@
 //! one together, so that many decisions share one fsync.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use portcullis_model::fault::StateFault;
 use portcullis_model::limits::StateLimits;
-use redb::{Database, ReadableTable, Table};
+use redb::{Database, ReadableTable, Table, WriteTransaction};
 use tokio::sync::oneshot;
 
 use crate::state::added;
-use crate::state::disk::{ENTRIES, USAGE};
-
-/// Changes that may wait; one more is refused, and its decision is a fault.
-const QUEUE: usize = 4096;
-/// Changes of one transaction.
-const BATCH: usize = 512;
+use crate::state::disk::{ENTRIES, SUMS, USAGE};
+use crate::state::queue::{Receiver, Sender, queue};
+use crate::state::space::SpaceName;
+use crate::state::usage::{Excess, Usage};
 
 #[derive(Debug)]
-pub(crate) struct Writer(SyncSender<Order>);
+pub(crate) struct Writer(Sender);
 
 /// A change, and whose.
 #[derive(Debug)]
 pub(crate) struct Order {
-    pub(crate) space: Arc<str>,
+    pub(crate) space: SpaceName,
+    /// What the space may hold.
     pub(crate) limits: StateLimits,
+    /// What all spaces of its tenant may hold together.
+    pub(crate) sum: StateLimits,
     pub(crate) change: Change,
 }
 
@@ -43,30 +43,37 @@ enum Held {
 }
 
 type Entries<'t> = Table<'t, (&'static str, &'static str), &'static [u8]>;
-type Usage<'t> = Table<'t, &'static str, (u32, u64)>;
+type Usages<'t> = Table<'t, &'static str, (u32, u64)>;
+
+struct Tables<'t> {
+    entries: Entries<'t>,
+    /// Of each space.
+    usage: Usages<'t>,
+    /// Of each tenant's spaces together.
+    sums: Usages<'t>,
+}
 
 // === impl Writer ===
 
 impl Writer {
     pub(crate) fn start(database: Arc<Database>) -> std::io::Result<Self> {
-        let (sender, orders) = sync_channel(QUEUE);
+        let (sender, orders) = queue();
         std::thread::Builder::new().name("state".into()).spawn(move || run(&database, &orders))?;
         Ok(Self(sender))
     }
 
     pub(crate) fn send(&self, order: Order) -> Result<(), StateFault> {
-        self.0.try_send(order).map_err(|error| {
-            StateFault::Unavailable(match error {
-                TrySendError::Full(_) => "too many changes wait for the disk".into(),
-                TrySendError::Disconnected(_) => "the store is closing".into(),
-            })
-        })
+        self.0.send(order)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.waiting()
     }
 }
 
-fn run(database: &Database, orders: &Receiver<Order>) {
-    while let Ok(first) = orders.recv() {
-        let batch = std::iter::once(first).chain(orders.try_iter().take(BATCH - 1));
+fn run(database: &Database, orders: &Receiver) {
+    while let Some(batch) = orders.next_batch() {
         let mut held = Vec::new();
         let written = write(database, batch, &mut held);
         let failure = written.err().map(|error| StateFault::Unavailable(error.to_string()));
@@ -78,13 +85,12 @@ fn run(database: &Database, orders: &Receiver<Order>) {
 
 /// Carries out a batch in one durable transaction. What it could not carry out, and what was not yet carried out when
 /// the store failed, is answered with the failure: dropping an order's sender does so for those that were not begun.
-fn write(database: &Database, batch: impl Iterator<Item = Order>, held: &mut Vec<Held>) -> Result<(), redb::Error> {
+fn write(database: &Database, batch: Vec<Order>, held: &mut Vec<Held>) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
-        let mut entries = transaction.open_table(ENTRIES)?;
-        let mut usage = transaction.open_table(USAGE)?;
-        for Order { space, limits, change } in batch {
-            let mut space = Space { name: &space, limits, entries: &mut entries, usage: &mut usage };
+        let mut tables = Tables::open(&transaction)?;
+        for Order { space, limits, sum, change } in batch {
+            let mut space = Space { name: &space, limits, sum, tables: &mut tables };
             match change {
                 Change::CompareAndSet { key, expected, value, answer } => {
                     let done = space.compare_and_set(&key, expected.as_deref(), value.as_deref());
@@ -96,6 +102,20 @@ fn write(database: &Database, batch: impl Iterator<Item = Order>, held: &mut Vec
     }
     Ok(transaction.commit()?)
 }
+
+// === impl Change ===
+
+impl Change {
+    /// About how many bytes it writes.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::CompareAndSet { key, value, .. } => key.len() + value.as_ref().map_or(0, Vec::len),
+            Self::Add { key, .. } => key.len() + size_of::<i64>(),
+        }
+    }
+}
+
+// === impl Held ===
 
 impl Held {
     fn give(self, failure: Option<&StateFault>) {
@@ -109,17 +129,37 @@ impl Held {
     }
 }
 
-/// One policy's space in a transaction.
-struct Space<'s, 't> {
-    name: &'s str,
-    limits: StateLimits,
-    entries: &'s mut Entries<'t>,
-    usage: &'s mut Usage<'t>,
+// === impl Tables ===
+
+impl<'t> Tables<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self {
+            entries: transaction.open_table(ENTRIES)?,
+            usage: transaction.open_table(USAGE)?,
+            sums: transaction.open_table(SUMS)?,
+        })
+    }
+}
+
+/// What a space, or a tenant, keeps now.
+fn kept(table: &Usages<'_>, whose: &str) -> Result<Usage, StateFault> {
+    let kept = table.get(whose).map_err(unavailable)?;
+    Ok(kept.map_or_else(Usage::default, |kept| kept.value().into()))
 }
 
 fn unavailable(error: redb::StorageError) -> StateFault {
     StateFault::Unavailable(error.to_string())
 }
+
+/// One policy's space in a transaction.
+struct Space<'s, 't> {
+    name: &'s SpaceName,
+    limits: StateLimits,
+    sum: StateLimits,
+    tables: &'s mut Tables<'t>,
+}
+
+// === impl Space ===
 
 impl Space<'_, '_> {
     fn compare_and_set(
@@ -144,41 +184,24 @@ impl Space<'_, '_> {
     }
 
     fn current(&self, key: &str) -> Result<Option<Vec<u8>>, StateFault> {
-        let value = self.entries.get((self.name, key)).map_err(unavailable)?;
+        let value = self.tables.entries.get((self.name.as_str(), key)).map_err(unavailable)?;
         Ok(value.map(|value| value.value().to_vec()))
     }
 
+    /// Refused where what the space, or all of its tenant's together, holds would grow past its limit.
     fn set(&mut self, key: &str, current: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), StateFault> {
-        let used = self.usage.get(self.name).map_err(unavailable)?.map_or((0, 0), |usage| usage.value());
-        let usage = self.after(used, key, current, value)?;
+        let (space, tenant) = (self.name.as_str(), self.name.tenant().as_str());
+        let (old, new) = (Usage::of(key, current), Usage::of(key, value));
+        let Tables { entries, usage, sums } = &mut *self.tables;
+        let space_holds = kept(usage, space)?.replacing(old, new, self.limits).map_err(Excess::of_policy)?;
+        let tenant_holds = kept(sums, tenant)?.replacing(old, new, self.sum).map_err(Excess::of_tenant)?;
         match value {
-            Some(value) => self.entries.insert((self.name, key), value).map(drop),
-            None => self.entries.remove((self.name, key)).map(drop),
+            Some(value) => entries.insert((space, key), value).map(drop),
+            None => entries.remove((space, key)).map(drop),
         }
         .map_err(unavailable)?;
-        self.usage.insert(self.name, usage).map(drop).map_err(unavailable)
-    }
-
-    /// What the space uses after a change; refused where that grows past a limit.
-    fn after(
-        &self,
-        (keys, bytes): (u32, u64),
-        key: &str,
-        current: Option<&[u8]>,
-        value: Option<&[u8]>,
-    ) -> Result<(u32, u64), StateFault> {
-        let size = |value: Option<&[u8]>| value.map_or(0, |value| (key.len() + value.len()) as u64);
-        let count = |value: Option<&[u8]>| u32::from(value.is_some());
-        let (keys_after, bytes_after) = (
-            keys.saturating_sub(count(current)).saturating_add(count(value)),
-            bytes.saturating_sub(size(current)).saturating_add(size(value)),
-        );
-        if keys_after > keys && keys_after > self.limits.keys {
-            return Err(StateFault::TooManyKeys { limit: self.limits.keys });
-        }
-        if bytes_after > bytes && bytes_after > self.limits.bytes {
-            return Err(StateFault::TooManyBytes { limit: self.limits.bytes });
-        }
-        Ok((keys_after, bytes_after))
+        usage.insert(space, <(u32, u64)>::from(space_holds)).map_err(unavailable)?;
+        sums.insert(tenant, <(u32, u64)>::from(tenant_holds)).map_err(unavailable)?;
+        Ok(())
     }
 }

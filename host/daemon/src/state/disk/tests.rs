@@ -1,7 +1,21 @@
-use super::*;
+use futures_util::FutureExt;
+use portcullis_model::TenantName;
+use portcullis_model::decision::Origin;
 
+use super::*;
+use crate::state::testing::space_name;
+
+const LIMITS: StateLimits = StateLimits { keys: 3, bytes: 100 };
+const SUM: StateLimits = StateLimits { keys: 5, bytes: 150 };
+
+/// A host-wide policy's, of the tenant `default`.
 fn space(store: &Store, name: &str) -> Arc<dyn State> {
-    store.space(&PolicyName::new(name).expect("a good name"), StateLimits { keys: 3, bytes: 100 })
+    store.space(space_name(TenantName::DEFAULT, Origin::Host, name), LIMITS, StateLimits::default())
+}
+
+/// A policy's, of a tenant that may keep a little in sum.
+fn space_of(store: &Store, tenant: &str, origin: Origin, policy: &str) -> Arc<dyn State> {
+    store.space(space_name(tenant, origin, policy), LIMITS, SUM)
 }
 
 fn bytes(text: &str) -> Option<Vec<u8>> {
@@ -89,4 +103,153 @@ async fn a_store_that_cannot_be_opened_is_a_fault_and_not_an_end() {
     let store = Store::open(dir.path());
     assert!(store.problem().is_some_and(|problem| problem.contains(FILE)));
     assert!(matches!(space(&store, "a").get("k".into()).await, Err(StateFault::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn what_a_tenant_keeps_in_sum_is_bounded_and_can_still_shrink() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path());
+    let (own, host) = (space_of(&store, "ci", Origin::Tenant, "a"), space_of(&store, "ci", Origin::Host, "a"));
+    for key in ["1", "2", "3"] {
+        assert_eq!(own.add(key.into(), 1).await, Ok(1));
+    }
+    for key in ["1", "2"] {
+        assert_eq!(host.add(key.into(), 1).await, Ok(1));
+    }
+    assert_eq!(own.add("4".into(), 1).await, Err(StateFault::TooManyKeys { limit: 3 }), "its own limit comes first");
+    assert_eq!(host.add("3".into(), 1).await, Err(StateFault::TooManyTenantKeys { limit: 5 }));
+    assert_eq!(host.get("3".into()).await, Ok(None));
+    let other = space_of(&store, "web", Origin::Host, "a");
+    assert_eq!(other.add("3".into(), 1).await, Ok(1), "another tenant has a sum of its own");
+
+    let one = 1_i64.to_le_bytes();
+    assert_eq!(own.compare_and_set("1".into(), Some(one.into()), bytes(&"x".repeat(70))).await, Ok(true));
+    let long = bytes(&"x".repeat(60));
+    let too_long = Err(StateFault::TooManyTenantBytes { limit: 150 });
+    assert_eq!(host.compare_and_set("1".into(), Some(one.into()), long.clone()).await, too_long);
+    assert_eq!(own.compare_and_set("1".into(), bytes(&"x".repeat(70)), None).await, Ok(true));
+    assert_eq!(host.compare_and_set("1".into(), Some(one.into()), long).await, Ok(true));
+    assert_eq!(host.add("3".into(), 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn what_is_over_a_lowered_sum_can_shrink_and_not_grow() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path());
+    let name = space_name("ci", Origin::Tenant, "a");
+    let before = store.space(name.clone(), LIMITS, SUM);
+    for key in ["1", "2", "3"] {
+        assert_eq!(before.add(key.into(), 1).await, Ok(1));
+    }
+    let after = store.space(name, LIMITS, StateLimits { keys: 1, bytes: 10 });
+    assert_eq!(after.add("1".into(), 1).await, Ok(2), "what does not grow is no matter of limits");
+    let two = 2_i64.to_le_bytes();
+    assert_eq!(after.compare_and_set("1".into(), Some(two.into()), None).await, Ok(true), "still two are left");
+    assert_eq!(after.add("1".into(), 1).await, Err(StateFault::TooManyTenantKeys { limit: 1 }));
+    let long = bytes("123456789");
+    let too_long = Err(StateFault::TooManyTenantBytes { limit: 10 });
+    assert_eq!(after.compare_and_set("2".into(), Some(1_i64.to_le_bytes().into()), long).await, too_long);
+}
+
+/// Writes a store as hosts wrote it before there were tenants: what is spelt out here must stay readable.
+fn write_store_of_before_tenants(dir: &Path) {
+    const ENTRIES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("entries");
+    const USAGE: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("usage");
+    let database = Database::create(dir.join("state.redb")).expect("created");
+    let transaction = database.begin_write().expect("begun");
+    {
+        let mut entries = transaction.open_table(ENTRIES).expect("a table");
+        entries.insert(("10-hello", "hello"), b"true".as_slice()).expect("inserted");
+        entries.insert(("10-hello", "n"), 7_i64.to_le_bytes().as_slice()).expect("inserted");
+        entries.insert(("20-quota", "n"), 3_i64.to_le_bytes().as_slice()).expect("inserted");
+        let mut usage = transaction.open_table(USAGE).expect("a table");
+        usage.insert("10-hello", (2, 18)).expect("inserted");
+        usage.insert("20-quota", (1, 9)).expect("inserted");
+    }
+    transaction.commit().expect("on disk");
+}
+
+#[tokio::test]
+async fn a_store_of_before_tenants_is_the_default_tenants() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write_store_of_before_tenants(dir.path());
+    let store = Store::open(dir.path());
+    assert_eq!(store.problem(), None);
+    let sum = StateLimits { keys: 3, bytes: 27 };
+    let space = |origin, policy| store.space(space_name(TenantName::DEFAULT, origin, policy), LIMITS, sum);
+    let (hello, quota) = (space(Origin::Host, "10-hello"), space(Origin::Host, "20-quota"));
+    assert_eq!(hello.get("hello".into()).await, Ok(bytes("true")));
+    assert_eq!(hello.add("n".into(), 1).await, Ok(8));
+    assert_eq!(quota.add("n".into(), 1).await, Ok(4));
+    let own = space(Origin::Tenant, "10-hello");
+    assert_eq!(own.get("hello".into()).await, Ok(None));
+
+    assert_eq!(quota.add("m".into(), 1).await, Err(StateFault::TooManyTenantKeys { limit: 3 }));
+    assert_eq!(own.add("m".into(), 1).await, Err(StateFault::TooManyTenantKeys { limit: 3 }));
+    assert_eq!(space_of(&store, "ci", Origin::Host, "10-hello").add("n".into(), 1).await, Ok(1));
+    assert_eq!(hello.compare_and_set("hello".into(), bytes("true"), None).await, Ok(true));
+    assert_eq!(own.add("m".into(), 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn sums_are_counted_anew_when_the_store_is_opened() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let store = Store::open(dir.path());
+        assert_eq!(space_of(&store, "ci", Origin::Tenant, "a").add("n".into(), 1).await, Ok(1));
+        assert_eq!(space_of(&store, "ci", Origin::Host, "a").add("n".into(), 1).await, Ok(1));
+        let database = &store.opened().expect("open").database;
+        assert_eq!(sums(database), [("ci".to_owned(), (2, 18))]);
+        let transaction = database.begin_write().expect("begun");
+        {
+            let mut sums = transaction.open_table(SUMS).expect("a table");
+            sums.insert("ci", (u32::MAX, u64::MAX)).expect("inserted");
+            sums.insert("gone", (1, 1)).expect("inserted");
+        }
+        transaction.commit().expect("on disk");
+    }
+    let store = Store::open(dir.path());
+    assert_eq!(sums(&store.opened().expect("open").database), [("ci".to_owned(), (2, 18))]);
+}
+
+fn sums(database: &Database) -> Vec<(String, (u32, u64))> {
+    let table = database.begin_read().expect("begun").open_table(SUMS).expect("a table");
+    let sums = table.iter().expect("readable").map(|entry| entry.expect("an entry"));
+    sums.map(|(tenant, sum)| (tenant.value().to_owned(), sum.value())).collect()
+}
+
+#[tokio::test]
+async fn a_tenant_that_floods_the_disk_is_refused_and_another_is_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path());
+    let (flood, calm) = (space_of(&store, "flood", Origin::Tenant, "a"), space_of(&store, "calm", Origin::Tenant, "a"));
+    let Open { database, writer } = store.opened().expect("open");
+
+    // The writer has taken the first change, and cannot begin.
+    let disk = database.begin_write().expect("begun");
+    let mut taken = flood.add("n".into(), 1);
+    assert_eq!((&mut taken).now_or_never(), None);
+    while writer.waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut waiting = Vec::new();
+    let refused = loop {
+        let mut next = flood.add("n".into(), 1);
+        match (&mut next).now_or_never() {
+            None => waiting.push(next),
+            Some(refused) => break refused,
+        }
+    };
+    let problem = "too many changes of this tenant wait for the disk".to_owned();
+    assert_eq!(refused, Err(StateFault::Unavailable(problem)));
+    let mut accepted = calm.add("n".into(), 1);
+    assert_eq!((&mut accepted).now_or_never(), None);
+
+    disk.abort().expect("aborted");
+    assert_eq!(accepted.await, Ok(1));
+    assert_eq!(taken.await, Ok(1));
+    for (change, before) in waiting.into_iter().zip(1..) {
+        assert_eq!(change.await, Ok(before + 1));
+    }
+    assert_eq!(flood.add("n".into(), 0).await, Ok(513), "one was taken, and an eighth of the queue was waiting");
 }

@@ -1,0 +1,78 @@
+//! How much is kept, and when it is too much.
+
+use portcullis_model::fault::StateFault;
+use portcullis_model::limits::StateLimits;
+
+/// Keys, and the bytes of keys and values together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) keys: u32,
+    pub(crate) bytes: u64,
+}
+
+/// The limit that a change would grow past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Excess {
+    Keys(u32),
+    Bytes(u64),
+}
+
+// === impl Usage ===
+
+impl Usage {
+    /// Of one entry, where there is one.
+    pub(crate) fn of(key: &str, value: Option<&[u8]>) -> Self {
+        value.map_or_else(Self::default, |value| Self { keys: 1, bytes: (key.len() + value.len()) as u64 })
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self { keys: self.keys.saturating_add(other.keys), bytes: self.bytes.saturating_add(other.bytes) }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self { keys: self.keys.saturating_sub(other.keys), bytes: self.bytes.saturating_sub(other.bytes) }
+    }
+
+    /// What is kept once an entry was replaced. What does not grow is within every limit, so that what is over a limit
+    /// that was lowered can shrink.
+    pub(crate) fn replacing(self, old: Self, new: Self, limits: StateLimits) -> Result<Self, Excess> {
+        let after = self.minus(old).plus(new);
+        if after.keys > self.keys && after.keys > limits.keys {
+            return Err(Excess::Keys(limits.keys));
+        }
+        if after.bytes > self.bytes && after.bytes > limits.bytes {
+            return Err(Excess::Bytes(limits.bytes));
+        }
+        Ok(after)
+    }
+}
+
+impl From<(u32, u64)> for Usage {
+    fn from((keys, bytes): (u32, u64)) -> Self {
+        Self { keys, bytes }
+    }
+}
+
+impl From<Usage> for (u32, u64) {
+    fn from(Usage { keys, bytes }: Usage) -> Self {
+        (keys, bytes)
+    }
+}
+
+// === impl Excess ===
+
+impl Excess {
+    pub(crate) fn of_policy(self) -> StateFault {
+        match self {
+            Self::Keys(limit) => StateFault::TooManyKeys { limit },
+            Self::Bytes(limit) => StateFault::TooManyBytes { limit },
+        }
+    }
+
+    pub(crate) fn of_tenant(self) -> StateFault {
+        match self {
+            Self::Keys(limit) => StateFault::TooManyTenantKeys { limit },
+            Self::Bytes(limit) => StateFault::TooManyTenantBytes { limit },
+        }
+    }
+}
