@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Decide(Decide),
     /// Show a captured plugin call as policies see it, and which host rules refuse it
     Explain(Explain),
+    /// Say what a running host has in force, what it has not and why, and what became of its calls
+    Status(Status),
     /// Say which version this is, and of which contract and sandbox
     Version(Version),
 }
@@ -111,6 +113,28 @@ pub(crate) struct Explain {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) host: Host,
+    /// Only this tenant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which running host is meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Host {
+    /// Where the host answers its operator; without this, what portcullis.toml of --config says
+    #[arg(long, value_name = "PATH", env = "PORTCULLIS_ADMIN_SOCKET")]
+    pub(crate) admin_socket: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) dir: ConfigDir,
 }
 
 #[derive(Debug, clap::Args)]

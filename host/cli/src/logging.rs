@@ -8,6 +8,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::args::LogFormat;
 
+/// What is logged unless `PORTCULLIS_LOG` says otherwise. notify tells as a problem that a folder which was removed is watched no more.
+const FILTER: &str = "info,notify=error";
+
 /// Sets logging up. What is left is written when the second value is dropped.
 pub(crate) fn start(format: Option<LogFormat>) -> io::Result<(LogSink, Flush)> {
     let on_terminal = io::stderr().is_terminal();
@@ -18,7 +21,7 @@ pub(crate) fn start(format: Option<LogFormat>) -> io::Result<(LogSink, Flush)> {
         None => Format::Json,
     };
     let (sink, flush) = LogSink::start(format, io::stderr())?;
-    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(Lines(sink.clone()));
     match format {
         Format::Text => builder.with_ansi(on_terminal).init(),

@@ -1,9 +1,11 @@
 //! `portcullis`: one binary, `serve` and the commands beside it.
 
+mod admin;
 mod args;
 mod commands;
 mod exit;
 mod logging;
+mod table;
 
 use clap::Parser;
 
@@ -16,6 +18,7 @@ fn main() -> Exit {
         Command::Check(args) => commands::check::run(&args),
         Command::Decide(args) => commands::decide::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
+        Command::Status(args) => commands::status::run(&args),
         Command::Version(args) => commands::version::run(&args),
     }
 }

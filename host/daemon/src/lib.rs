@@ -1,9 +1,10 @@
 //! The host: sockets, the policies in force, what they keep, and the log.
 //!
 //! A call travels through `plugin` (dockerd's protocol) and `decide` (whose it is, read, ask, answer) to `policies` (what
-//! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `tenant` is what each tenant
+//! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `admin` answers the operator (`status`), `tenant` is what each tenant
 //! may use, `state` keeps what policies keep, `resolve` follows paths on this machine.
 
+pub mod admin;
 pub mod config;
 pub mod decide;
 pub mod decision_log;
@@ -14,5 +15,7 @@ pub mod plugin;
 pub mod policies;
 pub mod resolve;
 pub mod serve;
+mod socket;
 pub mod state;
+pub mod status;
 pub mod tenant;

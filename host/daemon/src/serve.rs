@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use portcullis_engine::{Sandbox, SandboxConfig, SandboxError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -10,15 +11,22 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::admin;
 use crate::config::Config;
 use crate::decide::{Decider, Judge};
 use crate::decision_log::DecisionLog;
 use crate::log_sink::LogSink;
-use crate::plugin::{self, BindError, BodyLimits, Bound, Front};
+use crate::plugin::{self, BodyLimits, Front};
 use crate::policies::{Live, Watch, Workshop};
+use crate::socket::{BindError, Bound};
 use crate::state::{Spaces, Store};
+use crate::status::Reporter;
+
+/// How much longer than the grace it takes at most to stop.
+const AFTER_GRACE: Duration = Duration::from_secs(1);
 
 /// Why the host did not come up.
 #[derive(Debug, Error)]
@@ -43,9 +51,11 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let decider = Arc::new(Decider::new(Judge::new(&config, live), DecisionLog::new(sink)));
     let bodies = BodyLimits::new(&config.limits);
     let (stop, stopped) = watch::channel(false);
+    let admin = Bound::new(&config.admin_socket)?;
     let bound: Vec<_> =
         config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
     let mut fronts = JoinSet::new();
+    fronts.spawn(admin::serve(admin, Arc::new(Reporter::new(&config, Arc::clone(&decider))), stopped.clone()));
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {
         info!(listener = listener.name, socket = %bound.path().display(), "listening");
         let front = Front::new(listener.clone(), Arc::clone(&decider), bodies.clone(), &config.limits);
@@ -56,7 +66,9 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     info!("stopping");
     // Every receiver is told, for each holds the other end.
     let _ = stop.send(true);
-    while fronts.join_next().await.is_some() {}
+    // Each keeps the grace itself; the operator's socket is not waited for any longer.
+    let grace = config.limits.shutdown_grace + AFTER_GRACE;
+    let _ = timeout(grace, async { while fronts.join_next().await.is_some() {} }).await;
     info!("stopped");
     Ok(())
 }

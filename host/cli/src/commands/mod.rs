@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod decide;
 pub(crate) mod explain;
 pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod version;
 
 use std::io::Read;
@@ -14,7 +15,7 @@ use portcullis_daemon::config::Config;
 use crate::exit::{Exit, fail};
 
 /// Reads the configuration, or says everything that is wrong with it.
-fn read_config(dir: &Path) -> Result<Config, Exit> {
+pub(crate) fn read_config(dir: &Path) -> Result<Config, Exit> {
     Config::read(dir).map_err(|problems| {
         let count = problems.0.len();
         let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
@@ -23,7 +24,7 @@ fn read_config(dir: &Path) -> Result<Config, Exit> {
     })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().build().map_err(|error| fail(Exit::Failed, format_args!("no runtime: {error}")))
 }

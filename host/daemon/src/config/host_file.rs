@@ -19,7 +19,7 @@ pub(crate) fn read(dir: &Path, path: &Path, text: &str, problems: &mut Problems)
         dir: dir.to_owned(),
         state_dir: file.get("state_dir").unwrap_or_else(|| PathBuf::from("/var/lib/portcullis")),
         cache_dir: file.get("cache_dir").unwrap_or_else(|| PathBuf::from("/var/cache/portcullis")),
-        admin_socket: file.get("admin_socket").unwrap_or_else(|| PathBuf::from("/run/portcullis/admin.sock")),
+        admin_socket: file.get_checked("admin_socket", fits).unwrap_or_else(|| PathBuf::from(Config::ADMIN_SOCKET)),
         default: default_verdict(file).unwrap_or_default(),
         exempt_ping: file.get("exempt_ping").unwrap_or(true),
         rules: rules(file),
@@ -94,12 +94,17 @@ fn listener(table: &mut Table<'_, '_, '_>, line: Option<usize>) -> (Listener, Op
 }
 
 #[expect(clippy::ptr_arg, reason = "`get_checked` hands over what it read")]
-fn socket_path(path: &PathBuf) -> Objection {
+fn fits(path: &PathBuf) -> Objection {
     let length = path.as_os_str().len();
-    if length > Listener::MAX_SOCKET_PATH {
-        let what = format!("is {length} bytes long; a unix socket's path has at most {}", Listener::MAX_SOCKET_PATH);
-        return Err((what, "choose a shorter folder or name".into()));
+    if length <= Listener::MAX_SOCKET_PATH {
+        return Ok(());
     }
+    let what = format!("is {length} bytes long; a unix socket's path has at most {}", Listener::MAX_SOCKET_PATH);
+    Err((what, "choose a shorter folder or name".into()))
+}
+
+fn socket_path(path: &PathBuf) -> Objection {
+    fits(path)?;
     if path.extension().is_none_or(|extension| extension != "sock") {
         let what = format!("is `{}`, which dockerd would not find", path.display());
         return Err((what, "its name must end in `.sock`; what is before it is the plugin's name".into()));

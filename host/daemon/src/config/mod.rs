@@ -113,6 +113,8 @@ impl Default for Listener {
 }
 
 impl Config {
+    pub const ADMIN_SOCKET: &str = "/run/portcullis/admin.sock";
+
     /// Reads a folder's `portcullis.toml`, and checks that what it names can be there.
     pub fn read(dir: &Path) -> Result<Self, Problems> {
         let mut problems = Problems::default();

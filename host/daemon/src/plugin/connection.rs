@@ -21,7 +21,7 @@ use crate::config::{HostLimits, Listener};
 use crate::decide::Decider;
 use crate::plugin::body::BodyLimits;
 use crate::plugin::endpoint::{self, Reply};
-use crate::plugin::socket::Bound;
+use crate::socket::Bound;
 
 /// Accepting can fail for want of file descriptors; it is tried again after this.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);

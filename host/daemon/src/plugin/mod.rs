@@ -10,8 +10,6 @@
 mod body;
 mod connection;
 mod endpoint;
-mod socket;
 
 pub use body::{BodyLimits, Received};
 pub use connection::{Front, serve};
-pub use socket::{BindError, Bound};

@@ -112,6 +112,7 @@ impl Estate {
             };
             Snapshot {
                 generation: self.generation,
+                host: self.host.members.clone(),
                 tenants: self.tenants.values().map(|part| Arc::clone(&part.tenant)).collect(),
                 placement: Arc::clone(&self.placement),
                 bound: bound.collect(),
@@ -150,6 +151,6 @@ impl Estate {
         let default = file.default.unwrap_or(inherited);
         let set = PolicySet::new(name, file, &self.host, layer, default, &self.spaces);
         let generation = self.generation.next();
-        Arc::new(Tenant { name: name.clone(), generation, set, resources })
+        Arc::new(Tenant { name: name.clone(), generation, members: layer.members.clone(), set, resources })
     }
 }

@@ -19,6 +19,7 @@ mod snapshot;
 mod start;
 mod watch;
 
+pub(crate) use layer::Member;
 pub use layer::{Trouble, Workshop};
 pub(crate) use root::{Fence, Root};
 pub use set::{PolicyLog, PolicySet};

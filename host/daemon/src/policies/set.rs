@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_engine::{LogLine, Outcome, Question, Share, State};
-use portcullis_model::decision::{DefaultVerdict, Mode, Origin};
+use portcullis_model::decision::{DefaultVerdict, Origin};
 use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, PolicyName, Request, TenantName};
 
 use crate::config::TenantFile;
@@ -20,9 +20,9 @@ pub struct PolicySet {
 }
 
 /// One policy of a set.
-pub(crate) struct Asked {
-    pub(crate) member: Arc<Member>,
-    pub(crate) origin: Origin,
+struct Asked {
+    member: Arc<Member>,
+    origin: Origin,
     data: Arc<Data>,
     state: Option<Arc<dyn State>>,
     limits: Limits,
@@ -66,10 +66,6 @@ impl PolicySet {
             of_host.chain(of_tenant).collect()
         });
         Self { asked, default }
-    }
-
-    pub(crate) fn asked(&self) -> &[Asked] {
-        self.asked.as_deref().unwrap_or_default()
     }
 
     /// Asks every policy, and combines what they say.
@@ -130,10 +126,6 @@ impl Asked {
     fn opinion(&self, judgement: portcullis_model::Judgement, took: Duration) -> Opinion {
         let Member { name, digest, file, .. } = &*self.member;
         Opinion { policy: name.clone(), origin: self.origin, digest: *digest, mode: file.mode, judgement, took }
-    }
-
-    pub(crate) fn is_observed(&self) -> bool {
-        self.member.file.mode == Mode::Observe
     }
 }
 

@@ -89,7 +89,11 @@ impl Failure {
             ReadError::Changing => Self::Later,
             // Deleted since the folder was listed, unless it is a symlink that leads nowhere.
             ReadError::Io(error) if error.kind() == std::io::ErrorKind::NotFound && !root.has(path) => Self::Later,
-            error => Self::Broken(format!("{}: {error}", root.path(path).display())),
+            error @ (ReadError::Io(_)
+            | ReadError::NotAFile(_)
+            | ReadError::Outside
+            | ReadError::ForeignLink
+            | ReadError::TooLarge { .. }) => Self::Broken(format!("{}: {error}", root.path(path).display())),
         }
     }
 }

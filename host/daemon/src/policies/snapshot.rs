@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, Guard};
 use portcullis_model::tenant::{Caller, Placement, Unplaced};
 use portcullis_model::{Generation, TenantName};
 
-use crate::policies::layer::Trouble;
+use crate::policies::layer::{Member, Trouble};
 use crate::policies::set::PolicySet;
 use crate::tenant::Resources;
 
@@ -14,6 +14,8 @@ use crate::tenant::Resources;
 #[derive(Debug)]
 pub struct Snapshot {
     pub generation: Generation,
+    /// Host-wide policies.
+    pub(crate) host: Vec<Arc<Member>>,
     /// Sorted by name.
     pub tenants: Vec<Arc<Tenant>>,
     /// By the place in `tenants`.
@@ -30,6 +32,8 @@ pub struct Tenant {
     pub name: TenantName,
     /// In which it last changed.
     pub generation: Generation,
+    /// Its own policies.
+    pub(crate) members: Vec<Arc<Member>>,
     pub set: PolicySet,
     pub resources: Resources,
 }

@@ -5,6 +5,7 @@
 //! folder that was replaced), so every folder is also looked at every now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -198,17 +199,18 @@ impl Observer {
 
     fn run(mut self) {
         loop {
-            match self.messages.recv_timeout(self.wait()) {
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(message) => self.take(message),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
+            let first = match self.messages.recv_timeout(self.wait()) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             // What is there already is taken together.
-            while let Ok(message) = self.messages.try_recv() {
-                match message {
-                    Message::Stop => return,
-                    message => self.take(message),
+            let mut next = first;
+            while let Some(message) = next {
+                if self.take(message).is_break() {
+                    return;
                 }
+                next = self.messages.try_recv().ok();
             }
             self.look();
         }
@@ -222,7 +224,7 @@ impl Observer {
         }
     }
 
-    fn take(&mut self, message: Message) {
+    fn take(&mut self, message: Message) -> ControlFlow<()> {
         match message {
             Message::Noticed(Ok(event)) => self.note(event),
             Message::Noticed(Err(error)) => {
@@ -238,8 +240,9 @@ impl Observer {
                 self.reloads.push(Reload { left, done });
                 self.all_due(Instant::now());
             }
-            Message::Stop => {}
+            Message::Stop => return ControlFlow::Break(()),
         }
+        ControlFlow::Continue(())
     }
 
     fn note(&mut self, event: Event) {
@@ -451,9 +454,8 @@ impl Observer {
         }
         if !listed.removed.is_empty() {
             // What the removed ones claimed, others may claim now.
-            self.settle();
             self.estate.replace();
-            self.publish(None);
+            self.settle();
         }
         self.notices.watch(&self.dir.join(TENANTS));
         self.tell();
@@ -469,7 +471,8 @@ impl Observer {
             }
             self.set_due(&Some(name.clone()), Instant::now());
         }
-        if !changed.is_empty() {
+        // Who belongs to a tenant that has no layer yet is placed when it has.
+        if changed.iter().any(|name| self.estate.has(name)) {
             self.estate.replace();
         }
         if before != self.roster.closed().is_some() {

@@ -12,7 +12,7 @@ use portcullis_model::TenantLimits;
 
 pub use admission::{Admission, Overload, Place};
 pub use line_budget::LineBudget;
-pub use tally::{Figures, Tally};
+pub use tally::{Figures, LastFault, Tally};
 
 /// A tenant's own resources. Cheap to clone.
 #[derive(Clone, Debug)]

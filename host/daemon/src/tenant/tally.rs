@@ -1,16 +1,18 @@
 //! What became of a tenant's calls: counts, and how long decisions took.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use portcullis_model::{Cause, Decision};
+use portcullis_model::{Cause, Decision, Fault, PolicyName};
+use serde::{Deserialize, Serialize};
 
 /// Buckets for each doubling of the time: a quantile is exact to about 9 %.
 const PER_OCTAVE: usize = 8;
 const OCTAVES: usize = 27;
 const BUCKETS: usize = PER_OCTAVE * OCTAVES;
 
-/// Counts decisions; no lock, and no allocation.
+/// Counts decisions; no lock, and no allocation, unless a policy failed.
 #[derive(Debug)]
 pub struct Tally {
     decisions: AtomicU64,
@@ -19,10 +21,20 @@ pub struct Tally {
     overloads: AtomicU64,
     /// In microseconds: bucket `8 o + s` counts what took from `2^o (1 + s/8)` on.
     times: [AtomicU64; BUCKETS],
+    last_fault: Mutex<Option<LastFault>>,
+}
+
+/// The newest fault of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFault {
+    pub policy: String,
+    pub fault: String,
+    /// Unix time in seconds.
+    pub at: u64,
 }
 
 /// A tally, read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     pub decisions: u64,
     /// Of the decisions.
@@ -34,6 +46,7 @@ pub struct Figures {
     /// Half of all decisions took at most this long.
     pub p50_us: u64,
     pub p99_us: u64,
+    pub last_fault: Option<LastFault>,
 }
 
 impl Default for Tally {
@@ -44,6 +57,7 @@ impl Default for Tally {
             faults: AtomicU64::default(),
             overloads: AtomicU64::default(),
             times: std::array::from_fn(|_| AtomicU64::default()),
+            last_fault: Mutex::default(),
         }
     }
 }
@@ -55,8 +69,11 @@ impl Tally {
         if !decision.answer.is_allow() {
             one(&self.denials);
         }
-        match decision.cause {
-            Cause::Fault { .. } => drop(one(&self.faults)),
+        match &decision.cause {
+            Cause::Fault { policy, fault } => {
+                one(&self.faults);
+                self.remember(policy, fault);
+            }
             Cause::Overloaded => drop(one(&self.overloads)),
             Cause::Allowed
             | Cause::Denied { .. }
@@ -83,7 +100,14 @@ impl Tally {
             overloads: read(&self.overloads),
             p50_us: quantile(&times, 50),
             p99_us: quantile(&times, 99),
+            last_fault: self.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
+    }
+
+    fn remember(&self, policy: &PolicyName, fault: &Fault) {
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let last = LastFault { policy: policy.to_string(), fault: fault.to_string(), at };
+        *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
 }
 

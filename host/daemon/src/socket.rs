@@ -1,4 +1,4 @@
-//! A plugin's unix socket: made so that only who may connect can, and never taken from a host that is alive.
+//! A unix socket: made so that only who may connect can, and never taken from a host that is alive.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -11,20 +11,26 @@ use tokio::net::{UnixListener, UnixSocket};
 /// Callers that the kernel holds while none can be accepted.
 const BACKLOG: u32 = 4096;
 
-/// A socket that is listening. Its file goes when this goes.
+/// A socket that is listening.
 #[derive(Debug)]
 pub struct Bound {
     pub(crate) listener: UnixListener,
+    file: SocketFile,
+}
+
+/// A socket's file, which goes when this goes.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Of the file: another host may have replaced it since.
+    /// Another host may have replaced it since.
     inode: (u64, u64),
 }
 
 #[derive(Debug, Error)]
 pub enum BindError {
-    #[error("`{}` is in use: a plugin answers there; stop it, or give this listener another `socket`", .0.display())]
+    #[error("`{}` is in use: somebody answers there; stop it, or choose another path in portcullis.toml", .0.display())]
     Live(PathBuf),
-    #[error("`{}` is there and is not a socket; move it away, or give this listener another `socket`", .0.display())]
+    #[error("`{}` is there and is not a socket; move it away, or choose another path in portcullis.toml", .0.display())]
     NotASocket(PathBuf),
     #[error("the folder `{}` cannot be made: {source}", path.display())]
     Folder { path: PathBuf, source: io::Error },
@@ -34,7 +40,7 @@ pub enum BindError {
 
 fn hint(error: &io::Error) -> &'static str {
     if error.kind() == ErrorKind::PermissionDenied {
-        "; run as root, or choose a `socket` in a folder of your own"
+        "; run as root, or choose a path in a folder of your own"
     } else {
         ""
     }
@@ -58,15 +64,20 @@ impl Bound {
         let listener = socket.listen(BACKLOG).map_err(failed)?;
         let metadata = fs::symlink_metadata(&temporary).map_err(failed)?;
         fs::rename(&temporary, path).map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned(), inode: (metadata.dev(), metadata.ino()) })
+        let file = SocketFile { path: path.to_owned(), inode: (metadata.dev(), metadata.ino()) };
+        Ok(Self { listener, file })
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
+    }
+
+    pub(crate) fn into_parts(self) -> (UnixListener, SocketFile) {
+        (self.listener, self.file)
     }
 }
 
-impl Drop for Bound {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.inode) {
             // The next host would replace what stays.

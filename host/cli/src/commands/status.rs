@@ -1,0 +1,154 @@
+//! `portcullis status`
+
+use std::time::Duration;
+
+use portcullis_daemon::status::{PolicyStatus, Problem, Status, TenantStatus};
+
+use crate::admin;
+use crate::args;
+use crate::exit::{Exit, fail};
+use crate::table::{Align, Table};
+
+/// Digests are cut to this many characters after `sha256:`; `--json` has them whole.
+const DIGEST: usize = 12;
+
+pub(crate) fn run(args: &args::Status) -> Exit {
+    match status(args) {
+        Ok(()) => Exit::Done,
+        Err(exit) => exit,
+    }
+}
+
+fn status(args: &args::Status) -> Result<(), Exit> {
+    let mut status: Status = admin::get(&args.host, "/v1/status")?;
+    if let Some(name) = &args.tenant {
+        status.tenants.retain(|tenant| tenant.name == *name);
+        if status.tenants.is_empty() {
+            return Err(fail(Exit::Failed, format_args!("no tenant `{name}` is in force")));
+        }
+    }
+    let printed = if args.json {
+        serde_json::to_string_pretty(&status).map(|json| println!("{json}")).map_err(std::io::Error::from)
+    } else {
+        print(&status)
+    };
+    printed.map_err(|error| fail(Exit::Failed, error))
+}
+
+fn print(status: &Status) -> std::io::Result<()> {
+    let Status { version, generation, uptime_s, .. } = status;
+    println!("portcullis {version}, generation {generation}, up {}", uptime(Duration::from_secs(*uptime_s)));
+    for listener in &status.listeners {
+        let bound = listener.tenant.as_ref().map(|tenant| format!(", for tenant {tenant}")).unwrap_or_default();
+        println!("listener {} at {}{bound}", listener.name, listener.socket);
+    }
+    println!();
+    tenants(&status.tenants).print()?;
+    if status.unplaced.decisions > 0 {
+        let unplaced = status.unplaced.decisions;
+        println!(
+            "{unplaced} calls were denied that could not be read, or of which it could not be told whose they are"
+        );
+    }
+    println!();
+    policies(status).print()?;
+    print_problems(status);
+    Ok(())
+}
+
+fn tenants(tenants: &[TenantStatus]) -> Table {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("TENANT", Left),
+        ("GENERATION", Right),
+        ("POLICIES", Right),
+        ("DECISIONS", Right),
+        ("DENIED", Right),
+        ("FAULTS", Right),
+        ("NO ROOM", Right),
+        ("P50", Right),
+        ("P99", Right),
+        ("IN FLIGHT", Right),
+        ("WAITING", Right),
+    ]);
+    for tenant in tenants {
+        let figures = &tenant.figures;
+        table.row([
+            tenant.name.clone(),
+            tenant.generation.to_string(),
+            tenant.policies.len().to_string(),
+            figures.decisions.to_string(),
+            figures.denials.to_string(),
+            figures.faults.to_string(),
+            figures.overloads.to_string(),
+            micros(figures.p50_us, figures.decisions),
+            micros(figures.p99_us, figures.decisions),
+            tenant.in_flight.to_string(),
+            tenant.waiting.to_string(),
+        ]);
+    }
+    table
+}
+
+fn policies(status: &Status) -> Table {
+    use Align::Left;
+    let mut table =
+        Table::new(&[("TENANT", Left), ("POLICY", Left), ("DIGEST", Left), ("MODE", Left), ("STATE", Left)]);
+    let of_tenants = status.tenants.iter().map(|tenant| (tenant.name.as_str(), &tenant.policies));
+    for (tenant, policies) in [("(all)", &status.policies)].into_iter().chain(of_tenants) {
+        for policy in policies {
+            table.row(row(tenant, policy));
+        }
+    }
+    table
+}
+
+fn row(tenant: &str, policy: &PolicyStatus) -> [String; 5] {
+    let digest = policy.digest.as_deref().map_or("-", |digest| digest.trim_start_matches("sha256:"));
+    [
+        tenant.to_owned(),
+        policy.name.clone(),
+        digest.chars().take(DIGEST).collect(),
+        if policy.is_observed { "observe" } else { "enforce" }.to_owned(),
+        if policy.broken.is_some() { "broken: denies every call" } else { "in force" }.to_owned(),
+    ]
+}
+
+fn print_problems(status: &Status) {
+    let of_host = status.problems.iter().map(|problem| (None, problem));
+    let of_tenants =
+        status.tenants.iter().flat_map(|tenant| tenant.problems.iter().map(|problem| (Some(&tenant.name), problem)));
+    for (tenant, Problem { what, name, problem }) in of_host.chain(of_tenants) {
+        let tenant = tenant.map(|tenant| format!(" of tenant {tenant}")).unwrap_or_default();
+        println!("\nnot in force: {what} {name}{tenant}\n  {problem}");
+    }
+    for tenant in &status.tenants {
+        if let Some(fault) = &tenant.figures.last_fault {
+            let (policy, fault, name) = (&fault.policy, &fault.fault, &tenant.name);
+            println!("\nlast fault of tenant {name}: {policy}\n  {fault}");
+        }
+    }
+}
+
+fn micros(micros: u64, decisions: u64) -> String {
+    if decisions == 0 {
+        "-".to_owned()
+    } else if micros < 1_000 {
+        format!("{micros} µs")
+    } else {
+        format!("{:.1} ms", micros as f64 / 1e3)
+    }
+}
+
+fn uptime(time: Duration) -> String {
+    let (minutes, hours) = (time.as_secs() / 60, time.as_secs() / 3600);
+    if minutes == 0 {
+        format!("{} s", time.as_secs())
+    } else if hours == 0 {
+        format!("{minutes} min")
+    } else if hours < 24 {
+        format!("{hours} h {} min", minutes % 60)
+    } else {
+        format!("{} d {} h", hours / 24, hours % 24)
+    }
+}

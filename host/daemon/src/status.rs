@@ -1,0 +1,161 @@
+//! What the host tells its operator of itself: what is in force, what is not and why, and what became of calls.
+
+use std::time::{Instant, SystemTime};
+
+use portcullis_model::TenantName;
+use portcullis_model::decision::Mode;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, Listener};
+use crate::decide::Decider;
+use crate::policies::{Member, Snapshot, Tenant, Troubles};
+use crate::tenant::Figures;
+
+/// The answer to `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    /// Unix time in seconds.
+    pub started: u64,
+    pub uptime_s: u64,
+    pub generation: u64,
+    /// Nothing lies in a folder that is not in force.
+    pub is_sound: bool,
+    pub listeners: Vec<ListenerStatus>,
+    /// Host-wide policies.
+    pub policies: Vec<PolicyStatus>,
+    pub problems: Vec<Problem>,
+    pub tenants: Vec<TenantStatus>,
+    /// Of calls of which cannot be told whose they are.
+    pub unplaced: Figures,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    pub name: String,
+    pub socket: String,
+    /// That it is bound to.
+    pub tenant: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantStatus {
+    pub name: String,
+    /// In which it last changed.
+    pub generation: u64,
+    pub policies: Vec<PolicyStatus>,
+    pub problems: Vec<Problem>,
+    #[serde(flatten)]
+    pub figures: Figures,
+    pub in_flight: u32,
+    pub waiting: u32,
+    /// Bytes of memory of the policies that run now.
+    pub memory: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyStatus {
+    pub name: String,
+    /// None where the file could not be read.
+    pub digest: Option<String>,
+    pub is_observed: bool,
+    /// Why it denies every call.
+    pub broken: Option<String>,
+}
+
+/// Something that lies in a folder and is not in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `policy`, `data`, `tenant` or `folder`.
+    pub what: String,
+    pub name: String,
+    pub problem: String,
+}
+
+/// Makes the status. Cheap to clone the `Arc` of.
+#[derive(Debug)]
+pub struct Reporter {
+    started: (Instant, SystemTime),
+    listeners: Vec<ListenerStatus>,
+    decider: std::sync::Arc<Decider>,
+}
+
+// === impl Reporter ===
+
+impl Reporter {
+    pub fn new(config: &Config, decider: std::sync::Arc<Decider>) -> Self {
+        let listeners = config.listeners.iter().map(ListenerStatus::of).collect();
+        Self { started: (Instant::now(), SystemTime::now()), listeners, decider }
+    }
+
+    pub fn status(&self) -> Status {
+        let live = self.decider.live();
+        let (snapshot, troubles) = (live.load(), live.troubles());
+        let Snapshot { generation, host, tenants, .. } = &*snapshot;
+        let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
+        let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
+        // Of tenants that are not in force, too.
+        let others = troubles.keys().flatten().filter(|name| !in_force.contains(name));
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: since_epoch.map_or(0, |since| since.as_secs()),
+            uptime_s: self.started.0.elapsed().as_secs(),
+            generation: generation.0,
+            is_sound: troubles.is_empty(),
+            listeners: self.listeners.clone(),
+            policies: host.iter().map(|member| PolicyStatus::of(member)).collect(),
+            problems: others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)).collect(),
+            tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles)).collect(),
+            unplaced: self.decider.strangers().read(),
+        }
+    }
+}
+
+fn problems(troubles: &Troubles, tenant: Option<&TenantName>) -> Vec<Problem> {
+    let troubles = troubles.get(&tenant.cloned()).map(Vec::as_slice).unwrap_or_default();
+    let problem = |trouble: &crate::policies::Trouble| Problem {
+        what: trouble.what.to_owned(),
+        name: trouble.name.clone(),
+        problem: trouble.problem.to_string(),
+    };
+    troubles.iter().map(problem).collect()
+}
+
+// === impl ListenerStatus, TenantStatus, PolicyStatus ===
+
+impl ListenerStatus {
+    fn of(listener: &Listener) -> Self {
+        Self {
+            name: listener.name.clone(),
+            socket: listener.socket.display().to_string(),
+            tenant: listener.tenant.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl TenantStatus {
+    fn of(tenant: &Tenant, troubles: &Troubles) -> Self {
+        let (in_flight, waiting) = tenant.resources.admission.load();
+        Self {
+            name: tenant.name.to_string(),
+            generation: tenant.generation.0,
+            policies: tenant.members.iter().map(|member| PolicyStatus::of(member)).collect(),
+            problems: problems(troubles, Some(&tenant.name)),
+            figures: tenant.resources.tally.read(),
+            in_flight,
+            waiting,
+            memory: tenant.resources.share.memory() as u64,
+        }
+    }
+}
+
+impl PolicyStatus {
+    fn of(member: &Member) -> Self {
+        Self {
+            name: member.name.to_string(),
+            digest: member.digest.map(|digest| digest.to_string()),
+            is_observed: member.file.mode == Mode::Observe,
+            broken: member.policy.as_ref().err().map(ToString::to_string),
+        }
+    }
+}
