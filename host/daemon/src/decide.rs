@@ -11,7 +11,6 @@ use portcullis_model::tenant::Caller;
 use portcullis_model::view::Certificate;
 use portcullis_model::{Answer, Cause, Decision, Request};
 use tokio::time::timeout;
-use tracing::warn;
 
 use crate::config::{Config, Listener};
 use crate::decision_log::{DecisionLog, Record, Subject};
@@ -39,6 +38,8 @@ pub struct Judged {
     pub decision: Decision,
     /// None where it cannot be told.
     pub tenant: Option<Arc<Tenant>>,
+    /// What the operator is told and the caller is not.
+    problem: Option<String>,
     about: About,
     lines: PolicyLog,
     took_to_read: Duration,
@@ -100,18 +101,19 @@ impl Judge {
         let tenant = match snapshot.place(&Arrival { listener, call: &call }) {
             Ok(tenant) => Arc::clone(tenant),
             Err(unplaced) => {
-                warn!(listener, user = call.user, problem = %unplaced, "it cannot be told whose a call is");
                 let decision = Decision::refuse(Cause::Unplaced, &unplaced.told(), snapshot.generation);
-                return Judged::refused(decision, None, About::of(call));
+                let problem = Some(unplaced.to_string());
+                return Judged { problem, ..Judged::refused(decision, None, About::of(call)) };
             }
         };
         let admission = Arc::clone(&tenant.resources.admission);
         let _place = match admission.enter(is_large).await {
             Ok(place) => place,
-            Err(_) => {
+            Err(overload) => {
                 let told = "too many decisions are in flight";
                 let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
-                return Judged::refused(decision, Some(tenant), About::of(call));
+                let problem = Some(overload.to_string());
+                return Judged { problem, ..Judged::refused(decision, Some(tenant), About::of(call)) };
             }
         };
         self.read_and_ask(&snapshot, tenant, call, is_large).await
@@ -125,7 +127,8 @@ impl Judge {
                 let took_to_read = start.elapsed();
                 let request = Arc::new(request);
                 let (decision, lines) = self.ask(snapshot, &tenant, &request).await;
-                Judged { decision, tenant: Some(tenant), about: About::Request(request), lines, took_to_read }
+                let about = About::Request(request);
+                Judged { decision, tenant: Some(tenant), problem: None, about, lines, took_to_read }
             }
             Ok(Err(refusal)) => {
                 let cause = Cause::Rule(refusal.rule.name());
@@ -163,7 +166,7 @@ async fn work<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send
 
 impl Judged {
     fn refused(decision: Decision, tenant: Option<Arc<Tenant>>, about: About) -> Self {
-        Self { decision, tenant, about, lines: Vec::new(), took_to_read: Duration::ZERO }
+        Self { decision, tenant, problem: None, about, lines: Vec::new(), took_to_read: Duration::ZERO }
     }
 
     fn lost(snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Self {
@@ -266,12 +269,13 @@ impl Decider {
     fn conclude(&self, mut judged: Judged, listener: &Listener, start: Instant) -> Answer {
         judged.bound_lines();
         let took = start.elapsed();
-        let Judged { decision, tenant, about, lines, took_to_read } = &judged;
+        let Judged { decision, tenant, problem, about, lines, took_to_read } = &judged;
         let tally = tenant.as_ref().map_or(&self.strangers, |tenant| &*tenant.resources.tally);
         tally.count(decision, took);
         let tenant = tenant.as_ref().map(|tenant| tenant.name.as_str());
         let (listener, took_to_read) = (listener.name.as_str(), *took_to_read);
-        self.log.write(&Record { decision, tenant, subject: about.subject(), lines, listener, took, took_to_read });
+        let (problem, subject) = (problem.as_deref(), about.subject());
+        self.log.write(&Record { decision, tenant, problem, subject, lines, listener, took, took_to_read });
         judged.decision.answer
     }
 }

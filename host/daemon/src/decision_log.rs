@@ -23,6 +23,8 @@ pub(crate) struct Record<'a> {
     pub(crate) decision: &'a Decision,
     /// None where it cannot be told.
     pub(crate) tenant: Option<&'a str>,
+    /// What the operator is told and the caller is not.
+    pub(crate) problem: Option<&'a str>,
     pub(crate) subject: Subject<'a>,
     pub(crate) lines: &'a PolicyLog,
     pub(crate) listener: &'a str,
@@ -61,6 +63,8 @@ struct Line<'a> {
     rule: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
     operation: Option<&'a str>,
     method: Option<&'a str>,
     path: Option<&'a str>,
@@ -168,6 +172,7 @@ fn line<'a>(record: &Record<'a>, timestamp: &'a str) -> Line<'a> {
         cause: decision.cause.kind(),
         rule: if let Cause::Rule(rule) = decision.cause { Some(rule) } else { None },
         reason: reason(&decision.answer),
+        problem: record.problem,
         operation: subject.operation,
         method: subject.method,
         path: subject.path,
@@ -193,6 +198,9 @@ fn one_line(text: &mut Vec<u8>, record: &Record<'_>, timestamp: &str) {
     let _ = write!(text, "{timestamp}  INFO {answer:<5} {kind} {what} {method} {path:?} user={user:?} tenant={tenant}");
     if let Some(reason) = reason(&decision.answer) {
         let _ = write!(text, " reason={reason:?}");
+    }
+    if let Some(problem) = record.problem {
+        let _ = write!(text, " problem={problem:?}");
     }
     let _ = writeln!(text, " generation={} took={}us", decision.generation, micros(record.took));
     for fault in decision.opinions.iter().filter_map(|opinion| opinion.judgement.as_ref().err().map(|f| (opinion, f))) {

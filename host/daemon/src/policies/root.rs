@@ -225,3 +225,6 @@ fn kind(metadata: &Metadata) -> &'static str {
         "neither a file nor a folder"
     }
 }
+
+#[cfg(test)]
+mod tests;

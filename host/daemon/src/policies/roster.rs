@@ -349,3 +349,6 @@ fn folders(dir: &Path) -> std::io::Result<Vec<String>> {
     names.sort_unstable();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests;

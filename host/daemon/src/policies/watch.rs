@@ -379,7 +379,12 @@ impl Observer {
         let Finished { scope, id, loader, rescan, troubles } = finished;
         let Some(folder) = self.folders.get_mut(&scope).filter(|folder| folder.id == id) else { return };
         folder.loader = Some(loader);
-        self.troubles.insert(scope.clone(), troubles);
+        let is_news = self.troubles.get(&scope).map(Vec::as_slice).unwrap_or_default() != troubles;
+        if troubles.is_empty() {
+            self.troubles.remove(&scope);
+        } else {
+            self.troubles.insert(scope.clone(), troubles);
+        }
         if let Some(layer) = rescan.layer {
             match &scope {
                 None => self.estate.set_host(layer),
@@ -395,7 +400,9 @@ impl Observer {
             }
         }
         self.publish(scope.as_ref());
-        self.tell();
+        if is_news {
+            self.tell();
+        }
         self.finished(&scope, rescan.unsettled);
     }
 
