@@ -120,7 +120,7 @@ pub enum LoadError {
 // === impl Sandbox ===
 
 impl Sandbox {
-    /// Compiles a file, or finds it where that tells the owner nothing about others ([`crate::registry`]). Takes its
+    /// Compiles a file, or finds it where that tells the owner nothing about others (see `registry.rs`). Takes its
     /// time: not for a thread that answers calls. Runs nothing.
     pub fn compile(&self, order: &Order<'_>) -> Result<Arc<Compiled>, LoadError> {
         let key = Key { digest: digest(order.bytes), metered: order.metered };
