@@ -1,7 +1,7 @@
-//! The example for readers is walked as it is written: every line of shell in its README, every answer that it promises.
+//! The examples for readers are walked as they are written: every line of shell in a README, every answer that it promises.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use portcullis_tests::command::Finished;
@@ -23,12 +23,17 @@ const ASK: &str = r#"ask() {
 }
 "#;
 
-fn readme() -> Result<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/seeds/README.md");
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn readme(example: &str) -> Result<String> {
+    let path = root().join("examples").join(example).join("README.md");
     std::fs::read_to_string(&path).map_err(|error| Error::Unexpected(format!("{}: {error}", path.display())))
 }
 
-/// Makes one script of all blocks: `sh` as it is, `console` as commands of which some promise an answer.
+/// Makes one script of all blocks: `sh` as it is, `console` as commands of which some promise an answer, and `text` not
+/// at all.
 fn script(readme: &str) -> Result<String> {
     let mut script = format!("set -u\n{ASK}");
     let mut blocks = readme.split("```").skip(1).step_by(2);
@@ -36,6 +41,7 @@ fn script(readme: &str) -> Result<String> {
         match kind {
             "sh" => script.push_str(text),
             "console" => console(text, &mut script),
+            "text" => {}
             other => return Err(Error::Unexpected(format!("a block of kind `{other}`"))),
         }
     }
@@ -58,22 +64,23 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-#[test]
-fn the_readme_of_the_seeds_is_true() -> Result<()> {
-    let scratch = Scratch::new()?;
+/// Walks a README from the repository's root. `moved` leads a folder of the reader's to one of the test's own.
+fn walk(readme: &str, scratch: &Scratch, moved: Option<(&str, &Path)>) -> Result<()> {
     let built = artifacts::portcullis()?;
     let target = built.ancestors().nth(2).unwrap_or(&built).display().to_string();
-    let script = script(&readme()?)?
+    let mut script = script(readme)?
         .replace("make setup policies build\n", "")
         .replace("$PWD/target", &target)
-        .replace("$OLDPWD/target", &target)
-        .replace("/tmp/seeds", &scratch.folder("seeds")?.display().to_string());
+        .replace("$OLDPWD/target", &target);
+    if let Some((from, to)) = moved {
+        script = script.replace(from, &to.display().to_string());
+    }
     let path = scratch.path().join("walk.sh");
     std::fs::write(&path, &script).map_err(|error| Error::Unexpected(error.to_string()))?;
 
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
-    let walked = Finished::of(command.args(["sh", "-c", IN_NAMESPACE]).arg(&path))?;
+    let walked = Finished::of(command.args(["sh", "-c", IN_NAMESPACE]).arg(&path).current_dir(root()))?;
     let promised = script.lines().filter(|line| line.starts_with("ask ")).count();
     let kept = walked.stdout.lines().filter(|line| line.starts_with("as promised: ")).count();
     assert_eq!(kept, promised, "{}\n{}", walked.stdout, walked.stderr);
@@ -82,8 +89,21 @@ fn the_readme_of_the_seeds_is_true() -> Result<()> {
 }
 
 #[test]
+fn the_readme_of_the_seeds_is_true() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let seeds = scratch.folder("seeds")?;
+    walk(&readme("seeds")?, &scratch, Some(("/tmp/seeds", &seeds)))
+}
+
+/// It stays in `/run`, which in the walk is its own.
+#[test]
+fn the_readme_of_the_tenants_is_true() -> Result<()> {
+    walk(&readme("tenants")?, &Scratch::new()?, None)
+}
+
+#[test]
 fn the_readme_of_the_seeds_has_every_step_of_the_walk() -> Result<()> {
-    let readme = readme()?;
+    let readme = readme("seeds")?;
     let by_hand = |step: &&Step| !matches!(step.caller, Caller::Certified(_) | Caller::CertifiedClaiming { .. });
     for step in hello::STEPS.iter().chain(tutorial::STEPS).filter(by_hand) {
         assert!(readme.contains(&format!("$ {}\n", step.command)), "`{}` is not in the README", step.command);
