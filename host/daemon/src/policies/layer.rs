@@ -14,8 +14,9 @@ use crate::document;
 use crate::policies::root::{Fence, Root};
 use crate::policies::shelf::{Changes, Failure, InForce, Kind, Place, Shelf};
 
-const POLICY: Kind = Kind { what: "policy", folder: POLICIES, extension: "wasm", beside: Some("toml") };
-const DOCUMENT: Kind = Kind { what: "data", folder: DATA, extension: "json", beside: None };
+const POLICY: Kind =
+    Kind { what: "policy", whats: "policies", folder: POLICIES, extension: "wasm", beside: Some("toml") };
+const DOCUMENT: Kind = Kind { what: "data", whats: "documents", folder: DATA, extension: "json", beside: None };
 
 /// A policy's settings are read up to this size.
 const MAX_SETTINGS: u64 = 16 << 20;
@@ -225,15 +226,20 @@ impl LayerLoader {
         changes
     }
 
+    /// Where it is not known which policies there are, one that always faults stands for all.
     fn layer(&self) -> Layer {
+        let unknown = self.policies.unknown().and_then(|problem| Member::broken(POLICY.whats, problem));
         let members = self.policies.in_force().filter_map(|(name, in_force)| match in_force {
             InForce::Good(member) => Some(Arc::clone(member)),
             InForce::Broken(problem) => Member::broken(name, problem),
         });
-        Layer { members: members.collect(), data: self.documents() }
+        Layer { members: members.chain(unknown).collect(), data: self.documents() }
     }
 
     fn documents(&self) -> Result<Arc<Data>, Arc<str>> {
+        if let Some(problem) = self.data.unknown() {
+            return Err(Arc::clone(problem));
+        }
         let documents = self.data.in_force().map(|(name, in_force)| match in_force {
             InForce::Good((document, _)) => Ok((name.to_owned(), Arc::clone(document))),
             InForce::Broken(problem) => Err(Arc::clone(problem)),

@@ -15,8 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What files of one kind are, and where they lie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
-    /// For messages.
+    /// For messages: of one, and of several.
     pub(crate) what: &'static str,
+    pub(crate) whats: &'static str,
     pub(crate) folder: &'static str,
     pub(crate) extension: &'static str,
     /// The extension of the file beside each, where there can be one.
@@ -42,6 +43,8 @@ pub(crate) struct Shelf<T> {
     unsettled: HashMap<String, Instant>,
     /// Why the folder could not be read when last looked at.
     unreadable: Option<Arc<str>>,
+    /// Whether it ever could.
+    was_read: bool,
 }
 
 #[derive(Debug)]
@@ -111,7 +114,7 @@ impl std::ops::BitOrAssign for Changes {
 
 impl<T> Shelf<T> {
     pub(crate) fn new(kind: Kind, tenant: Option<Arc<str>>) -> Self {
-        Self { kind, tenant, slots: BTreeMap::new(), unsettled: HashMap::new(), unreadable: None }
+        Self { kind, tenant, slots: BTreeMap::new(), unsettled: HashMap::new(), unreadable: None, was_read: false }
     }
 
     /// Looks at the folder, and loads what changed; at most `most` files and one more, which `load` may object to. `load` gets the last good one.
@@ -131,7 +134,8 @@ impl<T> Shelf<T> {
         };
         self.unreadable = None;
         names.truncate(most.saturating_add(1));
-        let mut changes = Changes { changed: self.forget(&names), unsettled: false };
+        let is_first = !std::mem::replace(&mut self.was_read, true);
+        let mut changes = Changes { changed: self.forget(&names) | is_first, unsettled: false };
         for (position, name) in names.iter().enumerate() {
             let place = self.kind.place(name);
             let seen = place.seen(root);
@@ -181,6 +185,11 @@ impl<T> Shelf<T> {
         })
     }
 
+    /// Why it is not known what lies in the folder: it never could be read, so there is nothing to stay.
+    pub(crate) fn unknown(&self) -> Option<&Arc<str>> {
+        self.unreadable.as_ref().filter(|_| !self.was_read)
+    }
+
     /// What lies in the folder and is not in force, with the reason.
     pub(crate) fn problems(&self) -> impl Iterator<Item = (&str, &Arc<str>)> {
         let of_files = self.slots.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.problem.as_ref()?)));
@@ -191,18 +200,19 @@ impl<T> Shelf<T> {
         self.slots.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.good.as_ref()?)))
     }
 
-    /// What was loaded stays; that is said once.
+    /// What was loaded stays, if anything ever was; that is said once.
     fn unreadable(&mut self, root: &Root, problem: &std::io::Error) {
         let text = format!("{}: the folder cannot be read: {problem}", root.path(self.kind.folder).display());
         if self.unreadable.as_deref() != Some(text.as_str()) {
-            error!(tenant = self.tenant.as_deref(), problem = text, "folder cannot be read; what was loaded stays");
+            let outcome = if self.was_read { "what was loaded stays" } else { "calls are denied until it is mended" };
+            error!(tenant = self.tenant.as_deref(), problem = text, "folder cannot be read; {outcome}");
             self.unreadable = Some(text.into());
         }
     }
 
     fn too_many(&self, root: &Root, most: usize) -> String {
         let folder = root.path(self.kind.folder);
-        format!("{}: holds more than {most} {}s, which is what the tenant may have", folder.display(), self.kind.what)
+        format!("{}: holds more than {most} {}, which is what the tenant may have", folder.display(), self.kind.whats)
     }
 
     /// Drops what is no longer there.
