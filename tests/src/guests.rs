@@ -36,6 +36,27 @@ pub fn wasm(name: &str) -> Result<Vec<u8>> {
     from_text(name, &text)
 }
 
+/// A policy that denies everything, and says these words: so a caller is told which policy was asked.
+pub fn that_says(words: &str) -> Result<Vec<u8>> {
+    let text = format!(
+        r#"(module
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "{words}")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "decide") (param i32 i32) (result i32)
+    (call $drop_request (local.get 0))
+    (call $drop_document (local.get 1))
+    (i32.store8 (i32.const 0) (i32.const 1))
+    (i32.store (i32.const 4) (i32.const 16))
+    (i32.store (i32.const 8) (i32.const {length}))
+    (i32.const 0)))"#,
+        length = words.len(),
+    );
+    from_text("says", &text)
+}
+
 /// A policy's bytes from its text, as [`wasm`] makes them of a file with this name.
 pub fn from_text(name: &str, text: &str) -> Result<Vec<u8>> {
     let failed = |error: String| Error::Unexpected(format!("guest `{name}`: {error}"));

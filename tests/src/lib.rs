@@ -8,6 +8,7 @@
 //! the run is interrupted. Nothing waits by sleeping: what is waited for is a condition with a deadline.
 
 pub mod artifacts;
+pub mod caller;
 mod cgroups;
 pub mod cleanup;
 pub mod command;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::command::Finished;
@@ -11,7 +12,7 @@ use crate::error::{Doing, Error, Result};
 use crate::log::{Log, Mark};
 use crate::process::Process;
 use crate::scratch::Scratch;
-use crate::{artifacts, wait};
+use crate::{artifacts, guests, wait};
 
 /// The plugin's name, as dockerd has it.
 pub const NAME: &str = "portcullis";
@@ -95,6 +96,11 @@ impl Config {
     pub fn policy(self, package: &str) -> Result<Self> {
         let file = format!("policies/{package}.wasm");
         self.file(&file, &artifacts::policy_bytes(package)?)
+    }
+
+    /// Gives a tenant a policy `name` that denies everything and says these words.
+    pub fn tenant_says(self, tenant: &str, words: &str) -> Result<Self> {
+        self.file(&format!("tenants/{tenant}/policies/name.wasm"), &guests::that_says(words)?)
     }
 
     /// Puts any file into the folder.
@@ -241,6 +247,13 @@ impl Portcullis {
         self.process.log().since(mark).iter().filter_map(|line| Record::parse(line)).collect()
     }
 
+    /// Has everything looked at again, and waits until what was found is in force.
+    pub fn hang_up(&self) -> Result<()> {
+        let mark = self.mark();
+        self.process.signal(Signal::HUP)?;
+        self.wait_for(mark, "the end of the reload", |record| record.message() == "reloaded").map(drop)
+    }
+
     /// Ends it as a crash would, and starts it again on the same folder.
     pub fn crash_and_restart(&mut self) -> Result<()> {
         self.process.kill();
@@ -270,7 +283,17 @@ impl Record {
     }
 
     pub fn level(&self) -> &str {
-        self.field("level").and_then(Value::as_str).unwrap_or_default()
+        self.text("level")
+    }
+
+    /// A field's text; none is empty.
+    pub fn text(&self, name: &str) -> &str {
+        self.field(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether a tenant is named, and it is this one.
+    pub fn is_of(&self, tenant: &str) -> bool {
+        self.text("tenant") == tenant
     }
 
     /// A field, whether it stands at the top or under `fields`.

@@ -1,0 +1,84 @@
+//! Who calls the daemon, as dockerd tells a plugin of it.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::error::Result;
+use crate::plugin::{self, Reply};
+
+/// A caller, with what dockerd knows of it.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    user: Option<String>,
+    headers: Map<String, Value>,
+    /// PEM texts, its own first.
+    certificates: Vec<String>,
+}
+
+// === impl Caller ===
+
+impl Caller {
+    /// Somebody of whom nothing is known.
+    pub fn anybody() -> Self {
+        Self::default()
+    }
+
+    /// Somebody whose certificate has this common name.
+    pub fn named(user: &str) -> Self {
+        Self::anybody().user(user)
+    }
+
+    #[must_use]
+    pub fn user(self, user: &str) -> Self {
+        Self { user: Some(user.to_owned()), ..self }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// One more certificate; the first is the caller's own.
+    #[must_use]
+    pub fn certificate(mut self, pem: &str) -> Self {
+        self.certificates.push(pem.to_owned());
+        self
+    }
+
+    /// Asks to list containers.
+    pub fn list(&self, socket: &Path) -> Result<Reply> {
+        plugin::ask(socket, &self.listing())
+    }
+
+    /// Asks to create a container of an image.
+    pub fn create(&self, socket: &Path, image: &str) -> Result<Reply> {
+        let body = json!({ "Image": image }).to_string();
+        let mut call = self.call("POST", "/v1.44/containers/create");
+        call["RequestHeaders"]["Content-Type"] = "application/json".into();
+        call["RequestHeaders"]["Content-Length"] = body.len().to_string().into();
+        call["RequestBody"] = base64_simd::STANDARD.encode_to_string(body).into();
+        plugin::ask(socket, call.to_string().as_bytes())
+    }
+
+    /// The plugin call for [`Self::list`].
+    pub fn listing(&self) -> Vec<u8> {
+        self.call("GET", "/v1.44/containers/json").to_string().into_bytes()
+    }
+
+    fn call(&self, method: &str, target: &str) -> Value {
+        let certificates = self.certificates.iter().map(|pem| base64_simd::STANDARD.encode_to_string(pem));
+        let mut call = json!({
+            "RequestMethod": method,
+            "RequestUri": target,
+            "RequestHeaders": self.headers,
+            "RequestPeerCertificates": certificates.collect::<Vec<_>>(),
+        });
+        if let Some(user) = &self.user {
+            call["User"] = user.as_str().into();
+            call["UserAuthNMethod"] = "TLS".into();
+        }
+        call
+    }
+}
