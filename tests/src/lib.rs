@@ -20,6 +20,7 @@ pub mod guests;
 pub mod http;
 mod images;
 pub mod log;
+pub mod measure;
 pub mod plugin;
 pub mod portcullis;
 pub mod process;
