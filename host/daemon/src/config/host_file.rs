@@ -16,7 +16,8 @@ type Objection = Result<(), (String, String)>;
 
 pub(crate) fn read(dir: &Path, path: &Path, text: &str, problems: &mut Problems) -> Config {
     File::read(path, text, problems, |file| Config {
-        dir: dir.to_owned(),
+        // The kernel's notices are by absolute paths, and are compared with it.
+        dir: std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()),
         state_dir: file.get("state_dir").unwrap_or_else(|| PathBuf::from("/var/lib/portcullis")),
         cache_dir: file.get("cache_dir").unwrap_or_else(|| PathBuf::from("/var/cache/portcullis")),
         admin_socket: file.get_checked("admin_socket", fits).unwrap_or_else(|| PathBuf::from(Config::ADMIN_SOCKET)),
@@ -139,4 +140,22 @@ fn call_bytes(bytes: &Bytes) -> Objection {
 
 fn some_time(time: &Duration) -> Objection {
     if time.is_zero() { Err(("is 0".into(), "expected at least \"1ms\"".into())) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_known_by_its_absolute_path_however_it_is_given() {
+        let here = std::env::current_dir().expect("a working folder");
+        for (given, expected) in
+            [("/etc/portcullis", "/etc/portcullis".into()), (".", here.clone()), ("a/b", here.join("a/b"))]
+        {
+            let mut problems = Problems::default();
+            let config = read(Path::new(given), &Path::new(given).join("portcullis.toml"), "", &mut problems);
+            assert!(problems.is_empty());
+            assert_eq!(config.dir, expected, "{given}");
+        }
+    }
 }
