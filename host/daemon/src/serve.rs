@@ -51,9 +51,9 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let decider = Arc::new(Decider::new(Judge::new(&config, live), DecisionLog::new(sink)));
     let bodies = BodyLimits::new(&config.limits);
     let (stop, stopped) = watch::channel(false);
-    let admin = Bound::new(&config.admin_socket)?;
     let bound: Vec<_> =
         config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
+    let admin = Bound::new(&config.admin_socket)?;
     let mut fronts = JoinSet::new();
     fronts.spawn(admin::serve(admin, Arc::new(Reporter::new(&config, Arc::clone(&decider))), stopped.clone()));
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {

@@ -101,24 +101,30 @@ impl Estate {
 
     /// The next generation, if anything changed.
     pub(crate) fn snapshot(&mut self, roster: &Roster) -> Option<Snapshot> {
-        std::mem::take(&mut self.changed).then(|| {
-            self.generation = self.generation.next();
-            let place = |name: &TenantName| self.tenants.keys().position(|tenant| tenant == name);
-            let bound = self.bound.iter().map(|(listener, name)| (listener.clone(), place(name)));
-            let rest = match (roster.closed(), place(&TenantName::default())) {
-                (Some(problem), _) => Err(problem),
-                (None, Some(default)) => Ok(default),
-                (None, None) => Err("the tenant `default` is not loaded".into()),
-            };
-            Snapshot {
-                generation: self.generation,
-                host: self.host.members.clone(),
-                tenants: self.tenants.values().map(|part| Arc::clone(&part.tenant)).collect(),
-                placement: Arc::clone(&self.placement),
-                bound: bound.collect(),
-                rest,
-            }
-        })
+        std::mem::take(&mut self.changed).then(|| self.next(roster))
+    }
+
+    pub(crate) fn first_snapshot(&mut self, roster: &Roster) -> Snapshot {
+        self.next(roster)
+    }
+
+    fn next(&mut self, roster: &Roster) -> Snapshot {
+        self.generation = self.generation.next();
+        let place = |name: &TenantName| self.tenants.keys().position(|tenant| tenant == name);
+        let bound = self.bound.iter().map(|(listener, name)| (listener.clone(), place(name)));
+        let rest = match (roster.closed(), place(&TenantName::default())) {
+            (Some(problem), _) => Err(problem),
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err("the tenant `default` is not loaded".into()),
+        };
+        Snapshot {
+            generation: self.generation,
+            host: self.host.members.clone(),
+            tenants: self.tenants.values().map(|part| Arc::clone(&part.tenant)).collect(),
+            placement: Arc::clone(&self.placement),
+            bound: bound.collect(),
+            rest,
+        }
     }
 
     /// The tenant that a listener is bound to, where there is none such.
@@ -128,7 +134,7 @@ impl Estate {
 
     /// Host-wide policies, how many of them are broken, and host-wide documents.
     pub(crate) fn host_counts(&self) -> (usize, usize, usize) {
-        let Layer { members, data } = &self.host;
+        let Layer { members, data, .. } = &self.host;
         let broken = members.iter().filter(|member| member.policy.is_err()).count();
         (members.len(), broken, data.as_ref().map_or(0, |data| data.names().len()))
     }

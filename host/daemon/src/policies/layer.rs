@@ -31,6 +31,8 @@ pub(crate) struct Layer {
     pub(crate) members: Vec<Arc<Member>>,
     /// Or why there is none: then no policy can be asked.
     pub(crate) data: Result<Arc<Data>, Arc<str>>,
+    /// Whether the folder was never read yet.
+    pub(crate) is_unread: bool,
 }
 
 /// One policy.
@@ -90,6 +92,15 @@ pub struct Trouble {
     /// Empty where it is the folder itself.
     pub name: String,
     pub problem: Arc<str>,
+}
+
+// === impl Layer ===
+
+impl Layer {
+    /// Of a folder that is still to be read.
+    pub(crate) fn unread() -> Self {
+        Self { members: Vec::new(), data: Err("its folder is still being read".into()), is_unread: true }
+    }
 }
 
 // === impl Trouble ===
@@ -205,7 +216,8 @@ impl LayerLoader {
             error!(tenant, problem = &*text, "folder cannot be read; what was loaded stays");
             self.problem = Some(Arc::clone(&text));
         }
-        let layer = std::mem::take(&mut self.first).then(|| Layer { members: Vec::new(), data: Err(text) });
+        let layer =
+            std::mem::take(&mut self.first).then(|| Layer { members: Vec::new(), data: Err(text), is_unread: false });
         Rescan { layer, unsettled: false }
     }
 
@@ -233,7 +245,7 @@ impl LayerLoader {
             InForce::Good(member) => Some(Arc::clone(member)),
             InForce::Broken(problem) => Member::broken(name, problem),
         });
-        Layer { members: members.chain(unknown).collect(), data: self.documents() }
+        Layer { members: members.chain(unknown).collect(), data: self.documents(), is_unread: false }
     }
 
     fn documents(&self) -> Result<Arc<Data>, Arc<str>> {

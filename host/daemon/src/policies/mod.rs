@@ -1,28 +1,30 @@
 //! Policies and data from the folders of the operator and of tenants, live.
 //!
 //! ```text
-//! watch ─ something changed ─> roster ─ whose folder, and on what terms ─> layer ─ read, compile, probe ─> estate ─ one pointer store ─> Live
-//! notices                                                                  shelf, root                   set      snapshot
+//! observer ─ something changed ─> roster ─ whose folder, and on what terms ─> layer ─ read, compile, probe ─> estate ─ one pointer store ─> Live
+//! notices                                                                     job, shelf, root              set      snapshot
 //! ```
 //!
 //! A snapshot is immutable. A request takes the pointer once and keeps its snapshot to the end. Each folder is read on a
 //! thread of its own.
 
 mod estate;
+mod job;
 mod layer;
 mod notices;
+mod observer;
+mod once;
 mod root;
 mod roster;
 mod set;
 mod shelf;
 mod snapshot;
-mod start;
 mod watch;
 
 pub(crate) use layer::Member;
 pub use layer::{Trouble, Workshop};
+pub use once::load_once;
 pub(crate) use root::{Fence, Root};
 pub use set::{PolicyLog, PolicySet};
 pub use snapshot::{Live, NotPlaced, Snapshot, Tenant, Troubles};
-pub use start::load_once;
 pub use watch::Watch;

@@ -81,6 +81,18 @@ impl Roster {
         self.entries.get(tenant)?.in_force.as_ref()
     }
 
+    /// Reads every tenant's file for the first time; gives all names.
+    pub(crate) fn first_look(&mut self) -> Vec<TenantName> {
+        self.list();
+        let names: Vec<_> = self.names().cloned().collect();
+        for name in &names {
+            self.look(name);
+        }
+        self.settle();
+        self.started();
+        names
+    }
+
     /// Ends the start: from now on, a tenant that cannot be read takes nobody's callers.
     pub(crate) fn started(&mut self) {
         self.starting = false;

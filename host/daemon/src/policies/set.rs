@@ -11,11 +11,14 @@ use crate::config::TenantFile;
 use crate::policies::layer::{Layer, Member};
 use crate::state::{SpaceName, Spaces};
 
+const NO_DATA: &str = "the operator's data cannot be read";
+const UNREAD: &str = "the policies are still being loaded";
+
 /// One tenant's policies in the order in which they are asked, with what each is asked with.
 #[derive(Debug)]
 pub struct PolicySet {
-    /// Or why no policy can be asked.
-    asked: Result<Vec<Asked>, Arc<str>>,
+    /// Or what the caller is told where no policy can be asked.
+    asked: Result<Vec<Asked>, &'static str>,
     default: DefaultVerdict,
 }
 
@@ -65,7 +68,8 @@ impl PolicySet {
             });
             of_host.chain(of_tenant).collect()
         });
-        Self { asked, default }
+        let told = if own.is_unread { UNREAD } else { NO_DATA };
+        Self { asked: asked.map_err(|_| told), default }
     }
 
     /// Asks every policy, and combines what they say.
@@ -75,9 +79,9 @@ impl PolicySet {
         share: &Arc<Share>,
         generation: Generation,
     ) -> (Decision, PolicyLog) {
-        let Ok(asked) = &self.asked else {
-            let told = "the operator's data cannot be read";
-            return (Decision::refuse(Cause::Data, told, generation), Vec::new());
+        let asked = match &self.asked {
+            Ok(asked) => asked,
+            Err(told) => return (Decision::refuse(Cause::Data, told, generation), Vec::new()),
         };
         let mut log = Vec::new();
         let mut opinions = Vec::with_capacity(asked.len());

@@ -1,0 +1,78 @@
+//! Reading one folder, on a thread of its own that others go before.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use portcullis_model::TenantName;
+
+use crate::config::Terms;
+use crate::policies::layer::{LayerLoader, Rescan, Trouble};
+use crate::policies::watch::{Message, Scope};
+
+/// Whoever reads folders leaves the processor to those who answer calls.
+const NICE: i32 = 10;
+
+/// What is to be read.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) scope: Scope,
+    /// Of the folder, and of this job.
+    pub(crate) id: u64,
+    pub(crate) number: u64,
+    /// What its policies may have from now on; none where that does not change.
+    pub(crate) terms: Option<Terms>,
+    /// Whether what was broken is tried again.
+    pub(crate) retry: bool,
+    /// The files that somebody is writing.
+    pub(crate) writing: HashMap<PathBuf, Instant>,
+}
+
+/// A job that is done.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) scope: Scope,
+    pub(crate) id: u64,
+    pub(crate) number: u64,
+    /// None where reading panicked.
+    pub(crate) read: Option<(LayerLoader, Rescan, Vec<Trouble>)>,
+}
+
+impl Job {
+    /// Reads on a thread of its own, and tells the observer.
+    pub(crate) fn start(self, loader: LayerLoader, done: Sender<Message>) -> std::io::Result<()> {
+        let name = self.scope.as_ref().map_or("load", TenantName::as_str);
+        // The kernel keeps 15 bytes of it.
+        let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
+        let run = move || {
+            // It works all the same.
+            let _ = rustix::process::nice(NICE);
+            let (scope, id, number) = (self.scope.clone(), self.id, self.number);
+            let read = catch_unwind(AssertUnwindSafe(|| self.read(loader))).ok();
+            // An error means that the host is stopping.
+            let _ = done.send(Message::Done(Box::new(Finished { scope, id, number, read })));
+        };
+        thread.spawn(run).map(drop)
+    }
+
+    fn read(self, mut loader: LayerLoader) -> (LayerLoader, Rescan, Vec<Trouble>) {
+        if let Some(terms) = self.terms {
+            loader.set_terms(terms);
+        }
+        if self.retry {
+            loader.retry();
+        }
+        let rescan = loader.rescan(&|path| self.writing.contains_key(path));
+        let troubles = loader.troubles().collect();
+        (loader, rescan, troubles)
+    }
+}
+
+impl Finished {
+    /// Whether the folder is read as far as it can be now: a layer came of it, or it stays as it is.
+    pub(crate) fn is_first_done(&self) -> bool {
+        self.read.as_ref().is_some_and(|(_, rescan, _)| rescan.layer.is_some())
+    }
+}

@@ -1,0 +1,551 @@
+//! Notices that folders changed, and has each one read when it is quiet, on a thread of its own: what one tenant ships
+//! delays nobody else's swap.
+//!
+//! The kernel's notices are the fast way. They can be lost (a queue that runs over, a symlink's target elsewhere, a
+//! folder that was replaced), so every folder is also looked at every now and then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use notify::Event;
+use portcullis_engine::When;
+use portcullis_model::TenantName;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use crate::config::{Config, TENANTS, Terms, Vocabulary};
+use crate::policies::estate::Estate;
+use crate::policies::job::{Finished, Job};
+use crate::policies::layer::{Layer, LayerLoader, Workshop};
+use crate::policies::notices::{Notices, Watched};
+use crate::policies::roster::Roster;
+use crate::policies::snapshot::{Live, Troubles};
+use crate::policies::watch::{Message, Scope};
+use crate::state::Spaces;
+
+/// A folder is read when nothing happened in it for this long …
+const QUIET: Duration = Duration::from_millis(10);
+/// … or this long after the first change, whatever happens.
+const AT_MOST: Duration = Duration::from_millis(50);
+/// How often folders are looked at without notice, however few there are; and the time that each one adds.
+const LOOK: Duration = Duration::from_secs(2);
+const LOOK_EACH: Duration = Duration::from_millis(10);
+/// How soon a folder is looked at again that is changing; twice as late each time, up to `LOOK`.
+const LOOK_UNSETTLED: Duration = Duration::from_millis(20);
+/// Folders that are read at once. Reading one can mean compiling for seconds, and those that are compiled share the processor.
+const JOBS: usize = 64;
+/// At the start, as many are read at once as there are processors, but one that takes longer than this does not count.
+const SHORT: Duration = Duration::from_secs(1);
+/// The host starts when every folder was read once, or after this long: until it is read, a tenant's calls are denied.
+const START: Duration = Duration::from_secs(30);
+/// How often it is said how far the start is.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// Decides when which folder is read, and puts in force what was found.
+pub(crate) struct Observer {
+    dir: PathBuf,
+    workshop: Workshop,
+    roster: Roster,
+    estate: Estate,
+    live: Arc<Live>,
+    troubles: Troubles,
+    notices: Notices,
+    folders: BTreeMap<Scope, Folder>,
+    /// When each folder is to be looked at.
+    due: BTreeSet<(Instant, Scope)>,
+    /// Since when the host starts.
+    starting: Option<Instant>,
+    /// When each job began.
+    running: BTreeMap<u64, Instant>,
+    last_job: u64,
+    /// Of the folder that was added last.
+    last_id: u64,
+    reloads: Vec<Reload>,
+    sender: Sender<Message>,
+    messages: Receiver<Message>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    /// Tells it from one of the same name that was removed.
+    id: u64,
+    watched: Watched,
+    /// None while it is being read.
+    loader: Option<LayerLoader>,
+    due: Instant,
+    /// When the first of the changes was noticed that are not read yet.
+    changed: Option<Instant>,
+    /// How long it has been waited for what does not settle.
+    unsettled: Duration,
+    /// It is to be tried again whatever was broken.
+    retry: bool,
+}
+
+/// Who waits for folders to be read.
+#[derive(Debug)]
+struct Reload {
+    left: BTreeSet<Scope>,
+    done: oneshot::Sender<()>,
+}
+
+// === impl Observer ===
+
+impl Observer {
+    /// Reads everything for the first time.
+    pub(crate) fn start(
+        config: &Config,
+        spaces: Spaces,
+        workshop: Workshop,
+        sender: Sender<Message>,
+        messages: Receiver<Message>,
+    ) -> Self {
+        // Watching comes first: what changes while folders are read for the first time is then noticed.
+        let noticed = sender.clone();
+        let mut notices = Notices::new(move |event| {
+            // An error means that the host is stopping.
+            let _ = noticed.send(Message::Noticed(event));
+        });
+        let dir = config.dir.clone();
+        notices.watch(&dir.join(TENANTS));
+        let watched = Watched::new(dir.clone(), &mut notices);
+        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
+        let mut estate = Estate::new(config, spaces, host.first_layer());
+        let mut roster = Roster::new(dir.join(TENANTS), Vocabulary::of(config));
+        let names = roster.first_look();
+        for name in &names {
+            if let Some(file) = roster.in_force(name) {
+                estate.set_layer(name, file, Layer::unread());
+            }
+        }
+        estate.replace();
+        let live = Arc::new(Live::new(estate.first_snapshot(&roster)));
+        let troubles = Troubles::from([(None, host.troubles().collect())]);
+        let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
+        let mut observer = Self {
+            dir,
+            workshop,
+            roster,
+            estate,
+            live,
+            troubles,
+            notices,
+            due: folders.iter().map(|(scope, folder)| (folder.due, scope.clone())).collect(),
+            folders,
+            starting: Some(Instant::now()),
+            running: BTreeMap::new(),
+            last_job: 0,
+            last_id: 0,
+            reloads: Vec::new(),
+            sender,
+            messages,
+        };
+        names.iter().for_each(|name| observer.add(name));
+        observer.read_all(names.len());
+        observer
+    }
+
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Has every tenant's folder read once, and says how far that is.
+    fn read_all(&mut self, tenants: usize) {
+        let (start, mut told) = (Instant::now(), Instant::now());
+        let mut others = Vec::new();
+        let mut left: BTreeSet<_> = self.folders.keys().filter(|scope| scope.is_some()).cloned().collect();
+        while !left.is_empty() && start.elapsed() < START {
+            self.look();
+            match self.messages.recv_timeout(PROGRESS / 10) {
+                Ok(Message::Done(finished)) => {
+                    if finished.is_first_done() {
+                        left.remove(&finished.scope);
+                    }
+                    self.finish(*finished);
+                }
+                Ok(other) => others.push(other),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            // Nobody belongs to it.
+            left.retain(|scope| scope.as_ref().is_some_and(|name| self.estate.has(name)));
+            if told.elapsed() > PROGRESS {
+                told = Instant::now();
+                info!(loaded = tenants - left.len(), tenants, "loading tenants");
+            }
+        }
+        for scope in left.iter().flatten() {
+            warn!(tenant = scope.as_str(), "not loaded yet; its calls are denied until it is");
+        }
+        if tenants > 1 {
+            let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            info!(tenants, took_ms, "tenants loaded");
+        }
+        self.starting = None;
+        self.roster.started();
+        self.folders.values_mut().filter_map(|folder| folder.loader.as_mut()).for_each(LayerLoader::started);
+        self.estate.touch();
+        self.publish(None);
+        self.tell();
+        for message in others {
+            // It is too early to be told to stop: the thread that could tell it waits for this.
+            let _ = self.take(message);
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        loop {
+            let first = match self.messages.recv_timeout(self.wait()) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            // What is there already is taken together.
+            let mut next = first;
+            while let Some(message) = next {
+                if self.take(message).is_break() {
+                    return;
+                }
+                next = self.messages.try_recv().ok();
+            }
+            self.look();
+        }
+    }
+
+    /// Until something is due that can be read.
+    fn wait(&self) -> Duration {
+        match self.due.first() {
+            Some((due, _)) if self.has_room() => due.saturating_duration_since(Instant::now()),
+            _ => LOOK,
+        }
+    }
+
+    /// Whether one more folder can be read now.
+    fn has_room(&self) -> bool {
+        if self.starting.is_none() {
+            return self.running.len() < JOBS;
+        }
+        let short = self.running.values().filter(|since| since.elapsed() < SHORT).count();
+        short < std::thread::available_parallelism().map_or(1, usize::from) && self.running.len() < JOBS
+    }
+
+    fn take(&mut self, message: Message) -> ControlFlow<()> {
+        match message {
+            Message::Noticed(Ok(event)) => self.note(event),
+            Message::Noticed(Err(error)) => {
+                warn!(%error, "changes may have gone unnoticed");
+                self.all_changed();
+            }
+            Message::Done(finished) => self.finish(*finished),
+            Message::Reload(done) => {
+                self.list();
+                self.roster.retry();
+                let left = self.folders.keys().cloned().collect();
+                self.folders.values_mut().for_each(|folder| folder.retry = true);
+                self.reloads.push(Reload { left, done });
+                self.all_due(Instant::now());
+            }
+            Message::Stop => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn note(&mut self, event: Event) {
+        if event.need_rescan() {
+            warn!("changes came faster than they could be noticed; every folder is looked at");
+            return self.all_changed();
+        }
+        let scopes: BTreeSet<_> = event.paths.iter().filter_map(|path| self.scope_of(path)).collect();
+        for scope in scopes {
+            if scope.as_ref().is_some_and(|name| !self.folders.contains_key(&Some(name.clone()))) {
+                self.list();
+            }
+            let Some(folder) = self.folders.get_mut(&scope) else { continue };
+            folder.watched.note(event.clone(), &mut self.notices);
+            self.changed(&scope);
+        }
+    }
+
+    /// Whose a path is; none where it is nobody's.
+    fn scope_of(&self, path: &Path) -> Option<Scope> {
+        let below = path.strip_prefix(&self.dir).ok()?;
+        match below.strip_prefix(TENANTS) {
+            Ok(below) => {
+                let name = below.components().next()?.as_os_str().to_str()?;
+                TenantName::new(name).ok().map(Some)
+            }
+            Err(_) => Some(None),
+        }
+    }
+
+    /// Something changed: it is read when it is quiet.
+    fn changed(&mut self, scope: &Scope) {
+        let now = Instant::now();
+        let Some(folder) = self.folders.get_mut(scope) else { return };
+        let first = *folder.changed.get_or_insert(now);
+        let due = (now + QUIET).min(first + AT_MOST);
+        self.set_due(scope, due);
+    }
+
+    fn all_changed(&mut self) {
+        self.list();
+        for scope in self.folders.keys().cloned().collect::<Vec<_>>() {
+            self.changed(&scope);
+        }
+    }
+
+    fn all_due(&mut self, at: Instant) {
+        for scope in self.folders.keys().cloned().collect::<Vec<_>>() {
+            self.set_due(&scope, at);
+        }
+    }
+
+    /// While it is being read it is not due; [`Self::finish`] sees that it changed.
+    fn set_due(&mut self, scope: &Scope, at: Instant) {
+        let Some(folder) = self.folders.get_mut(scope) else { return };
+        self.due.remove(&(folder.due, scope.clone()));
+        folder.due = at;
+        if folder.loader.is_some() {
+            self.due.insert((at, scope.clone()));
+        }
+    }
+
+    /// Has read what is due.
+    fn look(&mut self) {
+        let now = Instant::now();
+        while self.has_room() {
+            match self.due.first() {
+                Some((due, _)) if *due <= now => {}
+                _ => return,
+            }
+            let Some((_, scope)) = self.due.pop_first() else { return };
+            match &scope {
+                // Whoever looks at the host's own folder looks which tenants there are.
+                None => self.list(),
+                Some(name) => {
+                    if !self.roster.path(name).is_dir() {
+                        self.list();
+                    }
+                    if self.roster.look(name) {
+                        self.settle();
+                    }
+                }
+            }
+            self.read(scope);
+        }
+    }
+
+    /// Reads a folder on a thread of its own.
+    fn read(&mut self, scope: Scope) {
+        let terms = scope.as_ref().and_then(|name| self.roster.in_force(name)).map(|file| file.terms());
+        let Some(folder) = self.folders.get_mut(&scope) else { return };
+        let Some(loader) = folder.loader.take() else { return };
+        folder.watched.refresh(&mut self.notices);
+        folder.changed = None;
+        let writing = folder.watched.writing();
+        let (retry, id) = (std::mem::take(&mut folder.retry), folder.id);
+        if scope.is_some() && terms.is_none() {
+            // Nobody belongs to it yet.
+            folder.loader = Some(loader);
+            return self.finished(&scope, false);
+        }
+        self.last_job += 1;
+        let job = Job { scope: scope.clone(), id, number: self.last_job, terms, retry, writing };
+        match job.start(loader, self.sender.clone()) {
+            Ok(()) => drop(self.running.insert(self.last_job, Instant::now())),
+            Err(error) => {
+                let tenant = scope.as_ref().map(TenantName::as_str);
+                error!(%error, tenant, "no thread to read a folder; it is read again");
+                self.forget(&scope);
+            }
+        }
+    }
+
+    /// What the loader knew went with its thread: the folder is read anew.
+    fn forget(&mut self, scope: &Scope) {
+        let loader = self.loader(scope);
+        if let Some(folder) = self.folders.get_mut(scope) {
+            folder.loader = Some(loader);
+        }
+        self.set_due(scope, Instant::now() + LOOK);
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        let Finished { scope, id, number, read } = finished;
+        self.running.remove(&number);
+        let Some(folder) = self.folders.get_mut(&scope).filter(|folder| folder.id == id) else { return };
+        let Some((mut loader, rescan, troubles)) = read else {
+            let tenant = scope.as_ref().map(TenantName::as_str);
+            error!(tenant, "the host panicked while it read a folder; what was loaded stays");
+            return self.forget(&scope);
+        };
+        if self.starting.is_none() {
+            loader.started();
+        }
+        folder.loader = Some(loader);
+        let is_news = self.troubles.get(&scope).map(Vec::as_slice).unwrap_or_default() != troubles;
+        if troubles.is_empty() {
+            self.troubles.remove(&scope);
+        } else {
+            self.troubles.insert(scope.clone(), troubles);
+        }
+        if let Some(layer) = rescan.layer {
+            match &scope {
+                None => self.estate.set_host(layer),
+                Some(name) => {
+                    let is_new = !self.estate.has(name);
+                    if let Some(file) = self.roster.in_force(name) {
+                        self.estate.set_layer(name, file, layer);
+                    }
+                    if is_new {
+                        self.estate.replace();
+                    }
+                }
+            }
+        }
+        if self.starting.is_none() {
+            self.publish(scope.as_ref());
+            if is_news {
+                self.tell();
+            }
+        }
+        self.finished(&scope, rescan.unsettled);
+    }
+
+    /// Says when a folder is to be looked at next.
+    fn finished(&mut self, scope: &Scope, unsettled: bool) {
+        let now = Instant::now();
+        let look = LOOK + LOOK_EACH * u32::try_from(self.folders.len()).unwrap_or(u32::MAX);
+        let Some(folder) = self.folders.get_mut(scope) else { return };
+        folder.unsettled = if unsettled { (folder.unsettled * 2).clamp(LOOK_UNSETTLED, LOOK) } else { Duration::ZERO };
+        let is_pending = folder.retry || folder.changed.is_some();
+        let due = match (folder.changed, unsettled) {
+            _ if folder.retry => now,
+            (Some(first), _) => (now + QUIET).min(first + AT_MOST),
+            (None, true) => now + folder.unsettled,
+            (None, false) => now + look,
+        };
+        self.set_due(scope, due);
+        if !is_pending && !unsettled {
+            self.answer_reloads(scope);
+        }
+    }
+
+    fn answer_reloads(&mut self, scope: &Scope) {
+        for reload in &mut self.reloads {
+            reload.left.remove(scope);
+        }
+        let folders = &self.folders;
+        self.reloads.iter_mut().for_each(|reload| reload.left.retain(|scope| folders.contains_key(scope)));
+        for reload in self.reloads.extract_if(.., |reload| reload.left.is_empty()) {
+            // An error means that nobody waits any more.
+            let _ = reload.done.send(());
+        }
+    }
+
+    /// Has a tenant's folder watched, and read when it is quiet.
+    fn add(&mut self, name: &TenantName) {
+        let scope = Some(name.clone());
+        let watched = Watched::new(self.roster.path(name), &mut self.notices);
+        let loader = self.loader(&scope);
+        self.last_id += 1;
+        let (now, quiet) = (Instant::now(), if self.starting.is_some() { Duration::ZERO } else { QUIET });
+        self.folders.insert(scope.clone(), Folder::new(self.last_id, watched, loader, now));
+        self.set_due(&scope, now + quiet);
+    }
+
+    /// Takes in tenants that are new, and lets go of those that are not there any more.
+    fn list(&mut self) {
+        let listed = self.roster.list();
+        listed.added.iter().for_each(|name| self.add(name));
+        for name in &listed.removed {
+            let scope = Some(name.clone());
+            if let Some(folder) = self.folders.remove(&scope) {
+                self.due.remove(&(folder.due, scope.clone()));
+                folder.watched.forget(&mut self.notices);
+            }
+            self.troubles.remove(&scope);
+            self.estate.remove(name);
+        }
+        if !listed.removed.is_empty() {
+            // What the removed ones claimed, others may claim now.
+            self.estate.replace();
+            self.settle();
+        }
+        // It may be another folder of that name by now.
+        self.notices.watch(&self.dir.join(TENANTS));
+        self.tell();
+    }
+
+    /// Puts in force who belongs where; what policies may have follows when their folder is read.
+    fn settle(&mut self) {
+        let before = self.live.load().rest.is_err();
+        let changed = self.roster.settle();
+        for name in &changed {
+            if let Some(file) = self.roster.in_force(name) {
+                self.estate.set_file(name, file);
+            }
+            self.set_due(&Some(name.clone()), Instant::now());
+        }
+        // Who belongs to a tenant that has no layer yet is placed when it has.
+        if changed.iter().any(|name| self.estate.has(name)) {
+            self.estate.replace();
+        }
+        if before != self.roster.closed().is_some() {
+            self.estate.touch();
+        }
+        self.publish(changed.first());
+        self.tell();
+    }
+
+    fn publish(&mut self, tenant: Option<&TenantName>) {
+        if let Some(snapshot) = self.estate.snapshot(&self.roster) {
+            self.live.publish(snapshot);
+            self.announce(tenant);
+        }
+    }
+
+    fn loader(&self, scope: &Scope) -> LayerLoader {
+        let (path, terms) = match scope {
+            None => (self.dir.clone(), Terms::of_host()),
+            Some(name) => {
+                let terms = self.roster.in_force(name).map(|file| file.terms());
+                (self.roster.path(name), terms.unwrap_or_else(Terms::of_nobody))
+            }
+        };
+        let when = if self.starting.is_some() { When::Start } else { When::Swap };
+        LayerLoader::new(path, scope.clone(), terms, self.workshop.clone(), when)
+    }
+
+    /// Tells what is not in force though it lies in a folder.
+    fn tell(&self) {
+        let troubles = self.roster.troubles_over(self.troubles.clone());
+        if troubles != *self.live.troubles() {
+            self.live.tell(troubles);
+        }
+    }
+
+    fn announce(&self, tenant: Option<&TenantName>) {
+        for (listener, name) in self.estate.unbound() {
+            error!(listener, tenant = name.as_str(), "the tenant of this listener is not there; its calls are denied");
+        }
+        let snapshot = self.live.load();
+        let (tenants, generation) = (snapshot.tenants.len(), snapshot.generation.0);
+        let Some(name) = tenant else {
+            let (policies, broken, documents) = self.estate.host_counts();
+            return info!(generation, tenants, policies, broken, documents, "generation published");
+        };
+        info!(tenant = name.as_str(), generation, tenants, "generation published");
+    }
+}
+
+// === impl Folder ===
+
+impl Folder {
+    fn new(id: u64, watched: Watched, loader: LayerLoader, due: Instant) -> Self {
+        Self { id, watched, loader: Some(loader), due, changed: None, unsettled: Duration::ZERO, retry: false }
+    }
+}
