@@ -1,4 +1,4 @@
-//! Reading one folder, on a thread of its own that others go before.
+//! Reading one folder, on a thread of its own.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use crate::config::Terms;
 use crate::policies::layer::{LayerLoader, Rescan, Trouble};
 use crate::policies::watch::{Message, Scope};
 
-/// Whoever reads folders leaves the processor to those who answer calls.
+/// Whoever compiles for a tenant leaves the processor to those who answer calls.
 const NICE: i32 = 10;
 
 /// What is to be read.
@@ -47,8 +47,10 @@ impl Job {
         // The kernel keeps 15 bytes of it.
         let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
         let run = move || {
-            // It works all the same.
-            let _ = rustix::process::nice(NICE);
+            if self.scope.is_some() {
+                // It works all the same.
+                let _ = rustix::process::nice(NICE);
+            }
             let (scope, id, number) = (self.scope.clone(), self.id, self.number);
             let read = catch_unwind(AssertUnwindSafe(|| self.read(loader))).ok();
             // An error means that the host is stopping.
