@@ -55,30 +55,29 @@ impl Caller {
     /// Asks to create a container of an image.
     pub fn create(&self, socket: &Path, image: &str) -> Result<Reply> {
         let body = json!({ "Image": image }).to_string();
-        let mut call = self.call("POST", "/v1.44/containers/create");
-        call["RequestHeaders"]["Content-Type"] = "application/json".into();
-        call["RequestHeaders"]["Content-Length"] = body.len().to_string().into();
-        call["RequestBody"] = base64_simd::STANDARD.encode_to_string(body).into();
-        plugin::ask(socket, call.to_string().as_bytes())
+        let caller = self.clone().header("Content-Type", "application/json");
+        let caller = caller.header("Content-Length", &body.len().to_string());
+        plugin::ask(socket, &caller.call("POST", "/v1.44/containers/create", body.as_bytes()))
     }
 
     /// The plugin call for [`Self::list`].
     pub fn listing(&self) -> Vec<u8> {
-        self.call("GET", "/v1.44/containers/json").to_string().into_bytes()
+        self.call("GET", "/v1.44/containers/json", b"")
     }
 
-    fn call(&self, method: &str, target: &str) -> Value {
-        let certificates = self.certificates.iter().map(|pem| base64_simd::STANDARD.encode_to_string(pem));
-        let mut call = json!({
+    /// What dockerd has nothing for is absent, or empty, which is the same.
+    fn call(&self, method: &str, target: &str, body: &[u8]) -> Vec<u8> {
+        let base64 = |bytes: &[u8]| base64_simd::STANDARD.encode_to_string(bytes);
+        let certificates: Vec<_> = self.certificates.iter().map(|pem| base64(pem.as_bytes())).collect();
+        let call = json!({
             "RequestMethod": method,
             "RequestUri": target,
             "RequestHeaders": self.headers,
-            "RequestPeerCertificates": certificates.collect::<Vec<_>>(),
+            "RequestBody": base64(body),
+            "RequestPeerCertificates": certificates,
+            "User": self.user,
+            "UserAuthNMethod": self.user.as_ref().map(|_| "TLS"),
         });
-        if let Some(user) = &self.user {
-            call["User"] = user.as_str().into();
-            call["UserAuthNMethod"] = "TLS".into();
-        }
-        call
+        call.to_string().into_bytes()
     }
 }
