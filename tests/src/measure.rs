@@ -90,6 +90,16 @@ pub fn cpu_time(pid: u32) -> Result<Duration> {
     ticks.map(|ticks| Duration::from_millis(ticks * 10)).ok_or_else(|| Error::Unexpected(format!("`{path}`: {stat}")))
 }
 
+/// What all processors have done so far, and could have done.
+pub fn machine_time() -> Result<(Duration, Duration)> {
+    let stat = std::fs::read_to_string("/proc/stat").doing("/proc/stat")?;
+    let ticks: Vec<u64> = stat.lines().next().unwrap_or_default().split_whitespace().flat_map(str::parse).collect();
+    // user, nice, system, idle, iowait, irq, softirq, steal; what follows is part of these.
+    let all: u64 = ticks.iter().take(8).sum();
+    let idle: u64 = ticks.iter().skip(3).take(2).sum();
+    Ok((Duration::from_millis((all - idle) * 10), Duration::from_millis(all * 10)))
+}
+
 /// What a process holds now.
 pub fn memory(pid: u32) -> Result<Memory> {
     Ok(Memory { rss_mib: field(pid, "status", "VmRSS:")?, pss_mib: field(pid, "smaps_rollup", "Pss:")? })

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portcullis_tests::http::Connection;
-use portcullis_tests::measure::{Arguments, Times, millis};
+use portcullis_tests::measure::{Arguments, Times, cpu_time, machine_time, millis};
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis, Record};
 use portcullis_tests::{Error, Result, guests, wait};
@@ -38,6 +38,8 @@ const CALM_RATE: u32 = 20;
 const REACH_TIMES: u32 = 3;
 const REACH_MORE: Duration = Duration::from_millis(5);
 const GIVE_WAY: i32 = 10;
+/// What other programs may use of the machine, in percent, before the figures are in doubt.
+const QUIET: f64 = 10.0;
 
 /// What the neighbours do.
 #[derive(Clone, Copy)]
@@ -77,6 +79,8 @@ struct Row {
     /// Against the p99 alone, before.
     times_alone: f64,
     within_reach: bool,
+    /// What neither the host nor this program used of the machine: more than a little makes all else doubtful.
+    elsewhere_percent: f64,
     neighbours: Neighbours,
 }
 
@@ -130,8 +134,10 @@ fn measure(seconds: u64, mib: u64) -> Result<Report> {
     let mut rows: Vec<Row> = Vec::new();
     let mut alone = None;
     for (phase, noise) in phases {
+        let before = used(&host)?;
         let (heard, neighbours) = beside(&host, noise, &large, Duration::from_secs(seconds))?;
-        let row = row(phase, heard, neighbours, alone);
+        let mut row = row(phase, heard, neighbours, alone);
+        row.elsewhere_percent = elsewhere(before, used(&host)?);
         alone.get_or_insert(row.p99_ms);
         rows.push(row);
     }
@@ -159,8 +165,23 @@ fn row(phase: &'static str, heard: Heard, neighbours: Neighbours, alone: Option<
         max_ms: millis(times.longest()),
         times_alone: p99_ms / alone,
         within_reach: p99_ms <= reach(alone) && lost == 0 && denied == 0,
+        elsewhere_percent: 0.0,
         neighbours,
     }
+}
+
+/// CPU time: of the host and this program, of everything, and what there was.
+fn used(host: &Portcullis) -> Result<[f64; 3]> {
+    let own = cpu_time(host.process().id())? + cpu_time(std::process::id())?;
+    let (all, available) = machine_time()?;
+    Ok([own, all, available].map(|time| time.as_secs_f64()))
+}
+
+fn elsewhere(before: [f64; 3], after: [f64; 3]) -> f64 {
+    let [own, all, available] = std::array::from_fn(|which| {
+        after.get(which).copied().unwrap_or_default() - before.get(which).copied().unwrap_or_default()
+    });
+    (100.0 * (all - own) / f64::max(available, 0.01)).max(0.0)
 }
 
 // === the host ===
@@ -413,8 +434,8 @@ fn print(report: &Report) {
         report.reach_p99_ms,
     );
     println!(
-        "{:<39} {:>8} {:>8} {:>8} {:>7} {:>6} {:>5} {:>6}  {:<7} neighbours",
-        "", "p50 ms", "p99 ms", "max ms", "× alone", "asked", "lost", "denied", "reach"
+        "{:<39} {:>8} {:>8} {:>8} {:>7} {:>6} {:>5} {:>6} {:>9}  {:<7} neighbours",
+        "", "p50 ms", "p99 ms", "max ms", "× alone", "asked", "lost", "denied", "elsewhere", "reach"
     );
     for row in &report.rows {
         let Neighbours { answers_per_second, denials, swaps } = &row.neighbours;
@@ -430,8 +451,19 @@ fn print(report: &Report) {
             beside.push_str(&format!("; {swaps} large policies put"));
         }
         println!(
-            "{:<39} {:>8.2} {:>8.2} {:>8.2} {:>7.2} {:>6} {:>5} {:>6}  {verdict:<7} {beside}",
-            row.phase, row.p50_ms, row.p99_ms, row.max_ms, row.times_alone, row.asked, row.lost, row.denied
+            "{:<39} {:>8.2} {:>8.2} {:>8.2} {:>7.2} {:>6} {:>5} {:>6} {:>7.0} %  {verdict:<7} {beside}",
+            row.phase,
+            row.p50_ms,
+            row.p99_ms,
+            row.max_ms,
+            row.times_alone,
+            row.asked,
+            row.lost,
+            row.denied,
+            row.elsewhere_percent
         );
+    }
+    if report.rows.iter().any(|row| row.elsewhere_percent > QUIET) {
+        println!("\nother programs used more than {QUIET} % of the machine: measure again when it is at rest");
     }
 }
