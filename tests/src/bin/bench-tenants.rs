@@ -1,6 +1,6 @@
 //! What many tenants cost: decisions, memory, starts and swaps with 1, 10, 100 and 1,000 tenants of three policies each.
 //!
-//! `bench-tenants [--tenants 1,10,100,1000] [--seconds N] [--swaps N] [--json]`, or `make bench-tenants`.
+//! `bench-tenants [--tenants 1,10,100,1000] [--seconds N] [--swaps N] [--instances N] [--json]`, or `make bench-tenants`.
 //!
 //! Once all tenants have the same files, and once every file is another one. Tenants are told by a header, on one
 //! listener, and asked in turn. The hosts of one table run side by side and are measured in turn, `--seconds` (2) a
@@ -23,7 +23,7 @@ use portcullis_tests::{Error, Result, artifacts, wait};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-const USAGE: &str = "bench-tenants [--tenants 1,10,100,1000] [--seconds N] [--swaps N] [--json]";
+const USAGE: &str = "bench-tenants [--tenants 1,10,100,1000] [--seconds N] [--swaps N] [--instances N] [--json]";
 const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 5;
 const POLICIES: u64 = 3;
@@ -93,6 +93,8 @@ struct Plan {
     tenants: Vec<usize>,
     round: Duration,
     swaps: u64,
+    /// Of the host; none is its default.
+    instances: Option<u64>,
 }
 
 fn main() -> Result<ExitCode> {
@@ -105,6 +107,7 @@ fn main() -> Result<ExitCode> {
         tenants: tenants.ok_or_else(|| Error::Unexpected(format!("`--tenants`: expected numbers; usage: {USAGE}")))?,
         round: Duration::from_secs(arguments.number("--seconds", 2)?),
         swaps: arguments.number("--swaps", 20)?,
+        instances: Some(arguments.number("--instances", 0)?).filter(|instances| *instances > 0),
     };
     arguments.finish(USAGE)?;
     let report = measure(&plan)?;
@@ -134,7 +137,7 @@ fn measure(plan: &Plan) -> Result<Report> {
 fn table(plan: &Plan, files: Files) -> Result<Vec<Row>> {
     let mut hosts = Vec::new();
     for tenants in &plan.tenants {
-        hosts.push(Host::start(*tenants, files)?);
+        hosts.push(Host::start(*tenants, files, plan.instances)?);
     }
     let mut figures = vec![Vec::new(); hosts.len()];
     for _ in 0..ROUNDS {
@@ -191,8 +194,8 @@ impl Files {
 
 impl Host {
     /// Starts it twice: with an empty cache, and with one that knows every policy.
-    fn start(tenants: usize, files: Files) -> Result<Self> {
-        let (config, cache) = (configure(tenants, files)?, Scratch::new()?);
+    fn start(tenants: usize, files: Files, instances: Option<u64>) -> Result<Self> {
+        let (config, cache) = (configure(tenants, files, instances)?, Scratch::new()?);
         let path = config.write()?.join("portcullis.toml");
         let io = |error: std::io::Error| Error::Unexpected(format!("`{}`: {error}", path.display()));
         let shared = fs::read_to_string(&path).map_err(io)?;
@@ -277,10 +280,13 @@ impl Host {
     }
 }
 
-fn configure(tenants: usize, files: Files) -> Result<Config> {
+fn configure(tenants: usize, files: Files, instances: Option<u64>) -> Result<Config> {
     let mut config = Config::new()?
         .toml("trusted_headers = [\"X-Team\"]")
         .file("data/users.json", br#"{"alice": {"readOnly": false}}"#)?;
+    if let Some(instances) = instances {
+        config = config.toml(&format!("[limits]\ninstances = {instances}"));
+    }
     for tenant in 0..tenants {
         let toml = format!("[[match]]\nheader = {{ X-Team = {:?} }}\n", name(tenant));
         config = config.tenant(&name(tenant), &toml)?;
