@@ -146,7 +146,10 @@ fn attempt(host: &Portcullis, tenant: &str, attack: &Attack) -> Result<Result<()
         }
     })?;
     let (message, expected) = attack.told;
-    let problem = problem_of(host, mark, tenant, message)?;
+    let problem = match problem_of(host, mark, tenant, message) {
+        Ok(problem) => problem,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
     let expected = folder(host, tenant).join(expected).display().to_string();
     if !problem.starts_with(&expected) || (problem != expected && !expected.ends_with(": ")) {
         return Ok(Err(format!("{problem}\n  expected {expected}")));

@@ -4,11 +4,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use portcullis_tests::Result;
+use portcullis_tests::portcullis::Record;
+use portcullis_tests::{Result, wait};
 
-use crate::{
-    as_tenant, ask, assert_other_goes_on, folder, host, io, problem_of, put_tenant, says, tenant_toml, wait_for_answer,
-};
+use crate::{as_tenant, ask, assert_other_goes_on, folder, host, io, put_tenant, says, tenant_toml, wait_for_answer};
 
 /// One generation of a folder as Kubernetes mounts it: a folder of files, to which `..data` is turned in one step.
 fn flip(folder: &Path, number: u32) -> Result<()> {
@@ -66,6 +65,7 @@ fn the_operator_may_lay_a_tenants_whole_folder_elsewhere() -> Result<()> {
 /// Between the tenant's file and another's, as fast as the kernel can: what is read is never the other's.
 #[test]
 fn a_link_that_is_turned_outside_and_back_all_the_time_never_gives_the_other_file() -> Result<()> {
+    const KEPT: &str = "policy cannot be loaded; the last good one stays";
     let host = host()?;
     let mark = host.mark();
     put_tenant(&host, "evil", &tenant_toml("evil", ""), |folder| {
@@ -78,12 +78,16 @@ fn a_link_that_is_turned_outside_and_back_all_the_time_never_gives_the_other_fil
     wait_for_answer(&host, "evil", |reply| reply.msg == "name: inside")?;
     let line = "cd policies; while :; do ln -s ../../other/policies/name.wasm b2; mv -T b2 name.wasm; ln -s in a2; mv -T a2 name.wasm; done";
     let flood = crate::flood::Flood::start(&folder(&host, "evil"), line)?;
-    let refused = problem_of(&host, mark, "evil", "policy cannot be loaded; the last good one stays");
+    let is_refusal = |record: &Record| record.is_of("evil") && record.message() == KEPT;
+    let refused = wait::until("a refusal", wait::PATIENCE, || {
+        assert!(ask(&host, "evil").is_ok_and(|reply| reply.msg == "name: inside"));
+        host.records(mark).into_iter().find(is_refusal)
+    })?;
     for _ in 0..200 {
         assert_eq!(ask(&host, "evil")?.msg, "name: inside");
     }
     drop(flood);
-    let refused = refused?;
+    let refused = refused.text("problem");
     assert!(refused.contains("leads out of the tenant's folder") || refused.contains("has not stopped"), "{refused}");
     assert_other_goes_on(&host, "a link that turns")
 }
