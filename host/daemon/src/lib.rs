@@ -1,7 +1,7 @@
 //! The host: sockets, the policies in force, what they keep, and the log.
 //!
 //! A call travels through `plugin` (dockerd's protocol) and `decide` (whose it is, read, ask, answer) to `policies` (what
-//! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `admin` answers the operator (`status`), `tenant` is what each tenant
+//! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `admin` answers the operator, `manage` changes what lies in folders, `tenant` is what each tenant
 //! may use, `state` keeps what policies keep, `resolve` follows paths on this machine.
 
 pub mod admin;
@@ -10,6 +10,7 @@ pub mod decide;
 pub mod decision_log;
 mod document;
 pub mod log_sink;
+pub mod manage;
 pub mod offline;
 pub mod plugin;
 pub mod policies;

@@ -14,11 +14,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::admin;
+use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::decide::{Decider, Judge};
 use crate::decision_log::DecisionLog;
 use crate::log_sink::LogSink;
+use crate::manage::Manager;
 use crate::plugin::{self, BodyLimits, Front};
 use crate::policies::{Live, Watch, Workshop};
 use crate::socket::{BindError, Bound};
@@ -47,7 +48,9 @@ pub enum ServeError {
 pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     raise_descriptor_limit();
-    let (watch, live) = load(&config)?;
+    let workshop = workshop(&config)?;
+    let (watch, live) = load(&config, workshop.clone())?;
+    let manager = Manager::new(&config, Arc::clone(&watch), Arc::clone(&live), workshop);
     let decider = Arc::new(Decider::new(Judge::new(&config, live), DecisionLog::new(sink)));
     let bodies = BodyLimits::new(&config.limits);
     let (stop, stopped) = watch::channel(false);
@@ -55,7 +58,8 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
         config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
     let admin = Bound::new(&config.admin_socket)?;
     let mut fronts = JoinSet::new();
-    fronts.spawn(admin::serve(admin, Arc::new(Reporter::new(&config, Arc::clone(&decider))), stopped.clone()));
+    let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider)));
+    fronts.spawn(admin::serve(admin, Admin { reporter, manager }, stopped.clone()));
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {
         info!(listener = listener.name, socket = %bound.path().display(), "listening");
         let front = Front::new(listener.clone(), Arc::clone(&decider), bodies.clone(), &config.limits);
@@ -83,12 +87,13 @@ fn raise_descriptor_limit() {
 }
 
 /// Loads the policies and keeps them in step with their folders.
-fn load(config: &Config) -> Result<(Watch, Arc<Live>), ServeError> {
+fn load(config: &Config, workshop: Workshop) -> Result<(Arc<Watch>, Arc<Live>), ServeError> {
     let store = Store::open(&config.state_dir);
     if let Some(problem) = store.problem() {
         warn!(problem, "the state of policies is not available; those that need it deny");
     }
-    Watch::start(config, Spaces::Disk(store), workshop(config)?).map_err(ServeError::Watch)
+    let (watch, live) = Watch::start(config, Spaces::Disk(store), workshop).map_err(ServeError::Watch)?;
+    Ok((Arc::new(watch), live))
 }
 
 /// What loading policies needs. Must be called on a runtime's thread.

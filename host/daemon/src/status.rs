@@ -103,7 +103,7 @@ impl Reporter {
             generation: generation.0,
             is_sound: troubles.is_empty(),
             listeners: self.listeners.clone(),
-            policies: host.iter().map(|member| PolicyStatus::of(member)).collect(),
+            policies: host.members.iter().map(|member| PolicyStatus::of(member)).collect(),
             problems: others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)).collect(),
             tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles)).collect(),
             unplaced: self.decider.strangers().read(),
@@ -139,7 +139,7 @@ impl TenantStatus {
         Self {
             name: tenant.name.to_string(),
             generation: tenant.generation.0,
-            policies: tenant.members.iter().map(|member| PolicyStatus::of(member)).collect(),
+            policies: tenant.layer.members.iter().map(|member| PolicyStatus::of(member)).collect(),
             problems: problems(troubles, Some(&tenant.name)),
             figures: tenant.resources.tally.read(),
             in_flight,
@@ -150,7 +150,7 @@ impl TenantStatus {
 }
 
 impl PolicyStatus {
-    fn of(member: &Member) -> Self {
+    pub(crate) fn of(member: &Member) -> Self {
         Self {
             name: member.name.to_string(),
             digest: member.digest.map(|digest| digest.to_string()),

@@ -3,6 +3,15 @@
 //! | call | answer |
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
+//! | `POST /v1/reload` | when everything was read again |
+//! | `GET /v1/policies` | the host-wide policies |
+//! | `GET /v1/policies/{name}` | what is known of one; its bytes with `Accept: application/wasm` |
+//! | `PUT /v1/policies/{name}` | puts a `.wasm`: 201 or 200 when it is in force, 422 with the reason otherwise |
+//! | `DELETE /v1/policies/{name}` | removes it |
+//! | the same below `/v1/tenants/{tenant}` | of that tenant |
+
+mod error;
+mod policies;
 
 use std::sync::Arc;
 
@@ -11,14 +20,15 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
-use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tracing::{error, warn};
 
+use crate::admin::error::Failure;
+use crate::manage::Manager;
 use crate::socket::Bound;
 use crate::status::{Reporter, Status};
 
@@ -32,12 +42,23 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     }
 }
 
+/// What the routes need. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) manager: Manager,
+}
+
 /// Serves until it is told to stop.
-pub(crate) async fn serve(bound: Bound, reporter: Arc<Reporter>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(bound: Bound, admin: Admin, mut stop: watch::Receiver<bool>) {
     let routes = Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/reload", post(reload))
+        .merge(routes("/v1"))
+        .merge(routes("/v1/tenants/{tenant}"))
         .fallback(unknown)
-        .with_state(reporter)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(admin)
         .layer(middleware::from_fn(for_the_operator));
     let (listener, _file) = bound.into_parts();
     let told = async move { drop(stop.wait_for(|stop| *stop).await) };
@@ -47,12 +68,29 @@ pub(crate) async fn serve(bound: Bound, reporter: Arc<Reporter>, mut stop: watch
     }
 }
 
-async fn status(State(reporter): State<Arc<Reporter>>) -> Json<Status> {
-    Json(reporter.status())
+/// What there is of the host, and of each tenant.
+fn routes(base: &str) -> Router<Admin> {
+    let policy = get(policies::read).put(policies::put).delete(policies::remove);
+    Router::new()
+        .route(&format!("{base}/policies"), get(policies::list))
+        .route(&format!("{base}/policies/{{name}}"), policy)
 }
 
-async fn unknown() -> Response {
-    failure(StatusCode::NOT_FOUND, "there is nothing at this path; `GET /v1/status` says what is in force")
+async fn status(State(admin): State<Admin>) -> Json<Status> {
+    Json(admin.reporter.status())
+}
+
+async fn reload(State(admin): State<Admin>) -> StatusCode {
+    admin.manager.reload().await;
+    StatusCode::NO_CONTENT
+}
+
+async fn unknown() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, "there is nothing at this path; `GET /v1/status` says what is in force")
+}
+
+async fn wrong_method() -> Failure {
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not of this path; the `Allow` header says which are")
 }
 
 /// The socket's mode keeps others out already; this holds should somebody change it.
@@ -62,9 +100,6 @@ async fn for_the_operator(ConnectInfo(Peer(user)): ConnectInfo<Peer>, request: R
         return next.run(request).await;
     }
     warn!(user, path = request.uri().path(), "a user that may not was refused at the admin socket");
-    failure(StatusCode::FORBIDDEN, "only root and the user that runs the host may ask here")
-}
-
-fn failure(status: StatusCode, text: &str) -> Response {
-    (status, Json(json!({ "error": text }))).into_response()
+    let told = "only root and the user that runs the host may ask here";
+    Failure::new(StatusCode::FORBIDDEN, told).into_response()
 }

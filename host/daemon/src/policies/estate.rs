@@ -21,7 +21,8 @@ pub(crate) struct Estate {
     generation: Generation,
     host: Layer,
     tenants: BTreeMap<TenantName, Part>,
-    placement: Arc<Placement>,
+    /// Of `tenants` as they were when it was made; none where they have changed since.
+    placement: Option<Arc<Placement>>,
     default: DefaultVerdict,
     /// Listener, and the tenant that it is bound to.
     bound: Vec<(String, TenantName)>,
@@ -46,7 +47,7 @@ impl Estate {
             generation: Generation::default(),
             host,
             tenants: BTreeMap::new(),
-            placement: Arc::default(),
+            placement: None,
             default: config.default,
             bound: config.listeners.iter().filter_map(bound).collect(),
             spaces,
@@ -70,6 +71,9 @@ impl Estate {
             Some(part) => part.tenant.resources.with_limits(&file.limits),
             None => Resources::new(&file.limits),
         };
+        if part.is_none_or(|part| !Arc::ptr_eq(&part.file, file)) {
+            self.placement = None;
+        }
         let tenant = self.build(name, file, &layer, resources);
         self.tenants.insert(name.clone(), Part { file: Arc::clone(file), layer, tenant });
         self.changed = true;
@@ -78,21 +82,15 @@ impl Estate {
     pub(crate) fn set_file(&mut self, name: &TenantName, file: &Arc<TenantFile>) {
         if let Some(part) = self.tenants.get_mut(name) {
             part.file = Arc::clone(file);
+            self.placement = None;
             self.rebuild(name);
         }
     }
 
     pub(crate) fn remove(&mut self, name: &TenantName) {
-        self.changed |= self.tenants.remove(name).is_some();
-    }
-
-    /// Who belongs where is read anew.
-    pub(crate) fn replace(&mut self) {
-        // The roster lets no two files overlap that are in force, and these are some of them.
-        if let Ok(placement) = placement(self.tenants.iter().map(|(name, part)| (name, &part.file))) {
-            self.placement = Arc::new(placement);
+        if self.tenants.remove(name).is_some() {
+            (self.placement, self.changed) = (None, true);
         }
-        self.changed = true;
     }
 
     pub(crate) fn has(&self, name: &TenantName) -> bool {
@@ -110,20 +108,32 @@ impl Estate {
 
     fn next(&mut self, roster: &Roster) -> Snapshot {
         self.generation = self.generation.next();
+        let (placement, clash) = self.placement();
         let place = |name: &TenantName| self.tenants.keys().position(|tenant| tenant == name);
         let bound = self.bound.iter().map(|(listener, name)| (listener.clone(), place(name)));
-        let rest = match (roster.closed(), place(&TenantName::default())) {
+        let rest = match (clash.or_else(|| roster.closed()), place(&TenantName::default())) {
             (Some(problem), _) => Err(problem),
             (None, Some(default)) => Ok(default),
             (None, None) => Err("the tenant `default` is not loaded".into()),
         };
         Snapshot {
             generation: self.generation,
-            host: self.host.members.clone(),
+            host: self.host.clone(),
             tenants: self.tenants.values().map(|part| Arc::clone(&part.tenant)).collect(),
-            placement: Arc::clone(&self.placement),
+            placement,
             bound: bound.collect(),
             rest,
+        }
+    }
+
+    /// Who belongs where. The roster lets no two files overlap that are in force; if they did, nobody could be placed.
+    fn placement(&mut self) -> (Arc<Placement>, Option<Arc<str>>) {
+        if let Some(placement) = &self.placement {
+            return (Arc::clone(placement), None);
+        }
+        match placement(self.tenants.iter().map(|(name, part)| (name, &part.file))) {
+            Ok(placement) => (Arc::clone(self.placement.insert(Arc::new(placement))), None),
+            Err(_) => (Arc::default(), Some("two tenants claim the same callers".into())),
         }
     }
 
@@ -152,11 +162,12 @@ impl Estate {
         self.changed = true;
     }
 
-    fn build(&self, name: &TenantName, file: &TenantFile, layer: &Layer, resources: Resources) -> Arc<Tenant> {
+    fn build(&self, name: &TenantName, file: &Arc<TenantFile>, layer: &Layer, resources: Resources) -> Arc<Tenant> {
         let inherited = if name.is_default() { self.default } else { DefaultVerdict::Deny };
         let default = file.default.unwrap_or(inherited);
         let set = PolicySet::new(name, file, &self.host, layer, default, &self.spaces);
         let generation = self.generation.next();
-        Arc::new(Tenant { name: name.clone(), generation, members: layer.members.clone(), set, resources })
+        let (file, layer) = (Arc::clone(file), layer.clone());
+        Arc::new(Tenant { name: name.clone(), generation, file, layer, set, resources })
     }
 }

@@ -19,7 +19,7 @@ const POLICY: Kind =
 const DOCUMENT: Kind = Kind { what: "data", whats: "documents", folder: DATA, extension: "json", beside: None };
 
 /// A policy's settings are read up to this size.
-const MAX_SETTINGS: u64 = 16 << 20;
+pub(crate) const MAX_SETTINGS: u64 = 16 << 20;
 /// A folder that changes each time it is read is read this often before what was read is taken as it is: somebody who
 /// changes files all the time must not keep everything else from coming into force.
 const HOLD_BACK: u32 = 100;

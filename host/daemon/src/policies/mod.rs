@@ -8,6 +8,7 @@
 //! A snapshot is immutable. A request takes the pointer once and keeps its snapshot to the end. Each folder is read on a
 //! thread of its own.
 
+mod drawer;
 mod estate;
 mod job;
 mod layer;
@@ -21,10 +22,11 @@ mod shelf;
 mod snapshot;
 mod watch;
 
-pub(crate) use layer::Member;
+pub(crate) use drawer::Drawer;
+pub(crate) use layer::{Layer, MAX_SETTINGS, Member};
 pub use layer::{Trouble, Workshop};
 pub use once::load_once;
 pub(crate) use root::{Fence, Root};
 pub use set::{PolicyLog, PolicySet};
 pub use snapshot::{Live, NotPlaced, Snapshot, Tenant, Troubles};
-pub use watch::Watch;
+pub use watch::{Scope, Watch};

@@ -121,7 +121,6 @@ impl Observer {
                 estate.set_layer(name, file, Layer::unread());
             }
         }
-        estate.replace();
         let live = Arc::new(Live::new(estate.first_snapshot(&roster)));
         let troubles = Troubles::from([(None, host.troubles().collect())]);
         let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
@@ -248,9 +247,23 @@ impl Observer {
                 self.reloads.push(Reload { left, done });
                 self.all_due(Instant::now());
             }
+            Message::Look(scope, done) => self.look_at(scope, done),
             Message::Stop => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Has a folder read now, or again where it is being read: that may have begun before it was written.
+    fn look_at(&mut self, scope: Scope, done: oneshot::Sender<()>) {
+        let Some(folder) = self.folders.get_mut(&scope) else {
+            // An error means that nobody waits any more.
+            let _ = done.send(());
+            return;
+        };
+        let now = Instant::now();
+        folder.changed.get_or_insert(now);
+        self.reloads.push(Reload { left: BTreeSet::from([scope.clone()]), done });
+        self.set_due(&scope, now);
     }
 
     fn note(&mut self, event: Event) {
@@ -396,12 +409,8 @@ impl Observer {
             match &scope {
                 None => self.estate.set_host(layer),
                 Some(name) => {
-                    let is_new = !self.estate.has(name);
                     if let Some(file) = self.roster.in_force(name) {
                         self.estate.set_layer(name, file, layer);
-                    }
-                    if is_new {
-                        self.estate.replace();
                     }
                 }
             }
@@ -472,7 +481,6 @@ impl Observer {
         }
         if !listed.removed.is_empty() {
             // What the removed ones claimed, others may claim now.
-            self.estate.replace();
             self.settle();
         }
         // It may be another folder of that name by now.
@@ -485,14 +493,11 @@ impl Observer {
         let before = self.live.load().rest.is_err();
         let changed = self.roster.settle();
         for name in &changed {
+            // Who belongs to a tenant that has no layer yet is placed when it has.
             if let Some(file) = self.roster.in_force(name) {
                 self.estate.set_file(name, file);
             }
             self.set_due(&Some(name.clone()), Instant::now());
-        }
-        // Who belongs to a tenant that has no layer yet is placed when it has.
-        if changed.iter().any(|name| self.estate.has(name)) {
-            self.estate.replace();
         }
         if before != self.roster.closed().is_some() {
             self.estate.touch();

@@ -77,6 +77,16 @@ impl Root {
         Self { path: path.to_owned(), folder: None, fence: Fence::Beneath }
     }
 
+    /// None where there is no such folder.
+    pub(crate) fn folder(&self) -> Option<&OwnedFd> {
+        self.folder.as_ref()
+    }
+
+    /// A folder below, to list it or to write into it.
+    pub(crate) fn open_folder(&self, relative: &str) -> io::Result<OwnedFd> {
+        self.open_at(relative, READING | OFlags::DIRECTORY).map_err(|error| self.io(error))
+    }
+
     /// Where a file is, for messages.
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.path.join(relative)
@@ -189,6 +199,10 @@ impl Root {
 // === impl Fingerprint ===
 
 impl Fingerprint {
+    pub(crate) fn of_file(file: &File) -> io::Result<Self> {
+        Ok(Self::of(&file.metadata()?))
+    }
+
     fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),

@@ -6,7 +6,8 @@ use arc_swap::{ArcSwap, Guard};
 use portcullis_model::tenant::{Caller, Placement, Unplaced};
 use portcullis_model::{Generation, TenantName};
 
-use crate::policies::layer::{Member, Trouble};
+use crate::config::TenantFile;
+use crate::policies::layer::{Layer, Trouble};
 use crate::policies::set::PolicySet;
 use crate::tenant::Resources;
 
@@ -14,8 +15,8 @@ use crate::tenant::Resources;
 #[derive(Debug)]
 pub struct Snapshot {
     pub generation: Generation,
-    /// Host-wide policies.
-    pub(crate) host: Vec<Arc<Member>>,
+    /// Host-wide policies and data.
+    pub(crate) host: Layer,
     /// Sorted by name.
     pub tenants: Vec<Arc<Tenant>>,
     /// By the place in `tenants`.
@@ -32,8 +33,9 @@ pub struct Tenant {
     pub name: TenantName,
     /// In which it last changed.
     pub generation: Generation,
-    /// Its own policies.
-    pub(crate) members: Vec<Arc<Member>>,
+    pub(crate) file: Arc<TenantFile>,
+    /// Its own policies and data.
+    pub(crate) layer: Layer,
     pub set: PolicySet,
     pub resources: Resources,
 }

@@ -27,11 +27,13 @@ pub(crate) enum Message {
     Done(Box<Finished>),
     /// Read everything now; answered when what was found is in force.
     Reload(oneshot::Sender<()>),
+    /// Read this folder now; answered when what was found is in force.
+    Look(Scope, oneshot::Sender<()>),
     Stop,
 }
 
 /// Whose folder: none is the host's own.
-pub(crate) type Scope = Option<TenantName>;
+pub type Scope = Option<TenantName>;
 
 // === impl Watch ===
 
@@ -50,6 +52,15 @@ impl Watch {
         let live =
             first.recv().map_err(|_| std::io::Error::other("policies could not be loaded for the first time"))?;
         Ok((Self { messages: sender }, live))
+    }
+
+    /// Reads one folder, whose files were just written. Ready when what was found is in force.
+    pub async fn look(&self, scope: Scope) {
+        let (sender, done) = oneshot::channel();
+        if self.messages.send(Message::Look(scope, sender)).is_ok() {
+            // An error means that the host is stopping.
+            let _ = done.await;
+        }
     }
 
     /// Reads everything again, trying what was broken. Ready when what was found is in force.

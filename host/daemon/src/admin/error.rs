@@ -1,0 +1,45 @@
+//! How what went wrong is answered: a status, and a sentence.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::manage::ManageError;
+
+/// What is answered where something went wrong: `{"error": "…"}`.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    pub(crate) error: String,
+}
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, error: error.into() }
+    }
+
+    pub(crate) fn bad_request(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error)
+    }
+}
+
+impl From<ManageError> for Failure {
+    fn from(error: ManageError) -> Self {
+        let status = match &error {
+            ManageError::NotFound { .. } => StatusCode::NOT_FOUND,
+            ManageError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ManageError::Precondition { .. } => StatusCode::PRECONDITION_FAILED,
+            ManageError::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
+            ManageError::NotInForce(_) => StatusCode::CONFLICT,
+            ManageError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({ "error": self.error }))).into_response()
+    }
+}

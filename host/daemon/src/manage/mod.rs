@@ -1,0 +1,135 @@
+//! What the operator changes while the host runs: the same files that could be written by hand, through the same swap. A change is
+//! checked before it is written, on the disk before it is answered, and in force by then.
+
+mod policies;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use portcullis_model::TenantName;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::config::{Config, TENANTS, Terms};
+use crate::policies::{Drawer, Fence, Layer, Live, Root, Watch, Workshop};
+
+pub use crate::policies::Scope;
+
+pub use policies::{PolicyChange, Precondition};
+
+/// Changes policies and data of a host that runs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Manager(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    watch: Arc<Watch>,
+    live: Arc<Live>,
+    workshop: Workshop,
+    /// One writer for each folder at a time.
+    locks: Mutex<HashMap<Scope, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// Why something was not changed, or is not to be had. The text is for whoever asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    #[error("there is no {what} `{name}`")]
+    NotFound { what: &'static str, name: String },
+    /// It is not what it should be; nothing was changed.
+    #[error("{0}")]
+    Invalid(String),
+    /// Somebody else changed it meanwhile, or it is there already.
+    #[error("{what} is not what the caller takes it for: it is {is}")]
+    Precondition { what: String, is: String },
+    #[error("there is no room for it: {0}")]
+    NoRoom(String),
+    /// It is written, and not in force.
+    #[error("it is written, and not in force: {0}")]
+    NotInForce(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+// === impl Manager ===
+
+impl Manager {
+    pub fn new(config: &Config, watch: Arc<Watch>, live: Arc<Live>, workshop: Workshop) -> Self {
+        let (dir, locks) = (config.dir.clone(), Mutex::default());
+        Self(Arc::new(Inner { dir, watch, live, workshop, locks }))
+    }
+
+    /// Reads everything again, trying what was broken.
+    pub async fn reload(&self) {
+        self.0.watch.reload().await;
+    }
+
+    async fn lock(&self, scope: &Scope) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.0.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(locks.entry(scope.clone()).or_default())
+        };
+        lock.lock_owned().await
+    }
+
+    fn layer(&self, scope: &Scope) -> Result<Layer, ManageError> {
+        let snapshot = self.0.live.load();
+        let Some(name) = scope else { return Ok(snapshot.host.clone()) };
+        let tenant = snapshot.tenants.iter().find(|tenant| tenant.name == *name);
+        tenant.map(|tenant| tenant.layer.clone()).ok_or_else(|| no_tenant(name))
+    }
+
+    /// What the policies of a folder may have.
+    fn terms(&self, scope: &Scope) -> Result<Terms, ManageError> {
+        let Some(name) = scope else { return Ok(Terms::of_host()) };
+        let snapshot = self.0.live.load();
+        let tenant = snapshot.tenants.iter().find(|tenant| tenant.name == *name);
+        tenant.map(|tenant| tenant.file.terms()).ok_or_else(|| no_tenant(name))
+    }
+
+    fn root(&self, scope: &Scope) -> Result<Root, ManageError> {
+        let (path, fence) = match scope {
+            None => (self.0.dir.clone(), Fence::Open),
+            Some(name) => (self.0.dir.join(TENANTS).join(name.as_str()), Fence::Beneath),
+        };
+        Root::open(&path, fence).map_err(|error| ManageError::from_io(&path, &error))
+    }
+
+    fn drawer(&self, scope: &Scope, folder: &str) -> Result<Drawer, ManageError> {
+        let root = self.root(scope)?;
+        Drawer::open(&root, folder).map_err(|error| ManageError::from_io(&root.path(folder), &error))
+    }
+
+    /// Why what lies in a folder is not in force.
+    fn trouble(&self, scope: &Scope, what: &str, name: &str) -> Option<String> {
+        let troubles = self.0.live.troubles();
+        let trouble = troubles.get(scope)?.iter().find(|trouble| trouble.what == what && trouble.name == name)?;
+        Some(trouble.problem.to_string())
+    }
+}
+
+/// Does work that blocks on a thread that may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ManageError> + Send + 'static,
+) -> Result<T, ManageError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(ManageError::Failed("the host panicked; its log says how".into())))
+}
+
+fn no_tenant(name: &TenantName) -> ManageError {
+    ManageError::NotFound { what: "tenant", name: name.to_string() }
+}
+
+// === impl ManageError ===
+
+impl ManageError {
+    fn from_io(path: &std::path::Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let text = format!("{}: {error}", path.display());
+        if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
+            Self::NoRoom(text)
+        } else {
+            Self::Failed(text)
+        }
+    }
+}

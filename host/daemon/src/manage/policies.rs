@@ -1,0 +1,168 @@
+//! Policies: put, removed, read.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use portcullis_engine::{Compiled, Order, Owner, When};
+use portcullis_model::{Digest, PolicyName};
+
+use crate::config::{POLICIES, PolicyFile};
+use crate::manage::{ManageError, Manager, Scope, blocking};
+use crate::policies::{MAX_SETTINGS, Member, Root};
+
+/// What the caller takes to be there. By HTTP: `If-Match` and `If-None-Match`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    #[default]
+    Anything,
+    Nothing,
+    Something,
+    /// One of these, by their tags.
+    Tags(Vec<String>),
+}
+
+/// What a change came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyChange {
+    pub digest: Digest,
+    pub is_new: bool,
+    /// The generation in which it is in force.
+    pub generation: u64,
+}
+
+// === impl Manager ===
+
+impl Manager {
+    /// Puts a policy into a folder: checked, compiled and probed first, then written, and in force when this is ready.
+    pub async fn put_policy(
+        &self,
+        scope: Scope,
+        name: PolicyName,
+        bytes: Bytes,
+        precondition: &Precondition,
+    ) -> Result<PolicyChange, ManageError> {
+        let _writer = self.lock(&scope).await;
+        let before = self.member(&scope, &name)?.and_then(|member| member.digest);
+        precondition.check(&format!("policy `{name}`"), before.map(|digest| digest.to_string()).as_deref())?;
+        let digest = portcullis_engine::digest(&bytes);
+        if before == Some(digest) {
+            let generation = self.0.live.load().generation.0;
+            return Ok(PolicyChange { digest, is_new: false, generation });
+        }
+        let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
+        // What was compiled lives until it is in force, so that it is compiled once.
+        let _compiled = blocking(move || manager.check_and_write(&own, &file, &bytes)).await?;
+        self.0.watch.look(scope.clone()).await;
+        let in_force = self.member(&scope, &name)?;
+        if in_force.is_none_or(|member| member.digest != Some(digest)) {
+            let why = self.trouble(&scope, "policy", name.as_str());
+            return Err(ManageError::NotInForce(why.unwrap_or_else(|| "somebody else replaced it".into())));
+        }
+        Ok(PolicyChange { digest, is_new: before.is_none(), generation: self.0.live.load().generation.0 })
+    }
+
+    /// Removes a policy; what lies beside it goes, too.
+    pub async fn remove_policy(
+        &self,
+        scope: Scope,
+        name: PolicyName,
+        precondition: &Precondition,
+    ) -> Result<(), ManageError> {
+        let _writer = self.lock(&scope).await;
+        let before = self.member(&scope, &name)?.ok_or_else(|| no_policy(&name))?;
+        let tag = before.digest.map(|digest| digest.to_string());
+        precondition.check(&format!("policy `{name}`"), tag.as_deref())?;
+        let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
+        blocking(move || {
+            let drawer = manager.drawer(&own, POLICIES)?;
+            for file in [format!("{file}.wasm"), format!("{file}.toml")] {
+                drawer.remove(&file).map_err(|error| ManageError::from_io(&drawer.path(&file), &error))?;
+            }
+            Ok(())
+        })
+        .await?;
+        self.0.watch.look(scope).await;
+        Ok(())
+    }
+
+    /// A policy's file.
+    pub async fn policy_bytes(&self, scope: Scope, name: PolicyName) -> Result<Vec<u8>, ManageError> {
+        self.member(&scope, &name)?.ok_or_else(|| no_policy(&name))?;
+        let manager = self.clone();
+        blocking(move || {
+            let (root, path) = (manager.root(&scope)?, format!("{POLICIES}/{name}.wasm"));
+            let limit = manager.terms(&scope)?.policy_bytes;
+            let read = root.read(&path, limit).map(|(_, bytes)| bytes);
+            read.map_err(|error| ManageError::Failed(format!("{}: {error}", root.path(&path).display())))
+        })
+        .await
+    }
+
+    /// The policies of a folder that are in force, or broken.
+    pub(crate) fn members(&self, scope: &Scope) -> Result<Vec<Arc<Member>>, ManageError> {
+        Ok(self.layer(scope)?.members)
+    }
+
+    /// A policy of a folder that is in force, or broken.
+    pub(crate) fn member(&self, scope: &Scope, name: &PolicyName) -> Result<Option<Arc<Member>>, ManageError> {
+        Ok(self.layer(scope)?.members.into_iter().find(|member| member.name == *name))
+    }
+
+    fn check_and_write(&self, scope: &Scope, name: &PolicyName, bytes: &[u8]) -> Result<Arc<Compiled>, ManageError> {
+        let terms = self.terms(scope)?;
+        let (size, most) = (bytes.len() as u64, terms.policy_bytes);
+        if size > most {
+            return Err(ManageError::Invalid(format!("the policy is {size} bytes large; at most {most} are taken")));
+        }
+        let root = self.root(scope)?;
+        let beside = format!("{POLICIES}/{name}.toml");
+        let file = settings(&root, &beside, &terms)?;
+        let owner = scope.clone().map_or(Owner::Host, Owner::Tenant);
+        let metered = file.limits.instructions.is_some();
+        let invalid = |error: portcullis_engine::LoadError| ManageError::Invalid(error.to_string());
+        let workshop = &self.0.workshop;
+        let compiled = workshop.sandbox.compile(&Order { bytes, owner, when: When::Swap, metered }).map_err(invalid)?;
+        let policy = compiled.link(file.grants).map_err(invalid)?;
+        workshop.runtime.block_on(policy.probe(&file.limits)).map_err(invalid)?;
+        let drawer = self.drawer(scope, POLICIES)?;
+        let file = format!("{name}.wasm");
+        let put = drawer.put(&file, |file| file.write_all(bytes));
+        put.map_err(|error| ManageError::from_io(&drawer.path(&file), &error))?;
+        Ok(compiled)
+    }
+}
+
+/// What lies beside a policy that is to be put.
+fn settings(root: &Root, path: &str, terms: &crate::config::Terms) -> Result<PolicyFile, ManageError> {
+    if !root.has(path) {
+        return Ok(PolicyFile::with_terms(terms));
+    }
+    let place = root.path(path);
+    let wrong = |problem: String| ManageError::Invalid(format!("{}: {problem}", place.display()));
+    let (_, bytes) = root.read(path, MAX_SETTINGS).map_err(|error| wrong(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text".into()))?;
+    PolicyFile::read(&place, &text, terms).map_err(|problems| ManageError::Invalid(problems.to_string()))
+}
+
+fn no_policy(name: &PolicyName) -> ManageError {
+    ManageError::NotFound { what: "policy", name: name.to_string() }
+}
+
+// === impl Precondition ===
+
+impl Precondition {
+    pub(crate) fn check(&self, what: &str, tag: Option<&str>) -> Result<(), ManageError> {
+        let holds = match self {
+            Self::Anything => true,
+            Self::Nothing => tag.is_none(),
+            Self::Something => tag.is_some(),
+            Self::Tags(tags) => tag.is_some_and(|tag| tags.iter().any(|wanted| wanted == tag)),
+        };
+        if holds {
+            return Ok(());
+        }
+        let is = tag.map_or_else(|| "not there".to_owned(), |tag| format!("`{tag}`"));
+        Err(ManageError::Precondition { what: what.to_owned(), is })
+    }
+}
