@@ -61,7 +61,8 @@ impl Data {
             if out.len() > 1 {
                 out.push(',');
             }
-            write_text(name, &mut out);
+            // A `String` takes everything.
+            _ = write_text(name, &mut out);
             out.push(':');
             document.root().write_json(&mut out);
         }

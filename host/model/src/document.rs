@@ -1,24 +1,57 @@
-//! JSON that the host holds: one flat arena, no tree of allocations.
+//! JSON that the host holds, and never changes.
 //!
-//! Items of a list, and members of an object, lie side by side, so that an item costs one index. An object of many
-//! members carries a hash index, so that a member costs the same whatever the object's size. Strings without escapes
-//! lie in the source text. [`Builder`] is how a reader makes one, from the leaves up; [`Value`] is how it is read.
+//! What is read lies in one flat arena ([`arena`]), with no tree of allocations. [`Builder`] is how a reader makes one,
+//! from the leaves up; [`Value`] is how it is read. A change ([`Document::set`], [`patch`](crate::patch)) makes another
+//! document, which shares with the old one all that was not changed ([`tree`]). [`Document::compacted`] makes a changed
+//! document flat again.
 
+mod arena;
 mod builder;
+mod change;
+mod equal;
+mod flatten;
 mod index;
 mod number;
 mod pointer;
+mod seq;
+mod size;
+mod tree;
 mod value;
+mod walk;
 mod write;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
-use self::index::Index;
+use std::fmt;
+use std::sync::Arc;
 
-pub use self::builder::{Builder, Duplicate, MAX_TEXT, Mark};
+use self::arena::Arena;
+use self::size::Sizes;
+use self::tree::Tree;
+
+pub use self::arena::{Node, Span};
+pub use self::builder::{Builder, Duplicate, Mark};
+pub use self::change::{Change, ChangeError, Why};
 pub use self::value::Value;
-pub(crate) use self::{pointer::split_first, write::text as write_text};
+pub(crate) use self::{
+    change::{Draft, Graft, Way},
+    pointer::split_first,
+    write::text as write_text,
+};
+
+/// A document of more bytes than this is not read and not made: a longer text does not fit a [`Node`]'s length.
+pub const MAX_TEXT: usize = (1 << 29) - 1;
+
+/// So many lists and objects may be open at once: Go's limit.
+pub const MAX_DEPTH: usize = 10_000;
+
+/// A document that was changed less often than this is not worth compacting, and neither is one of which fewer bytes
+/// were dropped.
+const FEW_CHANGES: usize = 1024;
+const FEW_BYTES: usize = 1 << 20;
 
 /// The type of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,121 +64,37 @@ pub enum Kind {
     Object,
 }
 
-/// A range of bytes: in the source text, or, past its end, in what had to be unescaped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Span {
-    start: u32,
-    len: u32,
-}
-
-/// A value in the arena, in eight bytes. What `start` and the length mean depends on the tag: bytes for numbers and
-/// texts, items or members for lists and objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Node {
-    start: u32,
-    /// The tag in the lowest three bits, the length above.
-    meta: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tag {
-    Null,
-    False,
-    True,
-    Number,
-    Text,
-    List,
-    Object,
-    /// An object with an index; `start` is the index's place in [`Document::indexes`].
-    IndexedObject,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    key: Span,
-    value: Node,
-}
-
-/// A read-only JSON value.
-#[derive(Debug)]
+/// A read-only JSON value. A clone shares everything.
+#[derive(Clone)]
 pub struct Document {
-    text: String,
-    /// What the source has only with escapes, and keys that were given another spelling.
-    unescaped: String,
-    items: Vec<Node>,
-    members: Vec<Member>,
-    indexes: Vec<Index>,
-    root: Node,
+    root: Tree,
+    tally: Tally,
 }
 
-// === impl Span ===
-
-impl Span {
-    /// `len` bytes from `start` of the source text. Nothing is read where that is not a piece of it.
-    pub fn new(start: usize, len: usize) -> Self {
-        match (u32::try_from(start), u32::try_from(len)) {
-            (Ok(start), Ok(len)) => Self { start, len },
-            _ => Self::default(),
-        }
-    }
-
-    pub fn start(self) -> usize {
-        self.start as usize
-    }
+/// What became of a document since it was flat.
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    /// The length of its JSON, at most.
+    bytes: usize,
+    /// How many items and members it was read with.
+    children: usize,
+    changes: usize,
+    /// Of the values that were removed or replaced, and that the arena still holds.
+    dropped_bytes: usize,
 }
 
-// === impl Node ===
+// === impl Kind ===
 
-impl Node {
-    pub const NULL: Self = Self { start: 0, meta: Tag::Null as u32 };
-
-    pub fn boolean(value: bool) -> Self {
-        Self::new(if value { Tag::True } else { Tag::False }, 0, 0)
-    }
-
-    /// A number as it is spelt; the reader answers for its grammar.
-    pub fn number(span: Span) -> Self {
-        Self::new(Tag::Number, span.start, span.len)
-    }
-
-    pub fn text(span: Span) -> Self {
-        Self::new(Tag::Text, span.start, span.len)
-    }
-
-    pub fn kind(self) -> Kind {
-        match self.tag() {
-            Tag::Null => Kind::Null,
-            Tag::False | Tag::True => Kind::Boolean,
-            Tag::Number => Kind::Number,
-            Tag::Text => Kind::Text,
-            Tag::List => Kind::List,
-            Tag::Object | Tag::IndexedObject => Kind::Object,
-        }
-    }
-
-    fn new(tag: Tag, start: u32, len: u32) -> Self {
-        Self { start, meta: len << 3 | tag as u32 }
-    }
-
-    fn tag(self) -> Tag {
-        match self.meta & 7 {
-            0 => Tag::Null,
-            1 => Tag::False,
-            2 => Tag::True,
-            3 => Tag::Number,
-            4 => Tag::Text,
-            5 => Tag::List,
-            6 => Tag::Object,
-            _ => Tag::IndexedObject,
-        }
-    }
-
-    fn len(self) -> usize {
-        (self.meta >> 3) as usize
-    }
-
-    fn span(self) -> Span {
-        Span { start: self.start, len: self.meta >> 3 }
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Boolean => "true or false",
+            Self::Number => "a number",
+            Self::Text => "a text",
+            Self::List => "a list",
+            Self::Object => "an object",
+        })
     }
 }
 
@@ -153,7 +102,7 @@ impl Node {
 
 impl Document {
     pub fn root(&self) -> Value<'_> {
-        Value::new(self, self.root)
+        self.root.value()
     }
 
     /// The value at an RFC 6901 pointer: `""` is the root. None where the pointer is none, or nothing is there.
@@ -161,66 +110,62 @@ impl Document {
         self.root().pointer(pointer)
     }
 
-    /// How many bytes of memory it holds.
+    /// How many bytes of memory it holds, also those that it shares with others.
     pub fn size(&self) -> usize {
-        size_of::<Self>()
-            + self.text.capacity()
-            + self.unescaped.capacity()
-            + self.items.capacity() * size_of::<Node>()
-            + self.members.capacity() * size_of::<Member>()
-            + self.indexes.iter().map(Index::size).sum::<usize>()
+        self.size_beside(&[])
     }
 
-    fn str(&self, span: Span) -> &str {
-        str_at(&self.text, &self.unescaped, span)
+    /// How many bytes of memory it holds that none of `others` holds.
+    pub fn size_beside(&self, others: &[&Self]) -> usize {
+        let mut sizes = Sizes::default();
+        others.iter().for_each(|other| sizes.add(&other.root));
+        let shared = sizes.bytes;
+        sizes.add(&self.root);
+        size_of::<Self>() + sizes.bytes - shared
     }
 
-    fn items(&self, list: Node) -> &[Node] {
-        slice_at(&self.items, list.start as usize, list.len())
+    /// Whether so much was changed that [`Self::compacted`] is worth its time: more than a quarter of the members and
+    /// items, or half of the bytes.
+    pub fn needs_compaction(&self) -> bool {
+        let Tally { bytes, children, changes, dropped_bytes } = self.tally;
+        changes > FEW_CHANGES.max(children / 4) || dropped_bytes > FEW_BYTES.max(bytes)
     }
 
-    fn members(&self, object: Node) -> &[Member] {
-        let start = if object.tag() == Tag::IndexedObject {
-            self.indexes.get(object.start as usize).map_or(usize::MAX, Index::first_member)
-        } else {
-            object.start as usize
-        };
-        slice_at(&self.members, start, object.len())
-    }
-
-    fn member(&self, object: Node, key: &str) -> Option<Node> {
-        let members = self.members(object);
-        if object.tag() == Tag::IndexedObject {
-            let index = self.indexes.get(object.start as usize)?;
-            let position = index.find(key, |position| members.get(position).map(|member| self.str(member.key)))?;
-            return members.get(position).map(|member| member.value);
+    /// The same document, flat, and sharing nothing with any other. It takes a time of its whole size.
+    pub fn compacted(&self) -> Self {
+        if self.tally.changes == 0 {
+            return self.clone();
         }
-        members
-            .iter()
-            .find(|member| member.key.len as usize == key.len() && self.str(member.key) == key)
-            .map(|member| member.value)
+        let (arena, root) = flatten::copy(self.root());
+        Self::flat(arena, root)
+    }
+
+    fn flat(arena: Arena, root: Node) -> Self {
+        let tally = Tally {
+            bytes: arena.text.len() + arena.unescaped.len(),
+            children: arena.items.len() + arena.members.len(),
+            changes: 0,
+            dropped_bytes: 0,
+        };
+        Self { root: Tree::Flat(Arc::new(arena), root), tally }
     }
 }
 
 impl Default for Document {
     /// An empty object.
     fn default() -> Self {
-        let mut builder = Builder::new(0);
-        let mark = builder.mark();
-        let root = builder.close_distinct_object("", mark);
-        builder.finish(String::new(), root)
+        Self::flat(Arena::default(), Node::EMPTY_OBJECT)
     }
 }
 
-fn str_at<'a>(text: &'a str, unescaped: &'a str, span: Span) -> &'a str {
-    let (start, len) = (span.start as usize, span.len as usize);
-    let found = match start.checked_sub(text.len()) {
-        Some(start) if len > 0 => unescaped.get(start..start + len),
-        _ => text.get(start..start + len),
-    };
-    found.unwrap_or_default()
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.root().fmt(f)
+    }
 }
 
-fn slice_at<T>(all: &[T], start: usize, len: usize) -> &[T] {
-    all.get(start..start.saturating_add(len)).unwrap_or_default()
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.root() == other.root()
+    }
 }

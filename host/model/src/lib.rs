@@ -1,7 +1,8 @@
 //! The words of Portcullis, and the rules that need nothing but them.
 //!
 //! In the order that a call travels: a [`Request`] is what a policy may ask about one Docker API call; a [`Document`] is
-//! JSON that the host holds (the call's body, a policy's settings), [`Data`] the operator's documents together; a
+//! JSON that the host holds (the call's body, a policy's settings), [`Data`] the operator's documents together, and a
+//! [`patch`] changes one of them; a
 //! [`Verdict`] is what one policy says, a [`Fault`] why it said nothing, and a [`Decision`] what the host answers.
 //! [`Limits`] bound what a policy may use. A [`Placement`] says which tenant a caller belongs to.
 
@@ -11,6 +12,7 @@ pub mod document;
 pub mod fault;
 pub mod limits;
 pub mod name;
+pub mod patch;
 pub mod request;
 pub mod tenant;
 pub mod verdict;

@@ -1,14 +1,11 @@
 //! One pass over the text, without recursion: what is open lies on a stack of its own.
 
-use portcullis_model::document::{Builder, MAX_TEXT, Mark, Node, Span};
+use portcullis_model::document::{Builder, MAX_DEPTH, MAX_TEXT, Mark, Node, Span};
 
 use super::error::{Failure, Problem};
 use super::members::{Members, Taken};
 use super::shape::is_base64;
 use super::{JsonError, Reading, Shape, fold, scan};
-
-/// Go's limit.
-const MAX_DEPTH: usize = 10_000;
 
 struct Reader<'t> {
     text: &'t str,

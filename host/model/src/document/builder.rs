@@ -2,11 +2,9 @@
 //!
 //! What is not yet closed lies on two stacks; closing a list or an object moves its children to the arena in one piece.
 
+use super::Document;
+use super::arena::{Arena, Member, Node, Span, Tag, slice_at, str_at};
 use super::index::Index;
-use super::{Document, Member, Node, Span, Tag, slice_at, str_at};
-
-/// A text of more bytes than this does not fit a [`Node`]'s length, and is not read.
-pub const MAX_TEXT: usize = (1 << 29) - 1;
 
 /// An object of more members than this has an index. Up to here, looking at each member's length is as fast.
 const INDEXED_OVER: usize = 64;
@@ -39,7 +37,7 @@ pub struct Builder {
 // === impl Builder ===
 
 impl Builder {
-    /// For a source text of `text_len` bytes, at most [`MAX_TEXT`].
+    /// For a source text of `text_len` bytes, at most [`MAX_TEXT`](super::MAX_TEXT).
     pub fn new(text_len: usize) -> Self {
         let expected = (text_len / 32).min(1 << 16);
         Self {
@@ -135,10 +133,28 @@ impl Builder {
 
     /// The document, whose source text is `text`.
     pub fn finish(self, text: String, root: Node) -> Document {
-        let Self { unescaped, mut items, mut members, indexes, .. } = self;
+        let Self { mut unescaped, mut items, mut members, mut indexes, .. } = self;
+        let mut text = text;
         give_back(&mut items);
         give_back(&mut members);
-        Document { text, unescaped, items, members, indexes, root }
+        give_back(&mut indexes);
+        if is_worth_a_copy(text.capacity() - text.len()) {
+            text.shrink_to_fit();
+        }
+        if is_worth_a_copy(unescaped.capacity() - unescaped.len()) {
+            unescaped.shrink_to_fit();
+        }
+        Document::flat(Arena { text, unescaped, items, members, indexes }, root)
+    }
+
+    /// What was made of no source text. Nothing is set aside, for it may be one of many small ones.
+    pub(super) fn finish_arena(self) -> Arena {
+        let Self { mut unescaped, mut items, mut members, mut indexes, .. } = self;
+        unescaped.shrink_to_fit();
+        items.shrink_to_fit();
+        members.shrink_to_fit();
+        indexes.shrink_to_fit();
+        Arena { text: String::new(), unescaped, items, members, indexes }
     }
 
     fn close_indexed(&mut self, text: &str, mark: Mark) -> Result<Node, Duplicate> {
@@ -179,9 +195,13 @@ fn sketch(key: &[u8]) -> u64 {
     1 << ((key.len() * 29 + edge(key.first()) * 5 + edge(key.last()) * 11) % 64)
 }
 
-/// Returns what was set aside and not used, where that is worth a copy.
+/// Returns what was set aside and not used.
 fn give_back<T>(all: &mut Vec<T>) {
-    if (all.capacity() - all.len()) * size_of::<T>() > 64 << 10 {
+    if is_worth_a_copy((all.capacity() - all.len()) * size_of::<T>()) {
         all.shrink_to_fit();
     }
+}
+
+fn is_worth_a_copy(unused_bytes: usize) -> bool {
+    unused_bytes > 64 << 10
 }

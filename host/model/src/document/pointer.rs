@@ -25,13 +25,14 @@ pub(crate) fn split_first(pointer: &str) -> Option<Option<(Cow<'_, str>, &str)>>
         return Some(None);
     }
     let inner = pointer.strip_prefix('/')?;
-    let (token, rest) = inner.split_at(inner.find('/').unwrap_or(inner.len()));
+    // Tokens are short: byte by byte is faster than any search.
+    let (token, rest) = inner.split_at(inner.bytes().position(|byte| byte == b'/').unwrap_or(inner.len()));
     Some(Some((unescape(token)?, rest)))
 }
 
 /// `~1` is `/`, `~0` is `~`, and no other `~` may stand.
 fn unescape(token: &str) -> Option<Cow<'_, str>> {
-    if !token.contains('~') {
+    if !token.bytes().any(|byte| byte == b'~') {
         return Some(Cow::Borrowed(token));
     }
     let mut pieces = token.split('~');
@@ -49,7 +50,7 @@ fn unescape(token: &str) -> Option<Cow<'_, str>> {
 }
 
 /// A list position: digits, with no zero before them.
-fn position(token: &str) -> Option<usize> {
+pub(super) fn position(token: &str) -> Option<usize> {
     let plain = token.bytes().all(|byte| byte.is_ascii_digit()) && (token.len() == 1 || !token.starts_with('0'));
     if plain { token.parse().ok() } else { None }
 }

@@ -1,4 +1,5 @@
-use super::{Builder, Document, Kind, MAX_TEXT, Node, Span, number};
+use super::{Builder, Document, Kind, MAX_DEPTH, MAX_TEXT, Node, Span, Why, number, testing};
+use crate::patch;
 
 /// A reader for tests: builds `{"k0":0,"k1":1,…}`.
 fn numbered(count: usize) -> Document {
@@ -203,4 +204,111 @@ fn writing_needs_no_stack() {
     }
     let document = builder.finish(String::new(), node);
     assert_eq!(document.root().to_json().len(), 400_004);
+}
+
+fn users(count: usize) -> Document {
+    let users: serde_json::Map<_, _> = (0..count)
+        .map(|number| (format!("user-{number:06}"), serde_json::json!({"role": "reader", "teams": ["a", "b"]})))
+        .collect();
+    testing::document(&serde_json::json!({ "users": users }))
+}
+
+#[test]
+fn a_change_shares_all_but_itself() {
+    let document = users(10_000);
+    let value = testing::read(r#""admin""#);
+    let changed = document.set("/users/user-000777/role", &value).expect("is there");
+    assert!(changed.size() > document.size(), "it holds all of it");
+    let difference = changed.size_beside(&[&document]);
+    assert!(difference < 2000, "{difference} bytes");
+    assert_eq!(document.size_beside(&[&changed]), size_of::<Document>());
+    assert_eq!(changed.pointer("/users/user-000777/role").and_then(|role| role.as_str()), Some("admin"));
+    assert_eq!(document.pointer("/users/user-000777/role").and_then(|role| role.as_str()), Some("reader"));
+
+    let mut many = document.clone();
+    for number in 0..1000 {
+        many = many.set(&format!("/users/user-{:06}/role", number * 7), &value).expect("is there");
+    }
+    let difference = many.size_beside(&[&document]);
+    assert!(difference < 1000 * 1000, "{difference} bytes");
+    let more = many.set("/users/user-000001", &value).expect("is there");
+    assert!(more.size_beside(&[&many]) < 3000, "{} bytes", more.size_beside(&[&many]));
+    let copied = patch::apply(&many, &testing::read(r#"[{"op":"copy","from":"/users","path":"/others"}]"#));
+    assert!(copied.expect("is copied").size_beside(&[&many]) < 1000);
+}
+
+#[test]
+fn many_changes_or_much_that_is_gone_are_worth_a_compaction() {
+    let document = users(10_000);
+    let value = testing::read("1");
+    let mut changed = document.clone();
+    // 50,001 members and items.
+    for number in 0..12_501 {
+        assert!(!changed.needs_compaction(), "after {number}");
+        changed = changed.set(&format!("/users/user-{:06}", number % 10_000), &value).expect("is there");
+    }
+    assert!(changed.needs_compaction());
+    let compacted = changed.compacted();
+    assert!(compacted == changed && !compacted.needs_compaction());
+    assert!(compacted.size() < changed.size() / 3, "{} of {}", compacted.size(), changed.size());
+    assert_eq!(compacted.size_beside(&[&changed]), compacted.size(), "nothing is shared");
+
+    let removed = users(30_000).remove("/users").expect("is there");
+    assert!(removed.needs_compaction() && removed.size() > 1 << 20);
+    assert!(removed.compacted().size() < 1000, "{}", removed.compacted().size());
+}
+
+#[test]
+fn a_list_of_many_is_changed_anywhere() {
+    let items: Vec<usize> = (0..100_000).collect();
+    let document = testing::document(&serde_json::json!({ "list": items }));
+    let mut changed = document.clone();
+    for _ in 0..100 {
+        changed = changed.remove("/list/50000").expect("is there");
+    }
+    assert!(changed.size_beside(&[&document]) < 2000, "{}", changed.size_beside(&[&document]));
+    let list = changed.pointer("/list").expect("a list");
+    assert_eq!((list.len(), list.at(50_000).and_then(|item| item.as_i64())), (Some(99_900), Some(50_100)));
+}
+
+#[test]
+fn nothing_nests_deeper_than_can_be_read_and_no_change_needs_stack() {
+    let deep = {
+        let mut builder = Builder::new(0);
+        let marks: Vec<_> = (0..MAX_DEPTH - 1).map(|_| builder.mark()).collect();
+        let mut node = Node::NULL;
+        for mark in marks {
+            let key = builder.unescaped("a");
+            builder.member(key, node);
+            node = builder.close_object("", mark).expect("the keys differ");
+        }
+        builder.finish(String::new(), node)
+    };
+    let pointer = "/a".repeat(MAX_DEPTH - 1);
+    let (flat, empty) = (testing::read("1"), testing::read("{}"));
+    let changed = deep.set(&pointer, &flat).and_then(|deep| deep.set(&pointer, &empty)).expect("is not too deep");
+    let error = changed.set(&pointer, &testing::read("[[]]")).expect_err("is too deep");
+    assert_eq!(error.why, Why::Depth);
+    assert_eq!(changed.set(&format!("{pointer}/a"), &empty).expect_err("is too deep").why, Why::Depth);
+    assert!(changed.set(&format!("{pointer}/a"), &flat).is_ok());
+
+    for (operation, fits) in [
+        (r#"{"op":"move","from":"/a","path":"/c"}"#, true),
+        (r#"{"op":"move","from":"/a","path":"/b/c"}"#, false),
+        (r#"{"op":"move","from":"/a/a","path":"/b/c"}"#, true),
+        (r#"{"op":"copy","from":"/a/a","path":"/b/c"}"#, true),
+        (r#"{"op":"copy","from":"","path":"/b"}"#, false),
+    ] {
+        let document = changed.set("/b", &empty).expect("is not too deep");
+        let patched = patch::apply(&document, &testing::read(&format!("[{operation}]")));
+        assert_eq!(patched.is_ok(), fits, "{operation}");
+        if let Err(error) = patched {
+            assert!(error.to_string().ends_with("more than 10000 levels would be nested"), "{error}");
+        }
+    }
+    let merged = patch::merge(&changed, &deep).expect("merges");
+    // The innermost null took out what was there.
+    assert!(merged == changed.remove(&pointer).expect("is there") && merged != changed);
+    assert!(merged.compacted().root().to_json() == merged.root().to_json());
+    assert!(merged.size_beside(&[&changed]) > MAX_DEPTH);
 }
