@@ -1,14 +1,21 @@
 //! A store that may be in use by a host, as it is at one moment.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, StorageBackend};
 
-use crate::state::disk::{ENTRIES, FILE};
+use crate::state::aside;
+use crate::state::base::{FILE, checked};
+use crate::state::failure::{Failure, guarded};
 use crate::state::space::SpaceName;
+use crate::state::tables::ENTRIES;
+
+/// How often a file that changed while it was read is read again.
+const READS: usize = 20;
 
 /// The store in a folder, read when it is first asked, and once for all spaces: so they are of one moment. Cheap to
 /// clone.
@@ -32,7 +39,7 @@ impl StoreCopy {
     /// What a space holds.
     pub fn entries(&self, space: &SpaceName) -> Result<Vec<(String, Vec<u8>)>, String> {
         match self.0.database.get_or_init(|| read(&self.0.dir)) {
-            Ok(Some(database)) => entries(database, space.as_str()).map_err(|error| error.to_string()),
+            Ok(Some(database)) => guarded(|| entries(database, space.as_str())).map_err(|failure| failure.to_string()),
             Ok(None) => Ok(Vec::new()),
             Err(problem) => Err(problem.clone()),
         }
@@ -41,15 +48,42 @@ impl StoreCopy {
 
 fn read(dir: &Path) -> Result<Option<Database>, String> {
     let path = dir.join(FILE);
-    if !path.exists() {
-        return Ok(None);
+    let failed = |failure: Failure| format!("`{}`: {failure}", path.display());
+    let mut reads = 0;
+    loop {
+        reads += 1;
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return without_a_file(dir),
+            bytes => bytes.map_err(|error| failed(error.into()))?,
+        };
+        match open(&bytes) {
+            // A host that commits meanwhile makes it look damaged, which it is not the next time.
+            Err(failure) if reads == READS => return Err(failed(failure)),
+            Err(_) => {}
+            Ok(database) => return Ok(Some(database)),
+        }
     }
-    let bytes = fs::read(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
-    let backend = InMemoryBackend::new();
-    backend.set_len(bytes.len() as u64).map_err(|error| error.to_string())?;
-    backend.write(0, &bytes).map_err(|error| error.to_string())?;
-    let database = Database::builder().create_with_backend(backend).map_err(|error| error.to_string())?;
-    Ok(Some(database))
+}
+
+fn without_a_file(dir: &Path) -> Result<Option<Database>, String> {
+    match aside::standing(dir) {
+        Ok(Some(standing)) => Err(standing),
+        Ok(None) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("`{}`: {error}", dir.display())),
+    }
+}
+
+fn open(bytes: &[u8]) -> Result<Database, Failure> {
+    if bytes.is_empty() {
+        return Err(Failure::Damage("it is empty".to_owned()));
+    }
+    guarded(|| {
+        let backend = InMemoryBackend::new();
+        backend.set_len(bytes.len() as u64)?;
+        backend.write(0, bytes)?;
+        Ok(checked().create_with_backend(backend)?)
+    })
 }
 
 fn entries(database: &Database, space: &str) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {

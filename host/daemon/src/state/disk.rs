@@ -1,46 +1,53 @@
 //! The store on disk: one file, each tenant's policies with a space of their own in it.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Bound;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use portcullis_engine::{State, StateFuture};
+use portcullis_model::decision::Origin;
 use portcullis_model::fault::StateFault;
 use portcullis_model::limits::StateLimits;
-use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use portcullis_model::{PolicyName, TenantName};
+use redb::{Database, ReadableDatabase, ReadableTable};
 use tokio::sync::oneshot;
 
+use crate::state::base::Base;
 use crate::state::check_key;
-use crate::state::space::{SpaceName, tenant_of};
-use crate::state::usage::Usage;
-use crate::state::writer::{Change, Order, Writer};
-
-/// (space, key) to value.
-pub(crate) const ENTRIES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("entries");
-/// Space to how many keys it has, and how many bytes keys and values together.
-pub(crate) const USAGE: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("usage");
-/// Tenant to the same of all its spaces together. Made anew whenever the store is opened.
-pub(crate) const SUMS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("sums");
-
-pub(crate) const FILE: &str = "state.redb";
-/// How long another host may hold the file before it counts as one that lives.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
-const LOCK_AGAIN: Duration = Duration::from_millis(20);
+use crate::state::space::SpaceName;
+use crate::state::tables::{ENTRIES, Extent, SUMS, USAGE, end_of, kept};
+use crate::state::usage::{Bounds, Holdings, Usage};
+use crate::state::writer::{Change, Order, Reply, Writer};
 
 /// All policies' state. Cheap to clone.
 ///
 /// A store that cannot be opened does not stop the host: policies that need it deny, and the reason is in each denial's
-/// cause.
+/// cause. One whose disk failed, or is full, or that another host holds, is tried again by itself; one that is damaged
+/// is set aside, and waits for the operator ([`Store::reset`]).
 #[derive(Clone, Debug)]
-pub struct Store(Result<Arc<Open>, Arc<str>>);
+pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
-struct Open {
-    database: Arc<Database>,
-    writer: Writer,
+struct Inner {
+    base: Arc<Base>,
+    /// None where nothing can be changed.
+    writer: Option<Writer>,
+}
+
+/// What one space holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpaceUsage {
+    pub tenant: TenantName,
+    pub origin: Origin,
+    pub policy: PolicyName,
+    pub usage: Usage,
+}
+
+/// A key, and how many bytes its value has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySize {
+    pub key: String,
+    pub value_bytes: u64,
 }
 
 /// One policy's part of the store.
@@ -48,9 +55,7 @@ struct Open {
 struct Space {
     store: Store,
     name: SpaceName,
-    limits: StateLimits,
-    /// What all spaces of its tenant may hold together.
-    sum: StateLimits,
+    bounds: Bounds,
 }
 
 // === impl Store ===
@@ -58,127 +63,172 @@ struct Space {
 impl Store {
     /// Opens the store in a folder, making both where they are not there.
     pub fn open(dir: &Path) -> Self {
-        Self(Open::new(dir).map(Arc::new).map_err(Arc::from))
+        let base = Arc::new(Base::open(dir));
+        match Writer::start(Arc::clone(&base)) {
+            Ok(writer) => Self(Arc::new(Inner { base, writer: Some(writer) })),
+            Err(error) => Self::unavailable(&format!("no thread for the store: {error}")),
+        }
     }
 
     /// A store that does not answer, for this reason.
     pub(crate) fn unavailable(problem: &str) -> Self {
-        Self(Err(problem.into()))
+        Self(Arc::new(Inner { base: Arc::new(Base::lost(problem)), writer: None }))
     }
 
-    /// Why the store is not available.
-    pub fn problem(&self) -> Option<&str> {
-        self.0.as_ref().err().map(AsRef::as_ref)
+    /// Why the store is not available, now.
+    pub fn problem(&self) -> Option<String> {
+        self.0.base.problem()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn base(&self) -> &Base {
+        &self.0.base
+    }
+
+    /// How many transactions have gone to the disk since the store was opened: changes share them.
+    pub fn commits(&self) -> u64 {
+        self.0.writer.as_ref().map_or(0, Writer::commits)
     }
 
     /// A policy's part: `limits` bound it alone, `sum` all parts of its tenant together.
     pub fn space(&self, name: SpaceName, limits: StateLimits, sum: StateLimits) -> Arc<dyn State> {
-        Arc::new(Space { store: self.clone(), name, limits, sum })
+        Arc::new(Space { store: self.clone(), name, bounds: Bounds { space: limits, tenant: sum } })
     }
 
-    fn opened(&self) -> Result<&Open, StateFault> {
-        self.0.as_deref().map_err(|problem| StateFault::Unavailable(problem.to_string()))
+    /// Every space that holds something, also of tenants and policies that are gone, by tenant, origin and policy.
+    pub fn spaces(&self) -> Result<Vec<SpaceUsage>, StateFault> {
+        let mut spaces = self.0.base.read(spaces)?;
+        spaces.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        Ok(spaces)
+    }
+
+    /// The keys of a space, in their order: at most so many of those after `after`.
+    pub fn keys(&self, space: &SpaceName, after: Option<&str>, most: usize) -> Result<Vec<KeySize>, StateFault> {
+        self.0.base.read(|database| keys(database, space.as_str(), after, most))
+    }
+
+    /// A key's value.
+    pub fn get(&self, space: &SpaceName, key: &str) -> Result<Option<Vec<u8>>, StateFault> {
+        check_key(key)?;
+        self.0.base.read(|database| get(database, space.as_str(), key))
+    }
+
+    /// Clears a space. How much went is the answer; it is on disk by then.
+    pub async fn clear(&self, space: SpaceName) -> Result<Usage, StateFault> {
+        self.clear_all(space.tenant().clone(), Extent::Space(space)).await
+    }
+
+    /// Clears one key of a space.
+    pub async fn clear_key(&self, space: SpaceName, key: String) -> Result<Usage, StateFault> {
+        check_key(&key)?;
+        self.clear_all(space.tenant().clone(), Extent::Key(space, key)).await
+    }
+
+    /// Clears all that is kept for a tenant, by its own policies and by host-wide ones.
+    pub async fn clear_tenant(&self, tenant: TenantName) -> Result<Usage, StateFault> {
+        self.clear_all(tenant.clone(), Extent::Tenant(tenant)).await
+    }
+
+    /// Accepts that a damaged store is lost: gives the files that were set aside other names, which are the answer, and
+    /// opens what is in the store's place by now, or an empty store. Does nothing where nothing is damaged.
+    pub fn reset(&self) -> Result<Vec<String>, StateFault> {
+        self.0.base.accept_loss()
+    }
+
+    /// What a space and its tenant hold now.
+    pub(crate) fn holdings(&self, space: &SpaceName) -> Result<Holdings, StateFault> {
+        self.0.base.read(|database| {
+            let transaction = database.begin_read()?;
+            Ok(Holdings {
+                space: kept(&transaction.open_table(USAGE)?, space.as_str())?,
+                tenant: kept(&transaction.open_table(SUMS)?, space.tenant().as_str())?,
+            })
+        })
+    }
+
+    async fn clear_all(&self, tenant: TenantName, extent: Extent) -> Result<Usage, StateFault> {
+        let (reply, answer) = Reply::new();
+        self.writer()?.send_first(Order { tenant, change: Change::Clear { extent, reply } })?;
+        answered(answer).await
+    }
+
+    fn writer(&self) -> Result<&Writer, StateFault> {
+        let unavailable = || StateFault::Unavailable(self.problem().unwrap_or_default());
+        self.0.writer.as_ref().ok_or_else(unavailable)
     }
 }
 
-// === impl Open ===
-
-impl Open {
-    fn new(dir: &Path) -> Result<Self, String> {
-        let path: PathBuf = dir.join(FILE);
-        let failed = |problem: String| format!("`{}`: {problem}", path.display());
-        make_private_dir(dir).map_err(|error| failed(error.to_string()))?;
-        let database = open_database(&path).map_err(|error| failed(error.to_string()))?;
-        let database = Arc::new(database);
-        prepare(&database).map_err(|error| failed(error.to_string()))?;
-        let writer = Writer::start(Arc::clone(&database)).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { database, writer })
-    }
-
-    fn get(&self, space: &str, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(ENTRIES)?;
-        Ok(table.get((space, key))?.map(|value| value.value().to_vec()))
-    }
+async fn answered<T>(answer: oneshot::Receiver<Result<T, StateFault>>) -> Result<T, StateFault> {
+    answer.await.unwrap_or_else(|_| Err(StateFault::Unavailable("the store is closing".into())))
 }
 
-/// Makes the tables, so that a read never finds them missing, and the sums: a store of before there were tenants has none.
-fn prepare(database: &Database) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    transaction.open_table(ENTRIES)?;
-    transaction.delete_table(SUMS)?;
-    {
-        let mut sums = BTreeMap::<String, Usage>::new();
-        for entry in transaction.open_table(USAGE)?.iter()? {
-            let (space, usage) = entry?;
-            let sum = sums.entry(tenant_of(space.value()).to_owned()).or_default();
-            *sum = sum.plus(usage.value().into());
-        }
-        let mut table = transaction.open_table(SUMS)?;
-        for (tenant, sum) in sums {
-            table.insert(tenant.as_str(), <(u32, u64)>::from(sum))?;
-        }
+fn get(database: &Database, space: &str, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
+    let table = database.begin_read()?.open_table(ENTRIES)?;
+    Ok(table.get((space, key))?.map(|value| value.value().to_vec()))
+}
+
+fn spaces(database: &Database) -> Result<Vec<SpaceUsage>, redb::Error> {
+    let mut spaces = Vec::new();
+    for entry in database.begin_read()?.open_table(USAGE)?.iter()? {
+        let (space, usage) = entry?;
+        let usage = Usage::from(usage.value());
+        // Stores of before kept a row for what was emptied. Names that are none were written by no host.
+        let named = SpaceName::parse(space.value()).filter(|_| usage != Usage::default());
+        spaces.extend(named.map(|(tenant, origin, policy)| SpaceUsage { tenant, origin, policy, usage }));
     }
-    Ok(transaction.commit()?)
+    Ok(spaces)
 }
 
-/// Opens and locks the file. A host that was killed may hold the lock for a moment longer than it answers.
-fn open_database(path: &Path) -> Result<Database, redb::Error> {
-    let deadline = Instant::now() + LOCK_PATIENCE;
-    loop {
-        let file = FileBackend::new(open_private(path)?);
-        match file.and_then(|file| Database::builder().create_with_backend(file)) {
-            Err(DatabaseError::DatabaseAlreadyOpen) if Instant::now() < deadline => std::thread::sleep(LOCK_AGAIN),
-            opened => return Ok(opened?),
-        }
+fn keys(database: &Database, space: &str, after: Option<&str>, most: usize) -> Result<Vec<KeySize>, redb::Error> {
+    let end = end_of(space);
+    let from = after.map_or(Bound::Included((space, "")), |after| Bound::Excluded((space, after)));
+    let range = (from, Bound::Excluded((end.as_str(), "")));
+    let table = database.begin_read()?.open_table(ENTRIES)?;
+    let mut keys = Vec::new();
+    for entry in table.range::<(&str, &str)>(range)?.take(most) {
+        let (key, value) = entry?;
+        keys.push(KeySize { key: key.value().1.to_owned(), value_bytes: value.value().len() as u64 });
     }
+    Ok(keys)
 }
 
-fn open_private(path: &Path) -> std::io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
-}
+// === impl SpaceUsage ===
 
-fn make_private_dir(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+impl SpaceUsage {
+    fn order(&self) -> (&str, bool, &str) {
+        (self.tenant.as_str(), self.origin == Origin::Tenant, self.policy.as_str())
+    }
 }
 
 // === impl Space ===
 
 impl Space {
     /// Hands a change to the writer, and waits until it is on disk.
-    async fn change<T>(
-        &self,
-        change: impl FnOnce(oneshot::Sender<Result<T, StateFault>>) -> Change,
-    ) -> Result<T, StateFault> {
-        let (sender, answer) = oneshot::channel();
-        let (space, limits, sum) = (self.name.clone(), self.limits, self.sum);
-        let order = Order { space, limits, sum, change: change(sender) };
-        self.store.opened()?.writer.send(order)?;
-        answer.await.unwrap_or_else(|_| Err(StateFault::Unavailable("the store is closing".into())))
+    async fn change<T>(&self, change: impl FnOnce(SpaceName, Bounds, Reply<T>) -> Change) -> Result<T, StateFault> {
+        let (reply, answer) = Reply::new();
+        let change = change(self.name.clone(), self.bounds, reply);
+        self.store.writer()?.send(Order { tenant: self.name.tenant().clone(), change })?;
+        answered(answer).await
     }
 }
 
 impl State for Space {
     fn get(&self, key: String) -> StateFuture<'_, Option<Vec<u8>>> {
-        Box::pin(async move {
-            check_key(&key)?;
-            let store = self.store.opened()?;
-            store.get(self.name.as_str(), &key).map_err(|error| StateFault::Unavailable(error.to_string()))
-        })
+        Box::pin(async move { self.store.get(&self.name, &key) })
     }
 
     fn compare_and_set(&self, key: String, expected: Option<Vec<u8>>, value: Option<Vec<u8>>) -> StateFuture<'_, bool> {
         Box::pin(async move {
             check_key(&key)?;
-            self.change(|answer| Change::CompareAndSet { key, expected, value, answer }).await
+            self.change(|space, bounds, reply| Change::CompareAndSet { space, bounds, key, expected, value, reply })
+                .await
         })
     }
 
     fn add(&self, key: String, delta: i64) -> StateFuture<'_, i64> {
         Box::pin(async move {
             check_key(&key)?;
-            self.change(|answer| Change::Add { key, delta, answer }).await
+            self.change(|space, bounds, reply| Change::Add { space, bounds, key, delta, reply }).await
         })
     }
 }

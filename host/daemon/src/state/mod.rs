@@ -1,10 +1,15 @@
 //! What policies keep: a store on disk for the host that serves, and one in memory for questions asked offline.
 
+mod aside;
+mod base;
 mod copy;
 mod disk;
+mod dry;
+mod failure;
 mod memory;
 mod queue;
 mod space;
+mod tables;
 #[cfg(test)]
 mod testing;
 mod usage;
@@ -18,10 +23,14 @@ use portcullis_model::Limits;
 use portcullis_model::fault::StateFault;
 use portcullis_model::limits::StateLimits;
 
+use crate::state::usage::Bounds;
+
 pub use copy::StoreCopy;
-pub use disk::Store;
+pub use disk::{KeySize, SpaceUsage, Store};
+pub use dry::DryState;
 pub use memory::MemoryState;
 pub use space::SpaceName;
+pub use usage::Usage;
 
 /// Where policies get their state from. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +47,22 @@ impl Spaces {
     /// Of the store in this folder.
     pub fn copy(dir: PathBuf) -> Self {
         Self::Copied(StoreCopy::new(dir))
+    }
+
+    /// The store that changes, for what the operator asks of it.
+    pub fn store(&self) -> Option<&Store> {
+        match self {
+            Self::Disk(store) => Some(store),
+            Self::Copied(_) => None,
+        }
+    }
+
+    /// As [`Self::of`], for one question that must leave no trace.
+    pub fn dry(&self, name: SpaceName, limits: StateLimits, sum: StateLimits) -> Arc<dyn State> {
+        match self {
+            Self::Disk(store) => Arc::new(DryState::of(store, name, Bounds { space: limits, tenant: sum })),
+            Self::Copied(_) => self.of(name, limits, sum),
+        }
     }
 
     /// What one policy keeps for one tenant. `limits` bound it alone, `sum` all that is kept for the tenant together.

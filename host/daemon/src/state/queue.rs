@@ -56,6 +56,13 @@ impl Sender {
         Ok(())
     }
 
+    /// Before all that waits of the same tenant, and however much that is.
+    pub(crate) fn send_first(&self, order: Order) -> Result<(), StateFault> {
+        self.0.locked().push_first(order).map_err(|problem| StateFault::Unavailable(problem.into()))?;
+        self.0.changed.notify_one();
+        Ok(())
+    }
+
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.0.locked().count
@@ -100,7 +107,7 @@ impl Queue {
 
 impl Waiting {
     fn push(&mut self, order: Order) -> Result<(), &'static str> {
-        let tenant = order.space.tenant();
+        let tenant = &order.tenant;
         let of_tenant = self.orders.get(tenant).map_or(0, VecDeque::len);
         if self.closed {
             return Err("the store is closing");
@@ -116,6 +123,20 @@ impl Waiting {
         }
         self.orders.entry(tenant.clone()).or_default().push_back(order);
         self.count += 1;
+        Ok(())
+    }
+
+    fn push_first(&mut self, order: Order) -> Result<(), &'static str> {
+        if self.closed {
+            return Err("the store is closing");
+        }
+        self.count += 1;
+        let tenant = order.tenant.clone();
+        let orders = self.orders.entry(tenant.clone()).or_default();
+        if orders.is_empty() {
+            self.turns.push_back(tenant);
+        }
+        orders.push_front(order);
         Ok(())
     }
 

@@ -32,6 +32,20 @@ impl SpaceName {
         Self { tenant: tenant.clone(), name }
     }
 
+    /// Whose space has this name in the store: the inverse of [`Self::new`]. None for what names no space.
+    pub fn parse(name: &str) -> Option<(TenantName, Origin, PolicyName)> {
+        let (tenant, rest) = name.split_once('/').map_or((None, name), |(tenant, rest)| (Some(tenant), rest));
+        let (origin, policy) = match (tenant, rest.strip_prefix("*/")) {
+            (None, _) => (Origin::Host, rest),
+            (Some(_), Some(policy)) => (Origin::Host, policy),
+            (Some(_), None) => (Origin::Tenant, rest),
+        };
+        let (tenant, policy) = (TenantName::new(tenant.unwrap_or(TenantName::DEFAULT)), PolicyName::new(policy));
+        let (tenant, policy) = (tenant.ok()?, policy.ok()?);
+        // `default/*/NAME` would be a second name of `NAME`.
+        (Self::new(&tenant, origin, &policy).as_str() == name).then_some((tenant, origin, policy))
+    }
+
     pub fn tenant(&self) -> &TenantName {
         &self.tenant
     }
@@ -77,11 +91,30 @@ mod tests {
                     let space = SpaceName::new(tenant, origin, policy);
                     assert_eq!(tenant_of(space.as_str()), tenant.as_str());
                     assert_eq!(space.tenant(), tenant);
+                    let parsed = SpaceName::parse(space.as_str());
+                    assert_eq!(parsed, Some((tenant.clone(), origin, policy.clone())), "{}", space.as_str());
                     let whose = (tenant, origin, policy);
                     assert_eq!(*named.entry(space.as_str().to_owned()).or_insert(whose), whose);
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_parsed_has_no_second_name() {
+        for none in ["", "/", "*", "a/", "/a", "a/b/c", "a/*", "a/*/", "*/a", "a//b", "default/*/a", "A/b", "a/*/*/b"] {
+            assert_eq!(SpaceName::parse(none), None, "{none:?}");
+        }
+        let random = &mut Random::new(2);
+        let mut parsed = 0;
+        for _ in 0..20_000 {
+            let text = random_name(random, b"ab/*.A") + &random_name(random, b"ab/*.A");
+            if let Some((tenant, origin, policy)) = SpaceName::parse(&text) {
+                assert_eq!(SpaceName::new(&tenant, origin, &policy).as_str(), text);
+                parsed += 1;
+            }
+        }
+        assert!(parsed > 100, "{parsed}");
     }
 
     #[test]

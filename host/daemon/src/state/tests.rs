@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use portcullis_model::decision::Origin;
+use portcullis_model::{PolicyName, TenantName};
 
 use super::*;
 use crate::state::testing::{Random, space_name};
@@ -36,6 +37,9 @@ struct Model(HashMap<Whose, Entries>);
 enum Step {
     CompareAndSet { expected: Option<Vec<u8>>, value: Option<Vec<u8>> },
     Add(i64),
+    ClearKey,
+    Clear,
+    ClearTenant,
 }
 
 // === impl Model ===
@@ -110,12 +114,42 @@ impl Model {
         let sum = added(key, self.get(whose, key).map(Vec::as_slice), delta)?;
         self.set(whose, key, Some(sum.to_le_bytes().into()), limits).map(|()| sum)
     }
+
+    /// How much went.
+    fn clear(&mut self, clears: impl Fn(&Whose, &str) -> bool) -> Usage {
+        let before = self.used(|_| true);
+        for (whose, entries) in &mut self.0 {
+            entries.retain(|key, _| !clears(whose, key));
+        }
+        let after = self.used(|_| true);
+        Usage { keys: before.0 - after.0, bytes: before.1 - after.1 }
+    }
+
+    /// As the store lists it.
+    fn spaces(&self) -> Vec<SpaceUsage> {
+        let mut whose: Vec<_> =
+            self.0.iter().filter(|(_, entries)| !entries.is_empty()).map(|(whose, _)| *whose).collect();
+        whose.sort_unstable_by_key(|whose| (whose.0, whose.1 == Origin::Tenant, whose.2));
+        let listed = whose.into_iter().map(|whose| SpaceUsage {
+            tenant: TenantName::new(whose.0).expect("a good name"),
+            origin: whose.1,
+            policy: PolicyName::new(whose.2).expect("a good name"),
+            usage: self.used(|other| *other == whose).into(),
+        });
+        listed.collect()
+    }
 }
 
 // === impl Step ===
 
 impl Step {
     fn random(random: &mut Random, current: Option<&Vec<u8>>) -> Self {
+        match random.below(40) {
+            0 | 1 => return Self::ClearKey,
+            2 => return Self::Clear,
+            3 => return Self::ClearTenant,
+            _ => {}
+        }
         if random.below(3) == 0 {
             return Self::Add(*random.one_of(&[1, -2, i64::MAX]));
         }
@@ -170,6 +204,7 @@ async fn every_space_holds_what_was_put_into_it_and_nothing_else() {
         let mut model = Model::default();
         for opened in 0..4 {
             let spaces = Spaces::Disk(Store::open(dir.path()));
+            let disk = spaces.store().expect("it is one");
             let limits = *random.one_of(&LIMITS);
             let named = all().map(|whose| (whose, space_name(whose.0, whose.1, whose.2)));
             let store: HashMap<_, _> =
@@ -192,8 +227,21 @@ async fn every_space_holds_what_was_put_into_it_and_nothing_else() {
                         assert_eq!(answer, right, "{what}");
                         see(&mut seen, &answer);
                     }
+                    Step::ClearKey => {
+                        let gone = disk.clear_key(space_name(whose.0, whose.1, whose.2), key.into()).await;
+                        assert_eq!(gone, Ok(model.clear(|other, of| *other == whose && of == key)), "{what}");
+                    }
+                    Step::Clear => {
+                        let gone = disk.clear(space_name(whose.0, whose.1, whose.2)).await;
+                        assert_eq!(gone, Ok(model.clear(|other, _| *other == whose)), "{what}");
+                    }
+                    Step::ClearTenant => {
+                        let gone = disk.clear_tenant(TenantName::new(whose.0).expect("a good name")).await;
+                        assert_eq!(gone, Ok(model.clear(|other, _| other.0 == whose.0)), "{what}");
+                    }
                 }
                 assert_holds(&store, &model, &what).await;
+                assert_eq!(disk.spaces().as_ref(), Ok(&model.spaces()), "{what}");
             }
         }
     }

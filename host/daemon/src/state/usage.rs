@@ -5,14 +5,28 @@ use portcullis_model::limits::StateLimits;
 
 /// Keys, and the bytes of keys and values together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    pub(crate) keys: u32,
-    pub(crate) bytes: u64,
+pub struct Usage {
+    pub keys: u32,
+    pub bytes: u64,
+}
+
+/// What a space, and all spaces of its tenant together, may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) space: StateLimits,
+    pub(crate) tenant: StateLimits,
+}
+
+/// What a space, and all spaces of its tenant together, hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Holdings {
+    pub(crate) space: Usage,
+    pub(crate) tenant: Usage,
 }
 
 /// The limit that a change would grow past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Excess {
+enum Excess {
     Keys(u32),
     Bytes(u64),
 }
@@ -29,13 +43,13 @@ impl Usage {
         Self { keys: self.keys.saturating_add(other.keys), bytes: self.bytes.saturating_add(other.bytes) }
     }
 
-    fn minus(self, other: Self) -> Self {
+    pub(crate) fn minus(self, other: Self) -> Self {
         Self { keys: self.keys.saturating_sub(other.keys), bytes: self.bytes.saturating_sub(other.bytes) }
     }
 
     /// What is kept once an entry was replaced. What does not grow is within every limit, so that what is over a limit
     /// that was lowered can shrink.
-    pub(crate) fn replacing(self, old: Self, new: Self, limits: StateLimits) -> Result<Self, Excess> {
+    fn replacing(self, old: Self, new: Self, limits: StateLimits) -> Result<Self, Excess> {
         let after = self.minus(old).plus(new);
         if after.keys > self.keys && after.keys > limits.keys {
             return Err(Excess::Keys(limits.keys));
@@ -59,17 +73,29 @@ impl From<Usage> for (u32, u64) {
     }
 }
 
+// === impl Holdings ===
+
+impl Holdings {
+    /// What is held once an entry was replaced, unless that is too much.
+    pub(crate) fn replacing(self, old: Usage, new: Usage, bounds: Bounds) -> Result<Self, StateFault> {
+        Ok(Self {
+            space: self.space.replacing(old, new, bounds.space).map_err(Excess::of_policy)?,
+            tenant: self.tenant.replacing(old, new, bounds.tenant).map_err(Excess::of_tenant)?,
+        })
+    }
+}
+
 // === impl Excess ===
 
 impl Excess {
-    pub(crate) fn of_policy(self) -> StateFault {
+    fn of_policy(self) -> StateFault {
         match self {
             Self::Keys(limit) => StateFault::TooManyKeys { limit },
             Self::Bytes(limit) => StateFault::TooManyBytes { limit },
         }
     }
 
-    pub(crate) fn of_tenant(self) -> StateFault {
+    fn of_tenant(self) -> StateFault {
         match self {
             Self::Keys(limit) => StateFault::TooManyTenantKeys { limit },
             Self::Bytes(limit) => StateFault::TooManyTenantBytes { limit },

@@ -1,103 +1,128 @@
 //! The one thread that changes the store. What waits while a transaction is on its way to the disk goes into the next
-//! one together, so that many decisions share one fsync.
+//! one together, so that many decisions share one commit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
+use portcullis_model::TenantName;
 use portcullis_model::fault::StateFault;
-use portcullis_model::limits::StateLimits;
-use redb::{Database, ReadableTable, Table, WriteTransaction};
+use redb::Database;
 use tokio::sync::oneshot;
 
-use crate::state::added;
-use crate::state::disk::{ENTRIES, SUMS, USAGE};
+use crate::state::base::{Base, REST};
 use crate::state::queue::{Receiver, Sender, queue};
 use crate::state::space::SpaceName;
-use crate::state::usage::{Excess, Usage};
+use crate::state::tables::{Extent, Stop, Tables, begin};
+use crate::state::usage::{Bounds, Usage};
 
 #[derive(Debug)]
-pub(crate) struct Writer(Sender);
+pub(crate) struct Writer {
+    orders: Sender,
+    commits: Arc<AtomicU64>,
+}
 
-/// A change, and whose.
+/// A change, and whose turn it takes.
 #[derive(Debug)]
 pub(crate) struct Order {
-    pub(crate) space: SpaceName,
-    /// What the space may hold.
-    pub(crate) limits: StateLimits,
-    /// What all spaces of its tenant may hold together.
-    pub(crate) sum: StateLimits,
+    pub(crate) tenant: TenantName,
     pub(crate) change: Change,
 }
 
-type Answer<T> = oneshot::Sender<Result<T, StateFault>>;
-
 #[derive(Debug)]
 pub(crate) enum Change {
-    CompareAndSet { key: String, expected: Option<Vec<u8>>, value: Option<Vec<u8>>, answer: Answer<bool> },
-    Add { key: String, delta: i64, answer: Answer<i64> },
+    CompareAndSet {
+        space: SpaceName,
+        bounds: Bounds,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Option<Vec<u8>>,
+        reply: Reply<bool>,
+    },
+    Add {
+        space: SpaceName,
+        bounds: Bounds,
+        key: String,
+        delta: i64,
+        reply: Reply<i64>,
+    },
+    Clear {
+        extent: Extent,
+        reply: Reply<Usage>,
+    },
 }
 
-/// An answer that waits for its transaction to be on disk.
-enum Held {
-    CompareAndSet(Answer<bool>, Result<bool, StateFault>),
-    Add(Answer<i64>, Result<i64, StateFault>),
+/// An answer, which waits for its transaction to be on disk.
+#[derive(Debug)]
+pub(crate) struct Reply<T> {
+    to: oneshot::Sender<Result<T, StateFault>>,
+    held: Option<Result<T, StateFault>>,
 }
 
-type Entries<'t> = Table<'t, (&'static str, &'static str), &'static [u8]>;
-type Usages<'t> = Table<'t, &'static str, (u32, u64)>;
-
-struct Tables<'t> {
-    entries: Entries<'t>,
-    /// Of each space.
-    usage: Usages<'t>,
-    /// Of each tenant's spaces together.
-    sums: Usages<'t>,
+/// How a commit failed, and when the next may be tried: a disk that fails is not asked with every change.
+struct Failed {
+    fault: StateFault,
+    again: Instant,
 }
 
 // === impl Writer ===
 
 impl Writer {
-    pub(crate) fn start(database: Arc<Database>) -> std::io::Result<Self> {
+    pub(crate) fn start(base: Arc<Base>) -> std::io::Result<Self> {
         let (sender, orders) = queue();
-        std::thread::Builder::new().name("state".into()).spawn(move || run(&database, &orders))?;
-        Ok(Self(sender))
+        let commits = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&commits);
+        std::thread::Builder::new().name("state".into()).spawn(move || run(&base, &orders, &counted))?;
+        Ok(Self { orders: sender, commits })
     }
 
+    /// A policy's change.
     pub(crate) fn send(&self, order: Order) -> Result<(), StateFault> {
-        self.0.send(order)
+        self.orders.send(order)
+    }
+
+    /// The operator's, which waits behind nothing of the same tenant's.
+    pub(crate) fn send_first(&self, order: Order) -> Result<(), StateFault> {
+        self.orders.send_first(order)
+    }
+
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.0.waiting()
+        self.orders.waiting()
     }
 }
 
-fn run(database: &Database, orders: &Receiver) {
-    while let Some(batch) = orders.next_batch() {
-        let mut held = Vec::new();
-        let written = write(database, batch, &mut held);
-        let failure = written.err().map(|error| StateFault::Unavailable(error.to_string()));
-        for answer in held {
-            answer.give(failure.as_ref());
+fn run(base: &Base, orders: &Receiver, commits: &AtomicU64) {
+    let mut failed: Option<Failed> = None;
+    while let Some(mut batch) = orders.next_batch() {
+        let resting = failed.take_if(|failed| Instant::now() < failed.again && base.problem().is_none());
+        failed = match resting {
+            Some(failed) => Some(failed),
+            None => {
+                let written = base.with(|database| write(database, &mut batch));
+                written.err().map(|fault| Failed { fault, again: Instant::now() + REST })
+            }
+        };
+        if failed.is_none() {
+            commits.fetch_add(1, Ordering::Relaxed);
+        }
+        for order in batch {
+            order.change.answer(failed.as_ref().map(|failed| &failed.fault));
         }
     }
 }
 
-/// Carries out a batch in one durable transaction. What it could not carry out, and what was not yet carried out when
-/// the store failed, is answered with the failure: dropping an order's sender does so for those that were not begun.
-fn write(database: &Database, batch: Vec<Order>, held: &mut Vec<Held>) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
+/// Carries out a batch in one durable transaction.
+fn write(database: &Database, batch: &mut [Order]) -> Result<(), redb::Error> {
+    let transaction = begin(database)?;
     {
         let mut tables = Tables::open(&transaction)?;
-        for Order { space, limits, sum, change } in batch {
-            let mut space = Space { name: &space, limits, sum, tables: &mut tables };
-            match change {
-                Change::CompareAndSet { key, expected, value, answer } => {
-                    let done = space.compare_and_set(&key, expected.as_deref(), value.as_deref());
-                    held.push(Held::CompareAndSet(answer, done));
-                }
-                Change::Add { key, delta, answer } => held.push(Held::Add(answer, space.add(&key, delta))),
-            }
+        for order in batch {
+            order.change.carry_out(&mut tables)?;
         }
     }
     Ok(transaction.commit()?)
@@ -111,97 +136,50 @@ impl Change {
         match self {
             Self::CompareAndSet { key, value, .. } => key.len() + value.as_ref().map_or(0, Vec::len),
             Self::Add { key, .. } => key.len() + size_of::<i64>(),
+            Self::Clear { .. } => 0,
+        }
+    }
+
+    fn carry_out(&mut self, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
+        match self {
+            Self::CompareAndSet { space, bounds, key, expected, value, reply } => {
+                reply.hold(tables.compare_and_set(space, *bounds, key, expected.as_deref(), value.as_deref()))
+            }
+            Self::Add { space, bounds, key, delta, reply } => reply.hold(tables.add(space, *bounds, key, *delta)),
+            Self::Clear { extent, reply } => reply.hold(tables.clear(extent)),
+        }
+    }
+
+    fn answer(self, failure: Option<&StateFault>) {
+        match self {
+            Self::CompareAndSet { reply, .. } => reply.give(failure),
+            Self::Add { reply, .. } => reply.give(failure),
+            Self::Clear { reply, .. } => reply.give(failure),
         }
     }
 }
 
-// === impl Held ===
+// === impl Reply ===
 
-impl Held {
-    fn give(self, failure: Option<&StateFault>) {
-        // Nobody waits any more where the decision ran into its own deadline.
-        match (self, failure.cloned()) {
-            (Self::CompareAndSet(answer, _), Some(failure)) => drop(answer.send(Err(failure))),
-            (Self::Add(answer, _), Some(failure)) => drop(answer.send(Err(failure))),
-            (Self::CompareAndSet(answer, done), None) => drop(answer.send(done)),
-            (Self::Add(answer, done), None) => drop(answer.send(done)),
-        }
-    }
-}
-
-// === impl Tables ===
-
-impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
-        Ok(Self {
-            entries: transaction.open_table(ENTRIES)?,
-            usage: transaction.open_table(USAGE)?,
-            sums: transaction.open_table(SUMS)?,
-        })
-    }
-}
-
-/// What a space, or a tenant, keeps now.
-fn kept(table: &Usages<'_>, whose: &str) -> Result<Usage, StateFault> {
-    let kept = table.get(whose).map_err(unavailable)?;
-    Ok(kept.map_or_else(Usage::default, |kept| kept.value().into()))
-}
-
-fn unavailable(error: redb::StorageError) -> StateFault {
-    StateFault::Unavailable(error.to_string())
-}
-
-/// One policy's space in a transaction.
-struct Space<'s, 't> {
-    name: &'s SpaceName,
-    limits: StateLimits,
-    sum: StateLimits,
-    tables: &'s mut Tables<'t>,
-}
-
-// === impl Space ===
-
-impl Space<'_, '_> {
-    fn compare_and_set(
-        &mut self,
-        key: &str,
-        expected: Option<&[u8]>,
-        value: Option<&[u8]>,
-    ) -> Result<bool, StateFault> {
-        let current = self.current(key)?;
-        if current.as_deref() != expected {
-            return Ok(false);
-        }
-        self.set(key, current.as_deref(), value)?;
-        Ok(true)
+impl<T> Reply<T> {
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Result<T, StateFault>>) {
+        let (to, answer) = oneshot::channel();
+        (Self { to, held: None }, answer)
     }
 
-    fn add(&mut self, key: &str, delta: i64) -> Result<i64, StateFault> {
-        let current = self.current(key)?;
-        let sum = added(key, current.as_deref(), delta)?;
-        self.set(key, current.as_deref(), Some(&sum.to_le_bytes()))?;
-        Ok(sum)
-    }
-
-    fn current(&self, key: &str) -> Result<Option<Vec<u8>>, StateFault> {
-        let value = self.tables.entries.get((self.name.as_str(), key)).map_err(unavailable)?;
-        Ok(value.map(|value| value.value().to_vec()))
-    }
-
-    /// Refused where what the space, or all of its tenant's together, holds would grow past its limit.
-    fn set(&mut self, key: &str, current: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), StateFault> {
-        let (space, tenant) = (self.name.as_str(), self.name.tenant().as_str());
-        let (old, new) = (Usage::of(key, current), Usage::of(key, value));
-        let Tables { entries, usage, sums } = &mut *self.tables;
-        let space_holds = kept(usage, space)?.replacing(old, new, self.limits).map_err(Excess::of_policy)?;
-        let tenant_holds = kept(sums, tenant)?.replacing(old, new, self.sum).map_err(Excess::of_tenant)?;
-        match value {
-            Some(value) => entries.insert((space, key), value).map(drop),
-            None => entries.remove((space, key)).map(drop),
-        }
-        .map_err(unavailable)?;
-        usage.insert(space, <(u32, u64)>::from(space_holds)).map_err(unavailable)?;
-        sums.insert(tenant, <(u32, u64)>::from(tenant_holds)).map_err(unavailable)?;
+    fn hold(&mut self, done: Result<T, Stop>) -> Result<(), redb::Error> {
+        self.held = Some(match done {
+            Ok(done) => Ok(done),
+            Err(Stop::Refused(fault)) => Err(fault),
+            Err(Stop::Broken(error)) => return Err(error),
+        });
         Ok(())
+    }
+
+    /// Without an answer, whoever waits is told that the store is closing.
+    fn give(self, failure: Option<&StateFault>) {
+        let answer = failure.cloned().map(Err).or(self.held);
+        // Nobody waits any more where the decision ran into its own deadline.
+        answer.map(|answer| self.to.send(answer).is_ok());
     }
 }

@@ -1,6 +1,9 @@
+use std::fs;
+use std::time::{Duration, Instant};
+
 use futures_util::FutureExt;
-use portcullis_model::TenantName;
-use portcullis_model::decision::Origin;
+use futures_util::future::join_all;
+use redb::{TableDefinition, WriteTransaction};
 
 use super::*;
 use crate::state::testing::space_name;
@@ -98,10 +101,10 @@ async fn no_update_of_a_counter_is_lost() {
 #[tokio::test]
 async fn a_store_that_cannot_be_opened_is_a_fault_and_not_an_end() {
     let dir = tempfile::tempdir().expect("a folder");
-    fs::write(dir.path().join(FILE), "not a database at all, but long enough to be looked at".repeat(100))
+    fs::write(dir.path().join("state.redb"), "not a database at all, but long enough to be looked at".repeat(100))
         .expect("written");
     let store = Store::open(dir.path());
-    assert!(store.problem().is_some_and(|problem| problem.contains(FILE)));
+    assert!(store.problem().is_some_and(|problem| problem.contains("state.redb")));
     assert!(matches!(space(&store, "a").get("k".into()).await, Err(StateFault::Unavailable(_))));
 }
 
@@ -198,9 +201,8 @@ async fn sums_are_counted_anew_when_the_store_is_opened() {
         let store = Store::open(dir.path());
         assert_eq!(space_of(&store, "ci", Origin::Tenant, "a").add("n".into(), 1).await, Ok(1));
         assert_eq!(space_of(&store, "ci", Origin::Host, "a").add("n".into(), 1).await, Ok(1));
-        let database = &store.opened().expect("open").database;
-        assert_eq!(sums(database), [("ci".to_owned(), (2, 18))]);
-        let transaction = database.begin_write().expect("begun");
+        assert_eq!(sums(&store), [("ci".to_owned(), (2, 18))]);
+        let transaction = begun(&store);
         {
             let mut sums = transaction.open_table(SUMS).expect("a table");
             sums.insert("ci", (u32::MAX, u64::MAX)).expect("inserted");
@@ -209,11 +211,16 @@ async fn sums_are_counted_anew_when_the_store_is_opened() {
         transaction.commit().expect("on disk");
     }
     let store = Store::open(dir.path());
-    assert_eq!(sums(&store.opened().expect("open").database), [("ci".to_owned(), (2, 18))]);
+    assert_eq!(sums(&store), [("ci".to_owned(), (2, 18))]);
 }
 
-fn sums(database: &Database) -> Vec<(String, (u32, u64))> {
-    let table = database.begin_read().expect("begun").open_table(SUMS).expect("a table");
+fn begun(store: &Store) -> WriteTransaction {
+    store.base().with(|database| Ok(database.begin_write()?)).expect("begun")
+}
+
+fn sums(store: &Store) -> Vec<(String, (u32, u64))> {
+    let read = |database: &Database| Ok(database.begin_read()?.open_table(SUMS)?);
+    let table = store.base().with(read).expect("a table");
     let sums = table.iter().expect("readable").map(|entry| entry.expect("an entry"));
     sums.map(|(tenant, sum)| (tenant.value().to_owned(), sum.value())).collect()
 }
@@ -223,10 +230,10 @@ async fn a_tenant_that_floods_the_disk_is_refused_and_another_is_not() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = Store::open(dir.path());
     let (flood, calm) = (space_of(&store, "flood", Origin::Tenant, "a"), space_of(&store, "calm", Origin::Tenant, "a"));
-    let Open { database, writer } = store.opened().expect("open");
+    let writer = store.writer().expect("open");
 
     // The writer has taken the first change, and cannot begin.
-    let disk = database.begin_write().expect("begun");
+    let disk = begun(&store);
     let mut taken = flood.add("n".into(), 1);
     assert_eq!((&mut taken).now_or_never(), None);
     while writer.waiting() > 0 {
@@ -252,4 +259,120 @@ async fn a_tenant_that_floods_the_disk_is_refused_and_another_is_not() {
         assert_eq!(change.await, Ok(before + 1));
     }
     assert_eq!(flood.add("n".into(), 0).await, Ok(513), "one was taken, and an eighth of the queue was waiting");
+}
+
+async fn fill(store: &Store, tenant: &str, policy: &str, keys: usize) {
+    let name = space_name(tenant, Origin::Tenant, policy);
+    let plenty = StateLimits { keys: 1 << 20, bytes: 1 << 30 };
+    let space = store.space(name, plenty, plenty);
+    for from in (0..keys).step_by(400) {
+        let adds = (from..keys.min(from + 400)).map(|key| space.add(format!("key-{key:05}"), 1));
+        assert!(join_all(adds).await.iter().all(|added| *added == Ok(1)));
+    }
+}
+
+#[tokio::test]
+async fn keys_are_listed_page_by_page() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path());
+    fill(&store, "ci", "a", 25).await;
+    fill(&store, "ci", "ab", 3).await;
+    let name = space_name("ci", Origin::Tenant, "a");
+    let (mut after, mut seen, mut pages) = (None::<String>, Vec::new(), 0);
+    loop {
+        let page = store.keys(&name, after.as_deref(), 10).expect("it serves");
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        seen.extend(page);
+        pages += 1;
+    }
+    assert_eq!(pages, 3);
+    let all = (0..25).map(|key| KeySize { key: format!("key-{key:05}"), value_bytes: 8 });
+    assert_eq!(seen, Vec::from_iter(all));
+    assert_eq!(store.keys(&name, Some("key-00003x"), 1).expect("it serves")[0].key, "key-00004");
+    assert_eq!(store.keys(&name, None, 0), Ok(Vec::new()));
+    assert_eq!(store.keys(&space_name("gone", Origin::Tenant, "a"), None, 10), Ok(Vec::new()));
+    assert_eq!(store.get(&name, "key-00000"), Ok(Some(1_i64.to_le_bytes().into())));
+}
+
+#[tokio::test]
+async fn what_was_cleared_is_gone_from_the_disk() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let store = Store::open(dir.path());
+        fill(&store, "ci", "a", 5).await;
+        fill(&store, "ci", "b", 5).await;
+        fill(&store, "web", "a", 1).await;
+        let name = space_name("ci", Origin::Tenant, "a");
+        assert_eq!(store.clear_key(name.clone(), "key-00001".into()).await, Ok(Usage { keys: 1, bytes: 17 }));
+        assert_eq!(store.clear_key(name.clone(), "key-00001".into()).await, Ok(Usage::default()));
+        assert_eq!(store.clear(name.clone()).await, Ok(Usage { keys: 4, bytes: 68 }));
+        assert_eq!(store.clear(name).await, Ok(Usage::default()));
+        assert_eq!(sums(&store), [("ci".to_owned(), (5, 85)), ("web".to_owned(), (1, 17))]);
+        let ci = TenantName::new("ci").expect("a good name");
+        assert_eq!(store.clear_tenant(ci).await, Ok(Usage { keys: 5, bytes: 85 }));
+    }
+    let store = Store::open(dir.path());
+    let spaces = store.spaces().expect("it serves");
+    assert_eq!(spaces.iter().map(|space| space.tenant.as_str()).collect::<Vec<_>>(), ["web"]);
+    assert_eq!(sums(&store), [("web".to_owned(), (1, 17))]);
+}
+
+/// The figure is in the comment of `Tables::clear`.
+#[tokio::test]
+async fn clearing_a_great_many_keys_holds_nobody_up_for_long() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path());
+    fill(&store, "ci", "a", 20_000).await;
+    let calm = space_of(&store, "calm", Origin::Tenant, "a");
+    assert_eq!(calm.add("n".into(), 1).await, Ok(1));
+    let began = Instant::now();
+    let clearing = store.clear(space_name("ci", Origin::Tenant, "a"));
+    let (gone, added) = tokio::join!(clearing, calm.add("n".into(), 1));
+    eprintln!("20,000 keys cleared, and another tenant's change made, in {:?}", began.elapsed());
+    assert_eq!((gone, added), (Ok(Usage { keys: 20_000, bytes: 340_000 }), Ok(2)));
+}
+
+/// Run with `--nocapture` for the figures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_changes_share_one_commit() {
+    const TASKS: u64 = 64;
+    const EACH: u64 = 50;
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path());
+    // 1,000 changes a second: each task one in 64 ms.
+    let pace = Duration::from_millis(TASKS);
+    for (paced, pause) in [("as fast as they can", Duration::ZERO), ("1,000 a second", pace)] {
+        let (before, began) = (store.commits(), Instant::now());
+        let tasks = (0..TASKS).map(|task| {
+            let space = space_of(&store, &format!("t{}", task % 4), Origin::Tenant, "a");
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                let mut tick = tokio::time::interval(pause.max(Duration::from_nanos(1)));
+                for _ in 0..EACH {
+                    if !pause.is_zero() {
+                        tick.tick().await;
+                    }
+                    let began = Instant::now();
+                    space.add("n".into(), 1).await.expect("added");
+                    took.push(began.elapsed());
+                }
+                took
+            })
+        });
+        let mut took = Vec::new();
+        for task in join_all(tasks.collect::<Vec<_>>()).await {
+            took.extend(task.expect("no panic"));
+        }
+        took.sort_unstable();
+        let (seconds, commits) = (began.elapsed().as_secs_f64(), store.commits() - before);
+        eprintln!(
+            "{paced}: {:.0} changes/s in {:.0} commits/s (two fsyncs each); a change p50 {:?}, p99 {:?}",
+            took.len() as f64 / seconds,
+            commits as f64 / seconds,
+            took[took.len() / 2],
+            took[took.len() * 99 / 100],
+        );
+        assert!(commits < TASKS * EACH / 4, "{paced}: {commits} commits");
+    }
 }

@@ -1,26 +1,40 @@
 use portcullis_model::decision::Origin;
-use portcullis_model::limits::StateLimits;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::state::tables::Extent;
 use crate::state::testing::space_name;
-use crate::state::writer::Change;
+use crate::state::usage::Bounds;
+use crate::state::writer::{Change, Reply};
 
 /// An order that is told from others by its delta.
 fn order(tenant: &str, delta: i64) -> Order {
-    let (answer, _) = oneshot::channel();
-    order_of(tenant, Change::Add { key: "k".into(), delta, answer })
+    order_of(tenant, addition(delta, Reply::new().0))
 }
 
 fn large_order(tenant: &str) -> Order {
-    let (answer, _) = oneshot::channel();
-    let value = Some(vec![0; BATCH_BYTES]);
-    order_of(tenant, Change::CompareAndSet { key: "k".into(), expected: None, value, answer })
+    let (space, bounds) = (space_name("a", Origin::Tenant, "p"), Bounds::default());
+    let (value, reply) = (Some(vec![0; BATCH_BYTES]), Reply::new().0);
+    order_of(tenant, Change::CompareAndSet { space, bounds, key: "k".into(), expected: None, value, reply })
+}
+
+fn addition(delta: i64, reply: Reply<i64>) -> Change {
+    Change::Add {
+        space: space_name("a", Origin::Tenant, "p"),
+        bounds: Bounds::default(),
+        key: "k".into(),
+        delta,
+        reply,
+    }
+}
+
+fn clearing(tenant: &str) -> Order {
+    let extent = Extent::Tenant(TenantName::new(tenant).expect("a good name"));
+    order_of(tenant, Change::Clear { extent, reply: Reply::new().0 })
 }
 
 fn order_of(tenant: &str, change: Change) -> Order {
-    let space = space_name(tenant, Origin::Tenant, "p");
-    Order { space, limits: StateLimits::default(), sum: StateLimits::default(), change }
+    Order { tenant: TenantName::new(tenant).expect("a good name"), change }
 }
 
 fn unavailable(problem: &str) -> Result<(), StateFault> {
@@ -28,11 +42,11 @@ fn unavailable(problem: &str) -> Result<(), StateFault> {
 }
 
 fn deltas(batch: &[Order], of: &str) -> Vec<i64> {
-    let of_tenant = batch.iter().filter(|order| order.space.tenant().as_str() == of);
+    let of_tenant = batch.iter().filter(|order| order.tenant.as_str() == of);
     of_tenant
         .map(|order| match &order.change {
             Change::Add { delta, .. } => *delta,
-            Change::CompareAndSet { .. } => panic!("only additions were sent"),
+            Change::CompareAndSet { .. } | Change::Clear { .. } => panic!("only additions were sent"),
         })
         .collect()
 }
@@ -124,9 +138,26 @@ fn what_was_sent_before_the_end_is_still_taken() {
 #[test]
 fn nobody_waits_for_a_writer_that_is_gone() {
     let (sender, receiver) = queue();
-    let (answer, mut answered) = oneshot::channel();
-    sender.send(order_of("a", Change::Add { key: "k".into(), delta: 1, answer })).expect("sent");
+    let (reply, mut answered) = Reply::new();
+    sender.send(order_of("a", addition(1, reply))).expect("sent");
     drop(receiver);
     assert_eq!(answered.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     assert_eq!(sender.send(order("a", 1)), unavailable("the store is closing"));
+}
+
+#[test]
+fn what_the_operator_clears_waits_behind_nothing_of_the_same_tenants() {
+    let (sender, receiver) = queue();
+    for delta in 0..QUEUE_OF_TENANT {
+        sender.send(order("flood", delta as i64)).expect("sent");
+    }
+    sender.send(order("calm", 7)).expect("sent");
+    assert_eq!(sender.send_first(clearing("flood")), Ok(()), "however much waits");
+    assert_eq!(sender.send_first(clearing("new")), Ok(()));
+    let batch = receiver.next_batch().expect("a batch");
+    let tenants: Vec<_> = batch.iter().take(4).map(|order| order.tenant.as_str()).collect();
+    assert_eq!(tenants, ["flood", "calm", "new", "flood"], "and no other tenant waits longer");
+    assert!(matches!(batch[0].change, Change::Clear { .. }));
+    drop(receiver);
+    assert_eq!(sender.send_first(clearing("a")), unavailable("the store is closing"));
 }
