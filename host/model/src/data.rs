@@ -1,6 +1,7 @@
 //! The operator's documents, by name.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use crate::document::{Document, Kind, Value, split_first, write_text};
@@ -55,14 +56,25 @@ impl Data {
         }
     }
 
+    fn write_to(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let mut before = String::from("{");
+        for (name, document) in &self.documents {
+            write_text(name, &mut before);
+            before.push(':');
+            out.write_all(before.as_bytes())?;
+            document.root().write_to(out)?;
+            before.replace_range(.., ",");
+        }
+        out.write_all(if self.is_empty() { b"{}" } else { b"}" })
+    }
+
     fn to_json(&self) -> String {
         let mut out = String::from("{");
         for (name, document) in &self.documents {
             if out.len() > 1 {
                 out.push(',');
             }
-            // A `String` takes everything.
-            _ = write_text(name, &mut out);
+            write_text(name, &mut out);
             out.push(':');
             document.root().write_json(&mut out);
         }
@@ -129,6 +141,16 @@ impl<'a> Found<'a> {
     }
 }
 
+impl Found<'_> {
+    /// As [`Value::write_to`].
+    pub fn write_to(self, out: &mut impl io::Write) -> io::Result<()> {
+        match self {
+            Self::Root(data) => data.write_to(out),
+            Self::Value(value) => value.write_to(out),
+        }
+    }
+}
+
 impl<'a> From<Value<'a>> for Found<'a> {
     fn from(value: Value<'a>) -> Self {
         Self::Value(value)
@@ -167,8 +189,14 @@ mod tests {
             ("/", None),
         ] {
             assert_eq!(data.lookup(pointer).map(Found::to_json).as_deref(), expected, "{pointer}");
+            let mut written = Vec::new();
+            let found = data.lookup(pointer).map(|found| found.write_to(&mut written).expect("is written"));
+            assert_eq!(found.map(|()| written.as_slice()), expected.map(str::as_bytes), "{pointer}");
         }
         assert_eq!(Data::default().lookup("").map(Found::to_json).as_deref(), Some("{}"));
+        let mut written = Vec::new();
+        Data::default().lookup("").expect("is there").write_to(&mut written).expect("is written");
+        assert_eq!(written, b"{}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! JSON that the host holds, and never changes.
 //!
-//! What is read lies in one flat arena ([`arena`]), with no tree of allocations. [`Builder`] is how a reader makes one,
+//! What is read lies in one flat arena, with no tree of allocations. [`Builder`] is how a reader makes one,
 //! from the leaves up; [`Value`] is how it is read. A change ([`Document::set`], [`patch`](crate::patch)) makes another
-//! document, which shares with the old one all that was not changed ([`tree`]). [`Document::compacted`] makes a changed
+//! document, which shares with the old one all that was not changed. [`Document::compacted`] makes a changed
 //! document flat again.
 
 mod arena;
@@ -108,6 +108,11 @@ impl Document {
     /// The value at an RFC 6901 pointer: `""` is the root. None where the pointer is none, or nothing is there.
     pub fn pointer(&self, pointer: &str) -> Option<Value<'_>> {
         self.root().pointer(pointer)
+    }
+
+    /// How long its JSON is, at most, but for what escapes add. It costs nothing to ask.
+    pub fn json_len(&self) -> usize {
+        self.tally.bytes
     }
 
     /// How many bytes of memory it holds, also those that it shares with others.

@@ -1,7 +1,6 @@
 //! Changing one place of a document.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use super::arena::Arena;
@@ -10,6 +9,9 @@ use super::tree::{List, Object, Tree};
 use super::value::Members;
 use super::walk::{Step, Walk};
 use super::{Document, Kind, MAX_DEPTH, MAX_TEXT, Node, Tally, Value, flatten};
+
+/// How much of a value is shown in an error, in bytes.
+const SHOWN: usize = 64;
 
 /// Why a document was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -188,7 +190,7 @@ impl Draft {
         if found.value() == expected {
             return Ok(());
         }
-        Err(Why::Differs { expected: cut(expected), found: cut(found.value()) })
+        Err(Why::Differs { expected: expected.beginning(SHOWN), found: found.value().beginning(SHOWN) })
     }
 
     /// RFC 7396.
@@ -474,29 +476,4 @@ fn with(holder: &Tree, token: &str, value: Tree) -> Tree {
 
 fn copied((arena, root): (Arena, Node)) -> Tree {
     Tree::Flat(Arc::new(arena), root)
-}
-
-/// A value's JSON, cut where it is long.
-fn cut(value: Value<'_>) -> String {
-    const LONGEST: usize = 64;
-
-    struct Cut(String);
-
-    impl fmt::Write for Cut {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = LONGEST - self.0.len();
-            if text.len() <= room {
-                self.0.push_str(text);
-                return Ok(());
-            }
-            self.0.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
-            Err(fmt::Error)
-        }
-    }
-
-    let mut out = Cut(String::new());
-    match super::write::value(value, &mut out) {
-        Ok(()) => out.0,
-        Err(fmt::Error) => out.0 + "…",
-    }
 }

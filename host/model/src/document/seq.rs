@@ -220,13 +220,6 @@ impl<'a, T> Iter<'a, T> {
     }
 }
 
-impl<T> Default for Iter<'_, T> {
-    /// Over nothing.
-    fn default() -> Self {
-        Self { open: Vec::new() }
-    }
-}
-
 impl<'a, T> Iterator for Iter<'a, T> {
     type Item = &'a T;
 

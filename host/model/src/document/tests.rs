@@ -312,3 +312,31 @@ fn nothing_nests_deeper_than_can_be_read_and_no_change_needs_stack() {
     assert!(merged.compacted().root().to_json() == merged.root().to_json());
     assert!(merged.size_beside(&[&changed]) > MAX_DEPTH);
 }
+
+#[test]
+fn a_large_document_is_written_in_pieces_and_an_error_ends_it() {
+    struct Pieces(Vec<usize>);
+
+    impl std::io::Write for Pieces {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.0.len() == 3 {
+                return Err(std::io::ErrorKind::BrokenPipe.into());
+            }
+            self.0.push(bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let document = users(10_000);
+    let mut pieces = Pieces(Vec::new());
+    let error = document.root().write_to(&mut pieces).expect_err("is broken");
+    assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    assert!(pieces.0.iter().all(|len| (65_536..66_000).contains(len)), "{:?}", pieces.0);
+    let mut written = Vec::new();
+    document.root().write_to(&mut written).expect("is written");
+    assert!(written == document.root().to_json().into_bytes());
+}

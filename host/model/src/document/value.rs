@@ -1,8 +1,8 @@
 //! Reading a document.
 
-use std::{fmt, io, slice};
+use std::{fmt, io, iter, slice};
 
-use super::arena::{Arena, Member, Node, Tag};
+use super::arena::{Arena, Member, Node, Tag, slice_at};
 use super::tree::{Added, List, Object, Piece, Slot};
 use super::{Kind, equal, number, pointer, seq, write};
 
@@ -18,18 +18,29 @@ enum Place<'a> {
 }
 
 /// A list's items.
-#[derive(Default)]
-pub(super) struct Items<'a> {
+pub(super) enum Items<'a> {
+    Flat(&'a Arena, slice::Iter<'a, Node>),
+    Changed(Box<ChangedItems<'a>>),
+    None,
+}
+
+/// An object's members, in the order of the document.
+pub(super) enum Members<'a> {
+    Flat(&'a Arena, slice::Iter<'a, Member>),
+    Changed(Box<ChangedMembers<'a>>),
+    None,
+}
+
+pub(super) struct ChangedItems<'a> {
     run: Option<(&'a Arena, slice::Iter<'a, Node>)>,
     pieces: seq::Iter<'a, Piece>,
     len: usize,
 }
 
-/// An object's members, in the order of the document.
-#[derive(Default)]
-pub(super) struct Members<'a> {
+pub(super) struct ChangedMembers<'a> {
     /// As they were read, from this position on.
-    read: Option<(&'a Arena, slice::Iter<'a, Member>)>,
+    arena: &'a Arena,
+    read: slice::Iter<'a, Member>,
     position: u32,
     /// The next one that was changed, and the others.
     slot: Option<&'a Slot>,
@@ -41,6 +52,7 @@ pub(super) struct Members<'a> {
 // === impl Value ===
 
 impl<'a> Value<'a> {
+    #[inline]
     pub(super) fn flat(arena: &'a Arena, node: Node) -> Self {
         Self(Place::Flat(arena, node))
     }
@@ -53,6 +65,7 @@ impl<'a> Value<'a> {
         Self(Place::List(list))
     }
 
+    #[inline]
     pub fn kind(self) -> Kind {
         match self.0 {
             Place::Flat(_, node) => node.kind(),
@@ -61,10 +74,12 @@ impl<'a> Value<'a> {
         }
     }
 
+    #[inline]
     pub fn as_str(self) -> Option<&'a str> {
         self.characters(Tag::Text)
     }
 
+    #[inline]
     pub fn as_bool(self) -> Option<bool> {
         match self.as_flat()?.1.tag() {
             Tag::True => Some(true),
@@ -89,6 +104,7 @@ impl<'a> Value<'a> {
     }
 
     /// How many items a list has, or members an object.
+    #[inline]
     #[expect(clippy::len_without_is_empty, reason = "most values have no length, so none is empty or not")]
     pub fn len(self) -> Option<usize> {
         match self.0 {
@@ -99,6 +115,7 @@ impl<'a> Value<'a> {
     }
 
     /// An object's member.
+    #[inline]
     pub fn get(self, key: &str) -> Option<Value<'a>> {
         match self.0 {
             Place::Flat(arena, node) => arena.member(node, key).map(|(_, node)| Self::flat(arena, node)),
@@ -108,6 +125,7 @@ impl<'a> Value<'a> {
     }
 
     /// A list's item.
+    #[inline]
     pub fn at(self, index: usize) -> Option<Value<'a>> {
         match self.0 {
             Place::Flat(arena, node) => arena.items(node).get(index).map(|node| Self::flat(arena, *node)),
@@ -133,7 +151,13 @@ impl<'a> Value<'a> {
 
     /// The names of an object's members in the order of the document.
     pub fn keys(self) -> Option<Vec<&'a str>> {
-        (self.kind() == Kind::Object).then(|| self.members().map(|(key, _)| key).collect())
+        if self.kind() != Kind::Object {
+            return None;
+        }
+        let members = self.members();
+        let mut keys = Vec::with_capacity(members.len());
+        members.for_each(|(key, _)| keys.push(key));
+        Some(keys)
     }
 
     /// The texts of a list that has nothing else but nulls, which count as empty, as the daemon reads them.
@@ -141,28 +165,35 @@ impl<'a> Value<'a> {
         if self.kind() != Kind::List {
             return None;
         }
-        self.items().map(|item| if item.kind() == Kind::Null { Some("") } else { item.as_str() }).collect()
+        let items = self.items();
+        let mut texts = Vec::with_capacity(items.len());
+        for item in items {
+            texts.push(if item.kind() == Kind::Null { "" } else { item.as_str()? });
+        }
+        Some(texts)
     }
 
     /// Appends the value as JSON with no space in it.
     pub fn write_json(self, out: &mut String) {
-        // A `String` takes everything.
-        _ = write::value(self, out);
+        write::value(self, out);
     }
 
-    /// Writes the value as JSON with no space in it, piece by piece: nothing of its size is held.
-    pub fn write_to(self, out: impl io::Write) -> io::Result<()> {
+    /// Writes the value as JSON with no space in it, in pieces of 64 KiB and more: what is held is no more than its
+    /// longest text.
+    pub fn write_to(self, out: &mut impl io::Write) -> io::Result<()> {
         write::to(self, out)
     }
 
     /// The value as JSON with no space in it.
     pub fn to_json(self) -> String {
-        let mut out = String::new();
+        // About what its children take, if they are small.
+        let mut out = String::with_capacity(self.len().unwrap_or_default() * 16);
         self.write_json(&mut out);
         out
     }
 
     /// A value as it was read, with where it lies.
+    #[inline]
     pub(super) fn as_flat(self) -> Option<(&'a Arena, Node)> {
         match self.0 {
             Place::Flat(arena, node) => Some((arena, node)),
@@ -170,6 +201,12 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Its JSON up to so many bytes, for messages.
+    pub(super) fn beginning(self, most: usize) -> String {
+        write::beginning(self, most)
+    }
+
+    #[inline]
     fn characters(self, tag: Tag) -> Option<&'a str> {
         let (arena, node) = self.as_flat()?;
         (node.tag() == tag).then(|| arena.str(node.span()))
@@ -186,7 +223,7 @@ impl PartialEq for Value<'_> {
 
 impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write::value(*self, f)
+        f.write_str(&self.to_json())
     }
 }
 
@@ -195,12 +232,12 @@ impl fmt::Debug for Value<'_> {
 impl<'a> Items<'a> {
     pub(super) fn of(value: Value<'a>) -> Self {
         match value.0 {
-            Place::Flat(arena, node) => {
-                let items = arena.items(node);
-                Self { run: Some((arena, items.iter())), pieces: seq::Iter::default(), len: items.len() }
+            Place::Flat(arena, node) => Self::Flat(arena, arena.items(node).iter()),
+            Place::List(list) => {
+                let len = list.len();
+                Self::Changed(Box::new(ChangedItems { run: None, pieces: list.pieces.iter(), len }))
             }
-            Place::List(list) => Self { run: None, pieces: list.pieces.iter(), len: list.len() },
-            Place::Object(_) => Self::default(),
+            Place::Object(_) => Self::None,
         }
     }
 }
@@ -208,6 +245,39 @@ impl<'a> Items<'a> {
 impl<'a> Iterator for Items<'a> {
     type Item = Value<'a>;
 
+    #[inline]
+    fn next(&mut self) -> Option<Value<'a>> {
+        match self {
+            Self::Flat(arena, items) => items.next().map(|node| Value::flat(arena, *node)),
+            Self::Changed(items) => items.next(),
+            Self::None => None,
+        }
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Value<'a>) -> B>(self, init: B, f: F) -> B {
+        match self {
+            Self::Flat(arena, items) => items.map(|node| Value::flat(arena, *node)).fold(init, f),
+            Self::Changed(mut items) => iter::from_fn(|| items.next()).fold(init, f),
+            Self::None => init,
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Flat(_, items) => items.size_hint(),
+            Self::Changed(items) => (items.len, Some(items.len)),
+            Self::None => (0, Some(0)),
+        }
+    }
+}
+
+impl ExactSizeIterator for Items<'_> {}
+
+// === impl ChangedItems ===
+
+impl<'a> ChangedItems<'a> {
     fn next(&mut self) -> Option<Value<'a>> {
         loop {
             if let Some((arena, run)) = &mut self.run
@@ -218,9 +288,7 @@ impl<'a> Iterator for Items<'a> {
             }
             match self.pieces.next()? {
                 Piece::Run { arena, list, start, len } => {
-                    let run = arena.items(*list).iter();
-                    let start = *start as usize;
-                    let run = run.as_slice().get(start..start + *len as usize).unwrap_or_default();
+                    let run = slice_at(arena.items(*list), *start as usize, *len as usize);
                     self.run = Some((arena, run.iter()));
                 }
                 Piece::Item(tree) => {
@@ -230,51 +298,27 @@ impl<'a> Iterator for Items<'a> {
             }
         }
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.len, Some(self.len))
-    }
 }
-
-impl ExactSizeIterator for Items<'_> {}
 
 // === impl Members ===
 
 impl<'a> Members<'a> {
     pub(super) fn of(value: Value<'a>) -> Self {
         match value.0 {
-            Place::Flat(arena, node) => {
-                let members = arena.members(node);
-                Self { read: Some((arena, members.iter())), len: members.len(), ..Self::default() }
-            }
+            Place::Flat(arena, node) => Self::Flat(arena, arena.members(node).iter()),
             Place::Object(object) => {
                 let mut slots = object.changed.iter();
-                Self {
-                    read: Some((&object.arena, object.read().iter())),
+                Self::Changed(Box::new(ChangedMembers {
+                    arena: &object.arena,
+                    read: object.read().iter(),
                     position: 0,
                     slot: slots.next(),
                     slots,
                     added: object.added.iter(),
                     len: object.len(),
-                }
+                }))
             }
-            Place::List(_) => Self::default(),
-        }
-    }
-
-    fn next_read(&mut self) -> Option<(&'a str, Value<'a>)> {
-        let (arena, read) = self.read.as_mut()?;
-        loop {
-            let member = read.next()?;
-            let position = self.position;
-            self.position += 1;
-            let Some(slot) = self.slot.filter(|slot| slot.position == position) else {
-                return Some((arena.str(member.key), Value::flat(arena, member.value)));
-            };
-            self.slot = self.slots.next();
-            if let Some(tree) = &slot.value {
-                return Some((arena.str(member.key), tree.value()));
-            }
+            Place::List(_) => Self::None,
         }
     }
 }
@@ -282,15 +326,61 @@ impl<'a> Members<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = (&'a str, Value<'a>);
 
+    #[inline]
+    fn next(&mut self) -> Option<(&'a str, Value<'a>)> {
+        match self {
+            Self::Flat(arena, members) => {
+                members.next().map(|member| (arena.str(member.key), Value::flat(arena, member.value)))
+            }
+            Self::Changed(members) => members.next(),
+            Self::None => None,
+        }
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, f: F) -> B {
+        match self {
+            Self::Flat(arena, members) => {
+                members.map(|member| (arena.str(member.key), Value::flat(arena, member.value))).fold(init, f)
+            }
+            Self::Changed(mut members) => iter::from_fn(|| members.next()).fold(init, f),
+            Self::None => init,
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Flat(_, members) => members.size_hint(),
+            Self::Changed(members) => (members.len, Some(members.len)),
+            Self::None => (0, Some(0)),
+        }
+    }
+}
+
+impl ExactSizeIterator for Members<'_> {}
+
+// === impl ChangedMembers ===
+
+impl<'a> ChangedMembers<'a> {
     fn next(&mut self) -> Option<(&'a str, Value<'a>)> {
         let next = self.next_read().or_else(|| self.added.next().map(|added| (&*added.key, added.value.value())));
         self.len = self.len.saturating_sub(usize::from(next.is_some()));
         next
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.len, Some(self.len))
+    fn next_read(&mut self) -> Option<(&'a str, Value<'a>)> {
+        loop {
+            let member = self.read.next()?;
+            let position = self.position;
+            self.position += 1;
+            let Some(slot) = self.slot.filter(|slot| slot.position == position) else {
+                return Some((self.arena.str(member.key), Value::flat(self.arena, member.value)));
+            };
+            self.slot = self.slots.next();
+            if let Some(tree) = &slot.value {
+                return Some((self.arena.str(member.key), tree.value()));
+            }
+        }
     }
 }
-
-impl ExactSizeIterator for Members<'_> {}

@@ -46,6 +46,7 @@ impl<'a> Walk<'a> {
         self.next = None;
     }
 
+    #[inline]
     fn enter(&mut self, value: Value<'a>) -> Step<'a> {
         let kind = value.kind();
         match kind {
@@ -60,6 +61,7 @@ impl<'a> Walk<'a> {
 impl<'a> Iterator for Walk<'a> {
     type Item = Step<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Step<'a>> {
         if let Some(value) = self.next.take() {
             return Some(self.enter(value));

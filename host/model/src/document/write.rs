@@ -1,89 +1,132 @@
-//! Writing a document as JSON.
+//! Writing a document as JSON, without recursion: it may be nested deeper than a thread's stack.
 
-use std::fmt::{self, Write};
-use std::io::{self, BufWriter};
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::io;
 
-use super::walk::{Step, Walk};
+use super::value::{Items, Members};
 use super::{Kind, Value};
 
 /// How much is handed to an [`io::Write`] at once.
 const PIECE: usize = 64 << 10;
 
-/// Text for an [`io::Write`], whose own error is kept.
-struct Pieces<W: io::Write> {
-    out: BufWriter<W>,
-    failed: Option<io::Error>,
+/// A list or object that is begun.
+enum Open<'a> {
+    List(Items<'a>),
+    Object(Members<'a>),
 }
 
-/// Writes `root` with no space in it.
-pub(super) fn value(root: Value<'_>, out: &mut impl Write) -> fmt::Result {
-    let mut comma = false;
-    for step in Walk::new(root) {
-        if comma && !matches!(step, Step::Close(_)) {
-            out.write_char(',')?;
+/// Appends `root` with no space in it.
+pub(super) fn value(root: Value<'_>, out: &mut String) {
+    let Ok(()) = pieces(root, out, |_| Ok::<_, Infallible>(()));
+}
+
+/// Writes `root`, and holds no more of it than its longest text.
+pub(super) fn to(root: Value<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let mut held = String::with_capacity(2 * PIECE);
+    pieces(root, &mut held, |held| {
+        if held.len() >= PIECE {
+            out.write_all(held.as_bytes())?;
+            held.clear();
         }
-        comma = matches!(step, Step::Scalar(_) | Step::Close(_));
-        match step {
-            Step::Key(key) => {
-                text(key, out)?;
-                out.write_char(':')?;
+        Ok::<_, io::Error>(())
+    })?;
+    out.write_all(held.as_bytes())
+}
+
+/// The beginning of `root`, of at most so many bytes, and `…` where that is not all.
+pub(super) fn beginning(root: Value<'_>, most: usize) -> String {
+    let mut out = String::new();
+    let enough = |out: &mut String| if out.len() > most { Err(()) } else { Ok(()) };
+    if pieces(root, &mut out, enough).is_err() || out.len() > most {
+        out.truncate(out.floor_char_boundary(most));
+        out.push('…');
+    }
+    out
+}
+
+/// Appends `root`, and calls `after_each` of its values.
+fn pieces<'a, E>(
+    root: Value<'a>,
+    out: &mut String,
+    mut after_each: impl FnMut(&mut String) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut open: Vec<Open<'a>> = Vec::new();
+    let mut next = scalar_or_opened(root, out);
+    loop {
+        let mut comma = next.is_none();
+        let Some(mut container) = next.or_else(|| open.pop()) else { return Ok(()) };
+        next = loop {
+            let value = match &mut container {
+                Open::List(items) => {
+                    let Some(item) = items.next() else { break None };
+                    if comma {
+                        out.push(',');
+                    }
+                    item
+                }
+                Open::Object(members) => {
+                    let Some((key, value)) = members.next() else { break None };
+                    if comma {
+                        out.push(',');
+                    }
+                    text(key, out);
+                    out.push(':');
+                    value
+                }
+            };
+            comma = true;
+            let opened = scalar_or_opened(value, out);
+            after_each(out)?;
+            if opened.is_some() {
+                break opened;
             }
-            Step::Scalar(value) => scalar(value, out)?,
-            Step::Open(kind) => out.write_char(if kind == Kind::List { '[' } else { '{' })?,
-            Step::Close(kind) => out.write_char(if kind == Kind::List { ']' } else { '}' })?,
+        };
+        match (&next, container) {
+            (Some(_), container) => open.push(container),
+            (None, Open::List(_)) => out.push(']'),
+            (None, Open::Object(_)) => out.push('}'),
         }
     }
-    Ok(())
 }
 
-/// As [`value`], piece by piece.
-pub(super) fn to(root: Value<'_>, out: impl io::Write) -> io::Result<()> {
-    let mut pieces = Pieces { out: BufWriter::with_capacity(PIECE, out), failed: None };
-    match (value(root, &mut pieces), pieces.failed) {
-        (_, Some(error)) => Err(error),
-        (Err(fmt::Error), None) => Err(io::ErrorKind::Other.into()),
-        (Ok(()), None) => io::Write::flush(&mut pieces.out),
+/// Appends a scalar, or how a list or object begins, and opens it.
+#[inline]
+fn scalar_or_opened<'a>(value: Value<'a>, out: &mut String) -> Option<Open<'a>> {
+    match value.kind() {
+        Kind::Null => out.push_str("null"),
+        Kind::Boolean => out.push_str(if value.as_bool() == Some(true) { "true" } else { "false" }),
+        Kind::Number => out.push_str(value.number_text().unwrap_or_default()),
+        Kind::Text => text(value.as_str().unwrap_or_default(), out),
+        Kind::List => {
+            out.push('[');
+            return Some(Open::List(Items::of(value)));
+        }
+        Kind::Object => {
+            out.push('{');
+            return Some(Open::Object(Members::of(value)));
+        }
     }
+    None
 }
 
-/// Writes a JSON string.
-pub(crate) fn text(text: &str, out: &mut impl Write) -> fmt::Result {
-    out.write_char('"')?;
+/// Appends a JSON string.
+pub(crate) fn text(text: &str, out: &mut String) {
+    out.reserve(text.len() + 2);
+    out.push('"');
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
         let (plain, special) = rest.split_at(at);
-        out.write_str(plain)?;
+        out.push_str(plain);
         let mut characters = special.chars();
         match characters.next() {
-            Some('\n') => out.write_str("\\n")?,
-            Some('"') => out.write_str("\\\"")?,
-            Some('\\') => out.write_str("\\\\")?,
-            Some(control) => write!(out, "\\u{:04x}", u32::from(control))?,
+            Some('\n') => out.push_str("\\n"),
+            Some(quoted @ ('"' | '\\')) => out.extend(['\\', quoted]),
+            Some(control) => _ = write!(out, "\\u{:04x}", u32::from(control)),
             None => {}
         }
         rest = characters.as_str();
     }
-    out.write_str(rest)?;
-    out.write_char('"')
-}
-
-fn scalar(value: Value<'_>, out: &mut impl Write) -> fmt::Result {
-    match value.kind() {
-        Kind::Null => out.write_str("null"),
-        Kind::Boolean => out.write_str(if value.as_bool() == Some(true) { "true" } else { "false" }),
-        Kind::Number => out.write_str(value.number_text().unwrap_or_default()),
-        Kind::Text => text(value.as_str().unwrap_or_default(), out),
-        Kind::List | Kind::Object => Ok(()),
-    }
-}
-
-// === impl Pieces ===
-
-impl<W: io::Write> Write for Pieces<W> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        io::Write::write_all(&mut self.out, text.as_bytes()).map_err(|error| {
-            self.failed = Some(error);
-            fmt::Error
-        })
-    }
+    out.push_str(rest);
+    out.push('"');
 }
