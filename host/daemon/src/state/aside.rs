@@ -71,7 +71,11 @@ fn rename_to_new(dir: &Path, from: &str, to: &str) -> io::Result<String> {
         taken += 1;
         name = format!("{to}.{taken}");
     }
-    fs::rename(dir.join(from), dir.join(&name))?;
+    if let Err(error) = fs::rename(dir.join(from), dir.join(&name)) {
+        // It holds nothing but the name.
+        let _ = fs::remove_file(dir.join(&name));
+        return Err(error);
+    }
     // Which name it has matters only after a crash, and then both names say enough.
     let _ = fs::File::open(dir).and_then(|dir| dir.sync_all());
     Ok(name)

@@ -2,8 +2,8 @@
 //!
 //! Every page is verified whenever the file is opened, and every commit is one of two phases ([`crate::state::writer`]):
 //! so the last commit that was answered is whole, redb never falls back to the one before it, and what does not verify
-//! is damage and not a crash. What remains is one bit: the header's choice between the last two commits, which no
-//! checksum covers; where it is turned over in the file of a host that was killed, the last commit is lost unseen.
+//! is damage and not a crash. What remains is one byte, which no checksum covers: the header's choice between the last
+//! two commits. Where just that is damaged, in the file of a host that was killed, the last commit is lost unseen.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -27,6 +27,8 @@ const UNFINISHED: &str = "state.redb.new";
 /// How long another host may hold the file before it counts as one that lives.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_AGAIN: Duration = Duration::from_millis(20);
+/// What of the file is held in memory. Verifying reads all of it.
+const CACHE_BYTES: usize = 64 << 20;
 /// How long a disk that failed is left alone.
 pub(crate) const REST: Duration = Duration::from_millis(500);
 
@@ -280,7 +282,7 @@ fn open_locked(file: &fs::File, patience: Duration) -> Result<Closing, Failure> 
 /// Verifies whatever it opens.
 pub(crate) fn checked() -> Builder {
     let mut builder = Database::builder();
-    builder.set_check_integrity_on_open(true);
+    builder.set_check_integrity_on_open(true).set_cache_size(CACHE_BYTES);
     builder
 }
 

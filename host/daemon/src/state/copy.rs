@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, StorageBackend};
@@ -52,17 +53,25 @@ fn read(dir: &Path) -> Result<Option<Database>, String> {
     let mut reads = 0;
     loop {
         reads += 1;
+        let before = changed(&path);
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return without_a_file(dir),
             bytes => bytes.map_err(|error| failed(error.into()))?,
         };
         match open(&bytes) {
             // A host that commits meanwhile makes it look damaged, which it is not the next time.
+            Err(_) if reads == READS && before != changed(&path) => {
+                return Err(failed(Failure::Passing("a host changes it faster than it can be read".to_owned())));
+            }
             Err(failure) if reads == READS => return Err(failed(failure)),
             Err(_) => {}
             Ok(database) => return Ok(Some(database)),
         }
     }
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
 fn without_a_file(dir: &Path) -> Result<Option<Database>, String> {

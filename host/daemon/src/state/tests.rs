@@ -289,3 +289,34 @@ async fn a_copy_of_no_store_is_empty_and_of_a_broken_one_a_fault() {
     let broken = of(&Spaces::copy(dir.path().into()), "a", Origin::Host, "p").get("k".into()).await;
     assert!(matches!(broken, Err(StateFault::Unavailable(_))), "{broken:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_store_that_changes_meanwhile_is_of_one_moment_too() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = Spaces::Disk(Store::open(dir.path()));
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let changing = tokio::spawn({
+        let (space, done) = (of(&disk, "a", Origin::Host, "p"), Arc::clone(&done));
+        async move {
+            let mut changes = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                // One after the other: `n` is never behind `m`, and never two before it.
+                changes = space.add("n".into(), 1).await.expect("added");
+                assert_eq!(space.add("m".into(), 1).await, Ok(changes));
+            }
+            changes
+        }
+    });
+    let (mut last, mut moments) = (0, 0);
+    while moments < 30 {
+        let copy = of(&Spaces::copy(dir.path().into()), "a", Origin::Host, "p");
+        let (n, m) = (copy.add("n".into(), 0).await.expect("copied"), copy.add("m".into(), 0).await.expect("copied"));
+        assert!(n >= last && (n == m || n == m + 1), "{n}, {m}, and {last} before");
+        moments += u32::from(n > last);
+        last = n;
+        tokio::task::yield_now().await;
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    let changes = changing.await.expect("no panic");
+    assert!(changes >= last, "{changes} changes, {last} copied");
+}

@@ -331,7 +331,7 @@ fn fill_up(path: &Path) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_changes_and_loses_none_and_is_over_by_itself() {
     let Some(disk) = SmallDisk::new() else {
         eprintln!("not root, or no mounts here: not tested");
@@ -355,9 +355,21 @@ async fn a_full_disk_refuses_changes_and_loses_none_and_is_over_by_itself() {
     assert!(held.len() > 20, "{}", held.len());
     assert_eq!(contents(&store), Ok(held.clone()), "reads go on");
     assert_eq!(store.problem(), None);
-    for _ in 0..20 {
+    // The file is opened again and again meanwhile, and no reader notices.
+    let until = Instant::now() + 3 * REST;
+    let readers = [(); 3].map(|()| {
+        let (store, held) = (store.clone(), held.clone());
+        tokio::task::spawn_blocking(move || {
+            while Instant::now() < until {
+                assert_eq!(contents(&store), Ok(held.clone()));
+            }
+        })
+    });
+    while Instant::now() < until {
         assert_eq!(set(&store, space, "another", vec![7; 5000]).await, full);
-        assert_eq!(contents(&store), Ok(held.clone()));
+    }
+    for reader in readers {
+        reader.await.expect("it has read all there is");
     }
     assert_eq!(names(disk.path()), ["others", FILE], "nothing is set aside");
 
