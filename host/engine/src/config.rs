@@ -22,6 +22,10 @@ const TABLES: u32 = 8;
 /// Kept from one instance to the next in the same slot, so that a decision faults no pages in.
 const KEEP_RESIDENT: usize = 2 << 20;
 const TABLE_KEEP_RESIDENT: usize = 64 << 10;
+/// Memories that are kept with the image of the policy that used them last, so that its next decision maps nothing. They
+/// are far more than run at once: a host has thousands of policies, of as many tenants. Each takes 4 GiB of address
+/// space, and of memory what its policy has touched.
+const WARM: u32 = 4096;
 const WASM_STACK: usize = 512 << 10;
 const ASYNC_STACK: usize = 1 << 20;
 
@@ -163,14 +167,14 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
         .max_core_instances_per_component(CORE_INSTANCES)
-        .total_memories(instances.saturating_mul(MEMORIES))
+        .total_memories(instances.saturating_mul(MEMORIES).max(WARM))
         .max_memories_per_component(MEMORIES)
         .max_memory_size(Limits::MAX_MEMORY)
         .total_tables(instances.saturating_mul(TABLES))
         .max_tables_per_component(TABLES)
         .table_elements(Limits::MAX_TABLE_ELEMENTS)
         .total_stacks(instances)
-        .max_unused_warm_slots(instances)
+        .max_unused_warm_slots(instances.max(WARM))
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(TABLE_KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);

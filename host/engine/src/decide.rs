@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_model::{Data, Document, Fault, Judgement, Limits, Reason, Request, Verdict};
+use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+use crate::config::Inner;
+use crate::turn::Turn;
 
 use crate::contract::portcullis::policy::types;
 use crate::fault::{from_wasmtime, stop};
@@ -65,16 +69,35 @@ impl Policy {
             settings: question.settings,
             state: question.state,
         };
-        let Ok(_place) = self.compiled.sandbox.0.places.acquire().await else {
+        let Ok((_place, turn)) = self.admit(&question.share).await else {
             return Outcome::fault(Fault::Host("the sandbox is closed".into()), start);
         };
         let mut store = match self.store(about, question.share, limits) {
             Ok(store) => store,
             Err(fault) => return Outcome::fault(fault, start),
         };
+        if let Some(turn) = turn {
+            store.data_mut().begin(turn);
+        }
         let judgement = self.ask(&mut store).await;
         let host = store.into_data();
         Outcome { judgement, log: host.log, log_dropped: host.log_dropped, took: start.elapsed() }
+    }
+
+    /// Waits for an instance, and for a turn where the tenant must. Nobody who waits for a turn holds an instance, nor
+    /// the other way round, unless there is none: those that run must be able to end.
+    async fn admit(&self, share: &Arc<Share>) -> Result<(SemaphorePermit<'_>, Option<Turn>), AcquireError> {
+        let Inner { places, turns, .. } = &*self.compiled.sandbox.0;
+        if !turns.suspects(share) {
+            return Ok((places.acquire().await?, None));
+        }
+        let turn = turns.turn(share).await;
+        if let Ok(place) = places.try_acquire() {
+            return Ok((place, Some(turn)));
+        }
+        drop(turn);
+        let place = places.acquire().await?;
+        Ok((place, Some(turns.turn(share).await)))
     }
 
     /// Starts an instance and asks it nothing. No tenant's share is touched: that a policy is swapped in while many run is

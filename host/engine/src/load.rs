@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use portcullis_model::{Digest, Fault, Limits, TenantName};
 use sha2::{Digest as _, Sha256};
@@ -54,7 +54,7 @@ pub enum When {
 #[derive(Clone)]
 pub struct Policy {
     pub(crate) compiled: Arc<Compiled>,
-    pub(crate) pre: PolicyPre<Host>,
+    pub(crate) pre: Arc<PolicyPre<Host>>,
 }
 
 /// A file that is valid WebAssembly, before it is known whether it is a policy.
@@ -66,6 +66,8 @@ pub struct Compiled {
 /// What is the same for all who have the same file.
 pub(crate) struct Code {
     component: Component,
+    /// Linked, for each choice of grants.
+    linked: [OnceLock<Arc<PolicyPre<Host>>>; 4],
     inspection: Inspection,
     metered: bool,
 }
@@ -151,7 +153,7 @@ impl Sandbox {
                 .collect(),
             exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         };
-        Ok(Code { component, inspection, metered: order.metered })
+        Ok(Code { component, linked: Default::default(), inspection, metered: order.metered })
     }
 }
 
@@ -196,7 +198,17 @@ impl Compiled {
             .instantiate_pre(&self.code.component)
             .and_then(PolicyPre::new)
             .map_err(|error| LoadError::Contract(format!("{error:#}")))?;
+        // One for all who share the code: what is asked often is then warm, whoever asks it. Made by each all the same, as
+        // in `registry.rs`.
+        let linked = self.code.linked(grants).map(|linked| Arc::clone(linked.get_or_init(|| Arc::new(pre))));
+        let pre = linked.ok_or_else(|| LoadError::Contract("no such grants".into()))?;
         Ok(Policy { compiled: Arc::clone(self), pre })
+    }
+}
+
+impl Code {
+    fn linked(&self, grants: Grants) -> Option<&OnceLock<Arc<PolicyPre<Host>>>> {
+        self.linked.get(usize::from(grants.log) | usize::from(grants.state) << 1)
     }
 }
 

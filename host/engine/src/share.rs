@@ -1,19 +1,19 @@
 //! What the instances of one tenant use together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use portcullis_model::Fault;
-
-use crate::turn::Lane;
 
 /// What the instances of one tenant use together. All questions that are asked for the tenant carry the same one.
 #[derive(Debug)]
 pub struct Share {
     limit: usize,
     memory: AtomicUsize,
-    /// Where its long runs wait for each other.
-    pub(crate) lane: Lane,
+    /// How many of its runs are long ones.
+    pub(crate) long: AtomicUsize,
+    /// The turns that it had, or as many as others had while it wanted none; changed only by `turn.rs`, under its lock.
+    pub(crate) turns: AtomicU64,
 }
 
 /// What one instance has taken of its share; given back when it is dropped, whatever the instance came to.
@@ -28,7 +28,12 @@ pub(crate) struct Charge {
 impl Share {
     /// `memory` bounds the linear memories of all instances that run at once, in bytes.
     pub fn new(memory: usize) -> Arc<Self> {
-        Arc::new(Self { limit: memory, memory: AtomicUsize::new(0), lane: Lane::new() })
+        Arc::new(Self {
+            limit: memory,
+            memory: AtomicUsize::new(0),
+            long: AtomicUsize::new(0),
+            turns: AtomicU64::new(0),
+        })
     }
 
     /// Bytes of the linear memories of all instances that run now.

@@ -1,39 +1,54 @@
 //! Fair slices: who decides at once runs freely, and who runs long takes turns.
 //!
 //! ```text
-//! long runs of a tenant ──> its lane: one place ──┐
-//! long runs of a tenant ──> its lane: one place ──┼──> turns of the host: half of the cores
-//! long runs of a tenant ──> its lane: one place ──┘
+//! long runs of a tenant ──> its queue ──┐
+//! long runs of a tenant ──> its queue ──┼─ one of each in turn ──> turns of the host: all cores but one
+//! long runs of a tenant ──> its queue ──┘
 //! ```
 //!
-//! Both queues are first in, first out, and a turn is over at the next tick. So a tenant has at most one guest in the
-//! host's queue, however many it runs: tenants take turns with each other, and a tenant's guests among themselves. Half
-//! of the cores are left for those who decide at once.
+//! A turn is over at the next tick. Tenants take turns with each other, however many guests each runs, and a tenant's
+//! guests among themselves; a tenant that is alone has all turns. One core is left for those who decide at once.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
 use portcullis_model::Fault;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 
 use crate::share::Share;
 
 /// The turns of the host.
 #[derive(Debug)]
 pub(crate) struct Turns {
-    places: Arc<Semaphore>,
+    queue: Mutex<Queue>,
     /// Long runs of all tenants. Each holds an instance of the pool, whether or not it is its turn.
     long: AtomicUsize,
     /// From this many on, nobody has two.
     many: usize,
 }
 
-/// The queue of one tenant's long runs.
+/// Start-time fair queueing: a tenant's place is by the turns that it had, and who comes back after a while begins where
+/// the others are by then.
 #[derive(Debug)]
-pub(crate) struct Lane {
-    place: Arc<Semaphore>,
-    long: AtomicUsize,
+struct Queue {
+    /// Turns that nobody has.
+    free: usize,
+    /// Of whom somebody waits: by the turns that the tenant had, and then by who came first.
+    tenants: BTreeMap<(u64, u64), Tenant>,
+    /// The place of each in `tenants`.
+    places: HashMap<usize, (u64, u64)>,
+    /// The turns that the tenant had whose turn came last.
+    now: u64,
+    /// Who came so far.
+    came: u64,
+}
+
+#[derive(Debug)]
+struct Tenant {
+    share: Arc<Share>,
+    waiting: VecDeque<oneshot::Sender<Turn>>,
 }
 
 /// Counts a guest among the long runs for as long as this lives.
@@ -43,13 +58,9 @@ pub(crate) struct Long {
     share: Arc<Share>,
 }
 
-/// The right to run until the next tick. The host's place is given back first: who leaves its lane finds the tenant
-/// out of the host's queue.
+/// The right to run until the next tick; whoever waits gets it next.
 #[derive(Debug)]
-pub(crate) struct Turn {
-    _host: Option<OwnedSemaphorePermit>,
-    _lane: Option<OwnedSemaphorePermit>,
-}
+pub(crate) struct Turn(Arc<Turns>);
 
 // === impl Turns ===
 
@@ -57,18 +68,19 @@ impl Turns {
     /// For a pool of so many instances.
     pub(crate) fn new(instances: usize) -> Arc<Self> {
         let cores = available_parallelism().map_or(1, usize::from);
-        Arc::new(Self::at_once((cores / 2).max(1), instances))
+        Arc::new(Self::at_once(cores.saturating_sub(1).max(1), instances))
     }
 
-    fn at_once(places: usize, instances: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), long: AtomicUsize::new(0), many: instances / 2 }
+    fn at_once(free: usize, instances: usize) -> Self {
+        let queue = Queue { free, tenants: BTreeMap::new(), places: HashMap::new(), now: 0, came: 0 };
+        Self { queue: Mutex::new(queue), long: AtomicUsize::new(0), many: instances / 2 }
     }
 
     /// A guest begins to run long. Every tenant may have one such run at any time; a second one only while less than
     /// half of the pool is held by them, so that the other half is there for those who decide at once.
     pub(crate) fn enter(self: &Arc<Self>, share: &Arc<Share>) -> Result<Long, Fault> {
         // Counted first and judged then: of two that come at the same time, one sees the other. Dropped, it is given back.
-        let others = share.lane.long.fetch_add(1, Ordering::SeqCst);
+        let others = share.long.fetch_add(1, Ordering::SeqCst);
         let everyones = self.long.fetch_add(1, Ordering::SeqCst);
         let long = Long { turns: Arc::clone(self), share: Arc::clone(share) };
         if others > 0 && everyones >= self.many {
@@ -77,38 +89,114 @@ impl Turns {
         Ok(long)
     }
 
+    /// Whether a tenant's next run must wait for a turn before it begins. Tenants that run long, and ask again at once
+    /// for whatever they are refused, would otherwise fill the processor with first slices.
+    pub(crate) fn suspects(&self, share: &Share) -> bool {
+        share.long.load(Ordering::Relaxed) > 0 && self.long() > self.many / 2
+    }
+
     pub(crate) fn long(&self) -> usize {
         self.long.load(Ordering::SeqCst)
     }
+
+    /// Waits for a turn, at the end of the tenant's queue.
+    pub(crate) fn turn(self: &Arc<Self>, share: &Arc<Share>) -> impl Future<Output = Turn> + Send + use<> {
+        let (turns, share) = (Arc::clone(self), Arc::clone(share));
+        async move {
+            let waits = match turns.take(&share) {
+                Ok(turn) => return turn,
+                Err(waits) => waits,
+            };
+            match waits.await {
+                Ok(turn) => turn,
+                // Nobody lets go of a place in the queue but who waits; were it so, it would be better to run than to hang.
+                Err(_) => Turn(turns),
+            }
+        }
+    }
+
+    fn take(self: &Arc<Self>, share: &Arc<Share>) -> Result<Turn, oneshot::Receiver<Turn>> {
+        let mut queue = self.queue();
+        if queue.free > 0 {
+            queue.free -= 1;
+            queue.count(share);
+            return Ok(Turn(Arc::clone(self)));
+        }
+        let (sender, receiver) = oneshot::channel();
+        queue.push(share, sender);
+        Err(receiver)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // Nothing panics while it is held.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-// === impl Lane ===
+// === impl Queue ===
 
-impl Lane {
-    pub(crate) fn new() -> Self {
-        Self { place: Arc::new(Semaphore::new(1)), long: AtomicUsize::new(0) }
+impl Queue {
+    fn push(&mut self, share: &Arc<Share>, waiter: oneshot::Sender<Turn>) {
+        let id = Arc::as_ptr(share).addr();
+        let waiting = self.places.get(&id).and_then(|place| self.tenants.get_mut(place));
+        match waiting {
+            Some(tenant) => tenant.waiting.push_back(waiter),
+            None => self.enter(Tenant { share: Arc::clone(share), waiting: VecDeque::from([waiter]) }),
+        }
+    }
+
+    /// The next one of the next tenant.
+    fn pop(&mut self) -> Option<oneshot::Sender<Turn>> {
+        let (_, mut tenant) = self.tenants.pop_first()?;
+        self.places.remove(&Arc::as_ptr(&tenant.share).addr());
+        self.count(&tenant.share);
+        let waiter = tenant.waiting.pop_front();
+        if !tenant.waiting.is_empty() {
+            self.enter(tenant);
+        }
+        waiter
+    }
+
+    fn enter(&mut self, tenant: Tenant) {
+        self.came += 1;
+        let had = tenant.share.turns.load(Ordering::Relaxed).max(self.now);
+        tenant.share.turns.store(had, Ordering::Relaxed);
+        self.places.insert(Arc::as_ptr(&tenant.share).addr(), (had, self.came));
+        self.tenants.insert((had, self.came), tenant);
+    }
+
+    /// A tenant's turn has come.
+    fn count(&mut self, share: &Share) {
+        self.now = share.turns.load(Ordering::Relaxed).max(self.now);
+        share.turns.store(self.now + 1, Ordering::Relaxed);
+    }
+}
+
+// === impl Turn ===
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let next = {
+            let mut queue = self.0.queue();
+            let next = queue.pop();
+            if next.is_none() {
+                queue.free += 1;
+            }
+            next
+        };
+        if let Some(next) = next {
+            // Who does not wait any more drops it, and so hands it on.
+            let _ = next.send(Self(Arc::clone(&self.0)));
+        }
     }
 }
 
 // === impl Long ===
 
-impl Long {
-    /// Waits for a turn, at the end of the queues.
-    pub(crate) fn turn(&self) -> impl Future<Output = Turn> + Send + use<> {
-        let (lane, host) = (Arc::clone(&self.share.lane.place), Arc::clone(&self.turns.places));
-        async move {
-            // Neither is ever closed.
-            let lane = lane.acquire_owned().await.ok();
-            let host = host.acquire_owned().await.ok();
-            Turn { _host: host, _lane: lane }
-        }
-    }
-}
-
 impl Drop for Long {
     fn drop(&mut self) {
         self.turns.long.fetch_sub(1, Ordering::SeqCst);
-        self.share.lane.long.fetch_sub(1, Ordering::SeqCst);
+        self.share.long.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -121,7 +209,7 @@ mod tests {
     /// Takes turns until all have taken so many, and writes down whose turn it is.
     async fn take_turns(who: &'static str, long: Long, log: Arc<Mutex<Vec<&'static str>>>, end: usize) {
         while log.lock().expect("no panic").len() < end {
-            let turn = long.turn().await;
+            let turn = long.turns.turn(&long.share).await;
             log.lock().expect("no panic").push(who);
             tokio::task::yield_now().await;
             drop(turn);
@@ -162,6 +250,6 @@ mod tests {
         drop((first, second));
         assert!(turns.enter(&other).is_ok());
         drop(others);
-        assert_eq!((turns.long(), one.lane.long.load(Ordering::SeqCst)), (0, 0));
+        assert_eq!((turns.long(), one.long.load(Ordering::SeqCst)), (0, 0));
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Host {
     turns: Arc<Turns>,
     /// Where it runs long.
     long: Option<Long>,
+    /// Whether it had to wait for a turn before it began.
+    is_suspect: bool,
 }
 
 /// What a decision is about.
@@ -87,7 +89,15 @@ impl Host {
             limits,
             turns,
             long: None,
+            is_suspect: false,
         }
+    }
+
+    /// Begins with a turn, and takes turns from then on.
+    pub(crate) fn begin(&mut self, turn: Turn) {
+        self.is_suspect = true;
+        // It is new, and empty.
+        let _ = self.clock.pause().set(Resumed::now(Some(turn)));
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -96,7 +106,8 @@ impl Host {
 
     /// What a guest must wait for before it runs again: its turn, where it runs long, and nothing where it does not.
     pub(crate) fn turn(&self) -> impl Future<Output = Option<Turn>> + Send + use<> {
-        let turn = self.long.as_ref().map(Long::turn);
+        let takes_turns = self.long.is_some() || self.is_suspect;
+        let turn = takes_turns.then(|| self.turns.turn(self.memories.share()));
         async move {
             match turn {
                 Some(turn) => Some(turn.await),
