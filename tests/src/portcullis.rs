@@ -256,7 +256,13 @@ impl Portcullis {
 
     /// Ends it as a crash would, and starts it again on the same folder.
     pub fn crash_and_restart(&mut self) -> Result<()> {
+        self.crash_and_restart_after(|| Ok(()))
+    }
+
+    /// The same; `meanwhile` happens while it is down.
+    pub fn crash_and_restart_after(&mut self, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
         self.process.kill();
+        meanwhile()?;
         self.process = launch(self.config.path())?;
         Ok(())
     }
@@ -311,6 +317,13 @@ pub fn run(arguments: &[&str]) -> Result<Finished> {
 pub fn run_without_override(arguments: &[&str]) -> Result<Finished> {
     const NO_OVERRIDE: [&str; 2] = ["--bounding-set=-dac_override,-dac_read_search", "timeout"];
     Finished::of(command_that_ends("setpriv", &NO_OVERRIDE).arg(artifacts::portcullis()?).args(arguments))
+}
+
+/// The same, by another user.
+pub fn run_as(user: u32, arguments: &[&str]) -> Result<Finished> {
+    let user = format!("--reuid={user}");
+    let arguments_of_setpriv = [&user, "--clear-groups", "timeout"];
+    Finished::of(command_that_ends("setpriv", &arguments_of_setpriv).arg(artifacts::portcullis()?).args(arguments))
 }
 
 fn command_that_ends(program: &str, arguments: &[&str]) -> Command {

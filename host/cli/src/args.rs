@@ -47,6 +47,14 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Say what a running host has in force, what it has not and why, and what became of its calls
     Status(Status),
+    /// List, fetch, put and remove the policies of a running host
+    #[command(subcommand)]
+    Policy(Policy),
+    /// List and clear what policies keep
+    #[command(subcommand)]
+    State(State),
+    /// Have a running host read everything again, trying what was broken
+    Reload(Reload),
     /// Say which version this is, and of which contract and sandbox
     Version(Version),
 }
@@ -125,6 +133,132 @@ pub(crate) struct Status {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// List policies: host-wide ones, or a tenant's
+    Ls(PolicyLs),
+    /// Put a policy into the folder; it is in force when this ends
+    Put(PolicyPut),
+    /// Fetch a policy's file
+    Get(PolicyGet),
+    /// Remove a policy, and the settings beside it
+    Rm(PolicyRm),
+}
+
+/// Whose policies are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whose {
+    #[command(flatten)]
+    pub(crate) host: Host,
+    /// A tenant's own policies; without this, the host-wide ones
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyLs {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyPut {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    /// The policy's file
+    #[arg(value_name = "FILE.wasm")]
+    pub(crate) file: PathBuf,
+    /// The policy's name; without this, the file's without `.wasm`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only if the policy that is there has this digest
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) if_match: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyGet {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Where to put it; `-` is stdout
+    #[arg(long, short, value_name = "FILE.wasm")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyRm {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Only if the policy that is there has this digest
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) if_match: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// List what is kept: by tenant and policy, with keys and bytes; of policies and tenants that are gone, too
+    Ls(StateLs),
+    /// Clear what is kept for a tenant, or only what one policy keeps for it
+    Clear(StateClear),
+    /// Give up a damaged store that was set aside, and begin with an empty one
+    Reset(StateReset),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateLs {
+    #[command(flatten)]
+    pub(crate) host: Host,
+    /// Only this tenant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateClear {
+    #[command(flatten)]
+    pub(crate) host: Host,
+    /// For which tenant; that of installations without tenants is `default`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: String,
+    /// Only what this policy keeps
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// Whose the policy is: the host's, or the tenant's own
+    #[arg(long, value_enum, value_name = "WHOSE", default_value = "host", requires = "policy")]
+    pub(crate) origin: Origin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Origin {
+    Host,
+    Tenant,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateReset {
+    #[command(flatten)]
+    pub(crate) host: Host,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) host: Host,
 }
 
 /// Which running host is meant.

@@ -21,7 +21,7 @@ use crate::decision_log::DecisionLog;
 use crate::log_sink::LogSink;
 use crate::manage::Manager;
 use crate::plugin::{self, BodyLimits, Front};
-use crate::policies::{Live, Watch, Workshop};
+use crate::policies::{Watch, Workshop};
 use crate::socket::{BindError, Bound};
 use crate::state::{Spaces, Store};
 use crate::status::Reporter;
@@ -49,7 +49,10 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     raise_descriptor_limit();
     let workshop = workshop(&config)?;
-    let (watch, live) = load(&config, workshop.clone())?;
+    let store = open_store(&config);
+    let spaces = Spaces::Disk(store.clone());
+    let (watch, live) = Watch::start(&config, spaces, workshop.clone()).map_err(ServeError::Watch)?;
+    let watch = Arc::new(watch);
     let manager = Manager::new(&config, Arc::clone(&watch), Arc::clone(&live), workshop);
     let decider = Arc::new(Decider::new(Judge::new(&config, live), DecisionLog::new(sink)));
     let bodies = BodyLimits::new(&config.limits);
@@ -59,7 +62,7 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let admin = Bound::new(&config.admin_socket)?;
     let mut fronts = JoinSet::new();
     let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider)));
-    fronts.spawn(admin::serve(admin, Admin { reporter, manager }, stopped.clone()));
+    fronts.spawn(admin::serve(admin, Admin { reporter, manager, store }, stopped.clone()));
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {
         info!(listener = listener.name, socket = %bound.path().display(), "listening");
         let front = Front::new(listener.clone(), Arc::clone(&decider), bodies.clone(), &config.limits);
@@ -86,14 +89,12 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Loads the policies and keeps them in step with their folders.
-fn load(config: &Config, workshop: Workshop) -> Result<(Arc<Watch>, Arc<Live>), ServeError> {
+fn open_store(config: &Config) -> Store {
     let store = Store::open(&config.state_dir);
     if let Some(problem) = store.problem() {
         warn!(problem, "the state of policies is not available; those that need it deny");
     }
-    let (watch, live) = Watch::start(config, Spaces::Disk(store), workshop).map_err(ServeError::Watch)?;
-    Ok((Arc::new(watch), live))
+    store
 }
 
 /// What loading policies needs. Must be called on a runtime's thread.

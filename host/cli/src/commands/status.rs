@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use hyper::Method;
 use portcullis_daemon::status::{PolicyStatus, Problem, Status, TenantStatus};
 
-use crate::admin;
+use crate::admin::Call;
 use crate::args;
 use crate::exit::{Exit, fail};
 use crate::table::{Align, Table};
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &args::Status) -> Exit {
 }
 
 fn status(args: &args::Status) -> Result<(), Exit> {
-    let mut status: Status = admin::get(&args.host, "/v1/status")?;
+    let mut status: Status = Call::new(Method::GET, "/v1/status").json(&args.host)?;
     if let Some(name) = &args.tenant {
         status.tenants.retain(|tenant| tenant.name == *name);
         if status.tenants.is_empty() {

@@ -9,9 +9,14 @@
 //! | `PUT /v1/policies/{name}` | puts a `.wasm`: 201 or 200 when it is in force, 422 with the reason otherwise |
 //! | `DELETE /v1/policies/{name}` | removes it |
 //! | the same below `/v1/tenants/{tenant}` | of that tenant |
+//! | `GET /v1/state` | what policies keep: tenant, policy, keys, bytes |
+//! | `POST /v1/state/reset` | gives up a damaged store that was set aside |
+//! | `DELETE /v1/tenants/{tenant}/state` | clears all that is kept for a tenant |
+//! | `GET`, `DELETE /v1/tenants/{tenant}/state/{origin}/{policy}` | the keys of one policy for one tenant; clears them |
 
 mod error;
 mod policies;
+pub mod state;
 
 use std::sync::Arc;
 
@@ -20,7 +25,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
 use tokio::net::UnixListener;
@@ -30,6 +35,7 @@ use tracing::{error, warn};
 use crate::admin::error::Failure;
 use crate::manage::Manager;
 use crate::socket::Bound;
+use crate::state::Store;
 use crate::status::{Reporter, Status};
 
 /// The user at the other end.
@@ -47,6 +53,7 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 pub(crate) struct Admin {
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) manager: Manager,
+    pub(crate) store: Store,
 }
 
 /// Serves until it is told to stop.
@@ -54,6 +61,10 @@ pub(crate) async fn serve(bound: Bound, admin: Admin, mut stop: watch::Receiver<
     let routes = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/reload", post(reload))
+        .route("/v1/state", get(state::list))
+        .route("/v1/state/reset", post(state::reset))
+        .route("/v1/tenants/{tenant}/state", delete(state::clear_tenant))
+        .route("/v1/tenants/{tenant}/state/{origin}/{policy}", get(state::keys).delete(state::clear))
         .merge(routes("/v1"))
         .merge(routes("/v1/tenants/{tenant}"))
         .fallback(unknown)

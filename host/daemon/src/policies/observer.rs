@@ -40,8 +40,9 @@ const LOOK_UNSETTLED: Duration = Duration::from_millis(20);
 const JOBS: usize = 64;
 /// At the start, as many are read at once as there are processors, but one that takes longer than this does not count.
 const SHORT: Duration = Duration::from_secs(1);
-/// The host starts when every folder was read once, or after this long: until it is read, a tenant's calls are denied.
-const START: Duration = Duration::from_secs(30);
+/// The host starts when every folder was read once, or when none more was for this long: until it is read, a tenant's
+/// calls are denied.
+const STALLED: Duration = Duration::from_secs(20);
 /// How often it is said how far the start is.
 const PROGRESS: Duration = Duration::from_secs(1);
 
@@ -153,15 +154,15 @@ impl Observer {
 
     /// Has every tenant's folder read once, and says how far that is.
     fn read_all(&mut self, tenants: usize) {
-        let (start, mut told) = (Instant::now(), Instant::now());
+        let (start, mut told, mut advanced) = (Instant::now(), Instant::now(), Instant::now());
         let mut others = Vec::new();
         let mut left: BTreeSet<_> = self.folders.keys().filter(|scope| scope.is_some()).cloned().collect();
-        while !left.is_empty() && start.elapsed() < START {
+        while !left.is_empty() && advanced.elapsed() < STALLED {
             self.look();
             match self.messages.recv_timeout(PROGRESS / 10) {
                 Ok(Message::Done(finished)) => {
-                    if finished.is_first_done() {
-                        left.remove(&finished.scope);
+                    if finished.is_first_done() && left.remove(&finished.scope) {
+                        advanced = Instant::now();
                     }
                     self.finish(*finished);
                 }

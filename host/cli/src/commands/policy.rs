@@ -1,0 +1,109 @@
+//! `portcullis policy`
+
+use std::io::Write;
+use std::path::Path;
+
+use hyper::Method;
+use portcullis_daemon::status::PolicyStatus;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::admin::Call;
+use crate::args::{Policy, PolicyGet, PolicyLs, PolicyPut, PolicyRm, Whose};
+use crate::exit::{Exit, fail};
+use crate::table::{Align, Table};
+
+#[derive(Deserialize)]
+struct Policies {
+    policies: Vec<PolicyStatus>,
+}
+
+pub(crate) fn run(args: &Policy) -> Exit {
+    let done = match args {
+        Policy::Ls(args) => list(args),
+        Policy::Put(args) => put(args),
+        Policy::Get(args) => get(args),
+        Policy::Rm(args) => remove(args),
+    };
+    match done {
+        Ok(()) => Exit::Done,
+        Err(exit) => exit,
+    }
+}
+
+fn list(args: &PolicyLs) -> Result<(), Exit> {
+    let call = Call::new(Method::GET, folder(&args.whose));
+    if args.json {
+        println!("{:#}", call.json::<Value>(&args.whose.host)?);
+        return Ok(());
+    }
+    let found: Policies = call.json(&args.whose.host)?;
+    let mut table =
+        Table::new(&[("POLICY", Align::Left), ("DIGEST", Align::Left), ("MODE", Align::Left), ("STATE", Align::Left)]);
+    for policy in &found.policies {
+        table.row([
+            policy.name.clone(),
+            policy.digest.clone().unwrap_or_else(|| "-".to_owned()),
+            if policy.is_observed { "observe" } else { "enforce" }.to_owned(),
+            policy.broken.as_ref().map_or_else(|| "in force".to_owned(), |problem| format!("broken: {problem}")),
+        ]);
+    }
+    table.print().map_err(|error| fail(Exit::Failed, error))
+}
+
+fn put(args: &PolicyPut) -> Result<(), Exit> {
+    let file = &args.file;
+    let bytes = std::fs::read(file).map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", file.display())))?;
+    let name = args.name.clone().or_else(|| name_of(file));
+    let name =
+        name.ok_or_else(|| fail(Exit::Usage, "the file has no name that could be the policy's; give `--name`"))?;
+    let call = Call::new(Method::PUT, place(&args.whose, &name)).if_match(args.if_match.as_ref()).body(bytes);
+    let answer: Value = call.json(&args.whose.host)?;
+    if args.json {
+        println!("{answer:#}");
+    } else {
+        let text = |key| answer.get(key).and_then(Value::as_str).unwrap_or_default();
+        let generation = answer.get("generation").and_then(Value::as_u64).unwrap_or_default();
+        println!("{} is in force since generation {generation}: {}", text("name"), text("digest"));
+    }
+    Ok(())
+}
+
+fn get(args: &PolicyGet) -> Result<(), Exit> {
+    let call = Call::new(Method::GET, place(&args.whose, &args.name)).header("accept", "application/wasm");
+    let bytes = call.send(&args.whose.host)?;
+    let written = if args.output.as_os_str() == "-" {
+        std::io::stdout().lock().write_all(&bytes)
+    } else {
+        std::fs::write(&args.output, &bytes)
+    };
+    written.map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", args.output.display())))
+}
+
+fn remove(args: &PolicyRm) -> Result<(), Exit> {
+    let call = Call::new(Method::DELETE, place(&args.whose, &args.name)).if_match(args.if_match.as_ref());
+    call.send(&args.whose.host).map(drop)
+}
+
+fn folder(whose: &Whose) -> String {
+    match &whose.tenant {
+        Some(tenant) => format!("/v1/tenants/{}/policies", escaped(tenant)),
+        None => "/v1/policies".to_owned(),
+    }
+}
+
+fn place(whose: &Whose, name: &str) -> String {
+    format!("{}/{}", folder(whose), escaped(name))
+}
+
+/// What is no name is told by the host, and must not lead to another path.
+pub(crate) fn escaped(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    name.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn name_of(file: &Path) -> Option<String> {
+    Some(file.file_stem()?.to_str()?.to_owned())
+}

@@ -1,0 +1,14 @@
+//! `portcullis reload`
+
+use hyper::Method;
+
+use crate::admin::Call;
+use crate::args::Reload;
+use crate::exit::Exit;
+
+pub(crate) fn run(args: &Reload) -> Exit {
+    match Call::new(Method::POST, "/v1/reload").send(&args.host) {
+        Ok(_) => Exit::Done,
+        Err(exit) => exit,
+    }
+}
