@@ -184,6 +184,22 @@ fn a_caller_goes_from_tenant_to_tenant_while_it_asks() -> Result<()> {
     Ok(())
 }
 
+/// One that is new is compiled first, and its callers stay where they are until it is.
+#[test]
+fn who_is_given_to_a_new_tenant_is_nobody_elses_in_between() -> Result<()> {
+    let host = with_tenants(Config::new()?, &[DEFAULT, ("a", &matching("mover"))])?.start()?;
+    let crowd = Crowd::start(&host.socket(), &Caller::named("mover"));
+    crowd.wait_for(&said("a"))?;
+    let mark = host.mark();
+    add(&host, "b", &matching("mover"))?;
+    host.wait_for(mark, "the refusal of b", |record| record.is_of("b") && record.level() == "ERROR")?;
+    put(&host, "a", &matching("nobody"))?;
+    crowd.wait_for(&said("b"))?;
+    crowd.assert_told(&[&said("a"), &said("b")])?;
+    assert_generations_rise(&host);
+    Ok(())
+}
+
 /// Many times over, as fast as it goes: whatever is in force, it is one of the two.
 #[test]
 fn two_tenants_hand_a_caller_to_each_other() -> Result<()> {

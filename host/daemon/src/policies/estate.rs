@@ -9,7 +9,7 @@ use portcullis_model::{Generation, TenantName};
 
 use crate::config::{Config, TenantFile};
 use crate::policies::layer::Layer;
-use crate::policies::roster::{Roster, placement};
+use crate::policies::roster::Roster;
 use crate::policies::set::PolicySet;
 use crate::policies::snapshot::{Snapshot, Tenant};
 use crate::state::Spaces;
@@ -21,7 +21,9 @@ pub(crate) struct Estate {
     generation: Generation,
     host: Layer,
     tenants: BTreeMap<TenantName, Part>,
-    /// Of `tenants` as they were when it was made; none where they have changed since.
+    /// The files by which callers are placed.
+    placed: BTreeMap<TenantName, Arc<TenantFile>>,
+    /// Of `placed` and `tenants` as they were when it was made; none where they have changed since.
     placement: Option<Arc<Placement>>,
     default: DefaultVerdict,
     /// Listener, and the tenant that it is bound to.
@@ -47,6 +49,7 @@ impl Estate {
             generation: Generation::default(),
             host,
             tenants: BTreeMap::new(),
+            placed: BTreeMap::new(),
             placement: None,
             default: config.default,
             bound: config.listeners.iter().filter_map(bound).collect(),
@@ -71,7 +74,7 @@ impl Estate {
             Some(part) => part.tenant.resources.with_limits(&file.limits),
             None => Resources::new(&file.limits),
         };
-        if part.is_none_or(|part| !Arc::ptr_eq(&part.file, file)) {
+        if part.is_none() {
             self.placement = None;
         }
         let tenant = self.build(name, file, &layer, resources);
@@ -82,7 +85,6 @@ impl Estate {
     pub(crate) fn set_file(&mut self, name: &TenantName, file: &Arc<TenantFile>) {
         if let Some(part) = self.tenants.get_mut(name) {
             part.file = Arc::clone(file);
-            self.placement = None;
             self.rebuild(name);
         }
     }
@@ -90,6 +92,16 @@ impl Estate {
     pub(crate) fn remove(&mut self, name: &TenantName) {
         if self.tenants.remove(name).is_some() {
             (self.placement, self.changed) = (None, true);
+        }
+    }
+
+    /// Who belongs where from now on. Of tenants that are not there, or are not named, nobody belongs to.
+    pub(crate) fn place(&mut self, files: BTreeMap<TenantName, Arc<TenantFile>>) {
+        let is_same = |(name, file): (&TenantName, &Arc<TenantFile>)| {
+            self.placed.get(name).is_some_and(|placed| Arc::ptr_eq(placed, file))
+        };
+        if files.len() != self.placed.len() || !files.iter().all(is_same) {
+            (self.placed, self.placement, self.changed) = (files, None, true);
         }
     }
 
@@ -131,7 +143,8 @@ impl Estate {
         if let Some(placement) = &self.placement {
             return (Arc::clone(placement), None);
         }
-        match placement(self.tenants.iter().map(|(name, part)| (name, &part.file))) {
+        let matches = |name: &TenantName| self.placed.get(name).map(|file| file.matches.clone()).unwrap_or_default();
+        match Placement::new(self.tenants.keys().map(|name| (name.clone(), matches(name)))) {
             Ok(placement) => (Arc::clone(self.placement.insert(Arc::new(placement))), None),
             Err(_) => (Arc::default(), Some("two tenants claim the same callers".into())),
         }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
 use portcullis_model::{Data, Digest, Document, PolicyName, TenantName};
@@ -23,6 +24,8 @@ pub(crate) const MAX_SETTINGS: u64 = 16 << 20;
 /// A folder that changes each time it is read is read this often before what was read is taken as it is: somebody who
 /// changes files all the time must not keep everything else from coming into force.
 const HOLD_BACK: u32 = 100;
+/// How soon a folder is read again that changed when it was to be read for the first time.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What is in force of one folder.
 #[derive(Clone, Debug)]
@@ -162,7 +165,9 @@ impl LayerLoader {
         let changes = self.read(&root, writing);
         self.changed |= changes.changed;
         let is_as_seen = self.policies.is_as_seen(&root) && self.data.is_as_seen(&root);
-        if !is_as_seen && self.held_back < HOLD_BACK {
+        // A first layer without what is just being written would ask too little.
+        let is_partial = self.first && changes.unsettled;
+        if is_partial || !is_as_seen && self.held_back < HOLD_BACK {
             self.held_back += 1;
             return Rescan { layer: None, unsettled: true };
         }
@@ -178,6 +183,7 @@ impl LayerLoader {
             if let Some(layer) = self.rescan(&|_| false).layer {
                 return layer;
             }
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 

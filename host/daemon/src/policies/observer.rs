@@ -58,6 +58,8 @@ pub(crate) struct Observer {
     folders: BTreeMap<Scope, Folder>,
     /// When each folder is to be looked at.
     due: BTreeSet<(Instant, Scope)>,
+    /// Since when there are tenants in force that have no layer yet.
+    coming: Option<Instant>,
     /// Since when the host starts.
     starting: Option<Instant>,
     /// When each job began.
@@ -122,6 +124,7 @@ impl Observer {
                 estate.set_layer(name, file, Layer::unread());
             }
         }
+        estate.place(roster.files());
         let live = Arc::new(Live::new(estate.first_snapshot(&roster)));
         let troubles = Troubles::from([(None, host.troubles().collect())]);
         let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
@@ -135,6 +138,7 @@ impl Observer {
             notices,
             due: folders.iter().map(|(scope, folder)| (folder.due, scope.clone())).collect(),
             folders,
+            coming: None,
             starting: Some(Instant::now()),
             running: BTreeMap::new(),
             last_job: 0,
@@ -413,6 +417,7 @@ impl Observer {
                     if let Some(file) = self.roster.in_force(name) {
                         self.estate.set_layer(name, file, layer);
                     }
+                    self.place();
                 }
             }
         }
@@ -484,6 +489,10 @@ impl Observer {
             // What the removed ones claimed, others may claim now.
             self.settle();
         }
+        if self.coming.is_some() {
+            self.place();
+            self.publish(None);
+        }
         // It may be another folder of that name by now.
         self.notices.watch(&self.dir.join(TENANTS));
         self.tell();
@@ -494,17 +503,36 @@ impl Observer {
         let before = self.live.load().rest.is_err();
         let changed = self.roster.settle();
         for name in &changed {
-            // Who belongs to a tenant that has no layer yet is placed when it has.
             if let Some(file) = self.roster.in_force(name) {
                 self.estate.set_file(name, file);
             }
             self.set_due(&Some(name.clone()), Instant::now());
         }
+        self.place();
         if before != self.roster.closed().is_some() {
             self.estate.touch();
         }
         self.publish(changed.first());
         self.tell();
+    }
+
+    /// Puts in force who belongs where, when every tenant has a layer: all at once, so that a caller who is given from one tenant to a new
+    /// one is nobody else's in between. A tenant whose folder takes long to read holds that up for a while only.
+    fn place(&mut self) {
+        let files = self.roster.files();
+        let coming: Vec<_> = files.iter().filter(|(name, _)| !self.estate.has(name)).collect();
+        if coming.is_empty() {
+            self.coming = None;
+            return self.estate.place(files);
+        }
+        if self.coming.get_or_insert_with(Instant::now).elapsed() > STALLED {
+            for (name, file) in coming {
+                warn!(tenant = name.as_str(), "not loaded yet; its calls are denied until it is");
+                self.estate.set_layer(name, file, Layer::unread());
+            }
+            self.coming = None;
+            self.estate.place(files);
+        }
     }
 
     fn publish(&mut self, tenant: Option<&TenantName>) {

@@ -29,6 +29,7 @@ pub fn load_once(config: &Config, spaces: Spaces, workshop: &Workshop) -> Live {
         }
         troubles.insert(Some(name.clone()), loader.troubles().collect());
     }
+    estate.place(roster.files());
     let live = Live::new(estate.first_snapshot(&roster));
     live.tell(roster.troubles_over(troubles));
     live

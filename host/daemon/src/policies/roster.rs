@@ -25,8 +25,8 @@ pub(crate) struct Roster {
     dir: PathBuf,
     vocabulary: Vocabulary,
     entries: BTreeMap<TenantName, Entry>,
-    /// Folders whose names are no tenants'.
-    misnamed: BTreeMap<String, Arc<str>>,
+    /// Folders whose names are no tenants', and whether somebody's callers were lost with them.
+    misnamed: BTreeMap<String, (Arc<str>, bool)>,
     /// Whether the host is starting: a tenant that cannot be read then may be anybody's.
     starting: bool,
     /// Why the folder of the tenants could not be read when last looked at.
@@ -93,6 +93,12 @@ impl Roster {
         names
     }
 
+    /// Every tenant's file in force.
+    pub(crate) fn files(&self) -> BTreeMap<TenantName, Arc<TenantFile>> {
+        let file = |(name, entry): (&TenantName, &Entry)| Some((name.clone(), Arc::clone(entry.in_force.as_ref()?)));
+        self.entries.iter().filter_map(file).collect()
+    }
+
     /// Ends the start: from now on, a tenant that cannot be read takes nobody's callers.
     pub(crate) fn started(&mut self) {
         self.starting = false;
@@ -101,7 +107,8 @@ impl Roster {
     /// Why it cannot be told where those belong who belong to no tenant that is in force.
     pub(crate) fn closed(&self) -> Option<Arc<str>> {
         let lost = self.entries.values().find(|entry| entry.lost).and_then(|entry| entry.problem.clone());
-        lost.or_else(|| self.problem.clone().filter(|_| self.blind))
+        let misnamed = self.misnamed.values().find(|(_, is_lost)| *is_lost).map(|(problem, _)| Arc::clone(problem));
+        lost.or(misnamed).or_else(|| self.problem.clone().filter(|_| self.blind))
     }
 
     /// Looks which folders there are.
@@ -166,7 +173,8 @@ impl Roster {
                     None => drop(taken.remove(name)),
                 }
             }
-            let Err(overlaps) = placement(&taken) else { break };
+            let files = taken.iter().map(|(name, file)| (name.clone(), file.matches.clone()));
+            let Err(overlaps) = Placement::new(files) else { break };
             let before = refused.len();
             for overlap in overlaps {
                 for name in [&overlap.first, &overlap.second] {
@@ -198,7 +206,7 @@ impl Roster {
             problem: Arc::clone(problem),
         };
         let own = self.problem.iter().map(|problem| trouble("", problem));
-        let misnamed = self.misnamed.iter().map(|(name, problem)| trouble(name, problem));
+        let misnamed = self.misnamed.iter().map(|(name, (problem, _))| trouble(name, problem));
         troubles.entry(None).or_default().extend(own.chain(misnamed));
         for (name, entry) in &self.entries {
             if let Some(problem) = &entry.problem {
@@ -230,10 +238,13 @@ impl Roster {
         let mut misnamed = BTreeMap::new();
         for (name, bad) in names.iter().filter_map(|name| Some((name, TenantName::new(name).err()?))) {
             let problem: Arc<str> = format!("{}: {bad}", self.dir.join(name).display()).into();
-            if !self.misnamed.contains_key(name) {
+            let before = self.misnamed.get(name);
+            if before.is_none() {
                 error!(problem = &*problem, "tenant cannot be loaded; it is not in force");
             }
-            misnamed.insert(name.clone(), problem);
+            let is_tenant = || self.dir.join(name).join(TENANT_FILE).exists();
+            let is_lost = before.map_or_else(|| self.starting && is_tenant(), |(_, is_lost)| *is_lost);
+            misnamed.insert(name.clone(), (problem, is_lost));
         }
         self.misnamed = misnamed;
     }
@@ -246,13 +257,6 @@ impl Roster {
         self.blind |= self.starting;
         self.problem = Some(problem);
     }
-}
-
-/// Who belongs where, if that can be told.
-pub(crate) fn placement<'a>(
-    files: impl IntoIterator<Item = (&'a TenantName, &'a Arc<TenantFile>)>,
-) -> Result<Placement, Vec<Overlap>> {
-    Placement::new(files.into_iter().map(|(name, file)| (name.clone(), file.matches.clone())))
 }
 
 // === impl Entry ===

@@ -183,4 +183,13 @@ fn a_folder_whose_name_is_no_tenants_is_told_and_left_out() {
     assert_eq!(tenants.look(), [] as [&str; 0]);
     assert_eq!(tenants.problems().len(), 1, "{:?}", tenants.problems());
     assert!(tenants.problems()[0].starts_with("/Team A: `Team A` is not a tenant's name"), "{:?}", tenants.problems());
+    // Found so at the start, it may be anybody's, until it has a name or is gone.
+    assert!(tenants.roster.closed().is_some());
+    tenants.roster.started();
+    tenants.remove("Team A");
+    tenants.user("Team B", "bob");
+    fs::create_dir(tenants.dir.path().join("lost+found")).expect("made");
+    tenants.look();
+    assert_eq!(tenants.problems().len(), 2, "{:?}", tenants.problems());
+    assert_eq!(tenants.roster.closed(), None);
 }
