@@ -93,6 +93,14 @@ impl Call {
     }
 }
 
+/// A name as a part of a path. What is no name is told by the host, and must not lead to another path.
+pub(crate) fn escaped(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    name.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 fn socket(host: &Host) -> Result<PathBuf, Exit> {
     match &host.admin_socket {
         Some(socket) => Ok(socket.clone()),

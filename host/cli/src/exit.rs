@@ -15,6 +15,13 @@ pub(crate) enum Exit {
     Denied = 3,
 }
 
+/// Of a command that says what went wrong where it goes wrong.
+impl From<Result<(), Exit>> for Exit {
+    fn from(done: Result<(), Self>) -> Self {
+        done.err().unwrap_or(Self::Done)
+    }
+}
+
 impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self as u8)

@@ -4,11 +4,11 @@ use portcullis_docker::json::{self, Shape};
 use portcullis_model::Document;
 
 /// A document from JSON text; an error names the line and column.
-pub(crate) fn from_json(text: &str) -> Result<Document, String> {
-    json::read(text.as_bytes(), Shape::Any).map_err(|error| error.to_string())
+pub(crate) fn from_json(text: String) -> Result<Document, String> {
+    json::read(text, Shape::Any).map_err(|error| error.to_string())
 }
 
 /// A document from a value that is already in memory.
 pub(crate) fn from_value(value: &serde_json::Value) -> Result<Document, String> {
-    from_json(&value.to_string())
+    from_json(value.to_string())
 }

@@ -150,6 +150,11 @@ impl TenantStatus {
 }
 
 impl PolicyStatus {
+    /// A word for a person.
+    pub fn mode(&self) -> &'static str {
+        if self.is_observed { "observe" } else { "enforce" }
+    }
+
     pub(crate) fn of(member: &Member) -> Self {
         Self {
             name: member.name.to_string(),

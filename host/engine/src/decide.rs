@@ -8,14 +8,13 @@ use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 use crate::config::Inner;
-use crate::turn::Turn;
-
 use crate::contract::portcullis::policy::types;
 use crate::fault::{from_wasmtime, stop};
 use crate::host::state::State;
 use crate::host::{self, About, Held, Host, Resumed};
 use crate::load::Policy;
 use crate::share::{Charge, Share};
+use crate::turn::Turn;
 
 /// A reason longer than this is not cut but refused: no caller is to read it, and somebody meant to do harm.
 const MAX_REASON: usize = 64 << 10;

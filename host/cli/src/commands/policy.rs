@@ -8,7 +8,7 @@ use portcullis_daemon::status::PolicyStatus;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::admin::Call;
+use crate::admin::{Call, escaped};
 use crate::args::{Policy, PolicyGet, PolicyLs, PolicyPut, PolicyRm, Whose};
 use crate::exit::{Exit, fail};
 use crate::table::{Align, Table};
@@ -19,16 +19,12 @@ struct Policies {
 }
 
 pub(crate) fn run(args: &Policy) -> Exit {
-    let done = match args {
+    Exit::from(match args {
         Policy::Ls(args) => list(args),
         Policy::Put(args) => put(args),
         Policy::Get(args) => get(args),
         Policy::Rm(args) => remove(args),
-    };
-    match done {
-        Ok(()) => Exit::Done,
-        Err(exit) => exit,
-    }
+    })
 }
 
 fn list(args: &PolicyLs) -> Result<(), Exit> {
@@ -44,7 +40,7 @@ fn list(args: &PolicyLs) -> Result<(), Exit> {
         table.row([
             policy.name.clone(),
             policy.digest.clone().unwrap_or_else(|| "-".to_owned()),
-            if policy.is_observed { "observe" } else { "enforce" }.to_owned(),
+            policy.mode().to_owned(),
             policy.broken.as_ref().map_or_else(|| "in force".to_owned(), |problem| format!("broken: {problem}")),
         ]);
     }
@@ -94,14 +90,6 @@ fn folder(whose: &Whose) -> String {
 
 fn place(whose: &Whose, name: &str) -> String {
     format!("{}/{}", folder(whose), escaped(name))
-}
-
-/// What is no name is told by the host, and must not lead to another path.
-pub(crate) fn escaped(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    name.bytes()
-        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 fn name_of(file: &Path) -> Option<String> {

@@ -7,8 +7,5 @@ use crate::args::Reload;
 use crate::exit::Exit;
 
 pub(crate) fn run(args: &Reload) -> Exit {
-    match Call::new(Method::POST, "/v1/reload").send(&args.host) {
-        Ok(_) => Exit::Done,
-        Err(exit) => exit,
-    }
+    Call::new(Method::POST, "/v1/reload").send(&args.host).map(drop).into()
 }

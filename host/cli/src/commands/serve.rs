@@ -8,10 +8,7 @@ use crate::exit::{Exit, fail};
 use crate::logging;
 
 pub(crate) fn run(args: &Serve) -> Exit {
-    match serve(args) {
-        Ok(()) => Exit::Done,
-        Err(exit) => exit,
-    }
+    serve(args).into()
 }
 
 fn serve(args: &Serve) -> Result<(), Exit> {

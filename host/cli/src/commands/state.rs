@@ -3,22 +3,17 @@
 use hyper::Method;
 use portcullis_daemon::admin::state::{Cleared, Reset, StateStatus};
 
-use crate::admin::Call;
+use crate::admin::{Call, escaped};
 use crate::args::{Origin, State, StateClear, StateLs, StateReset};
-use crate::commands::policy::escaped;
 use crate::exit::{Exit, fail};
 use crate::table::{Align, Table};
 
 pub(crate) fn run(args: &State) -> Exit {
-    let done = match args {
+    Exit::from(match args {
         State::Ls(args) => list(args),
         State::Clear(args) => clear(args),
         State::Reset(args) => reset(args),
-    };
-    match done {
-        Ok(()) => Exit::Done,
-        Err(exit) => exit,
-    }
+    })
 }
 
 fn list(args: &StateLs) -> Result<(), Exit> {

@@ -14,10 +14,7 @@ use crate::table::{Align, Table};
 const DIGEST: usize = 12;
 
 pub(crate) fn run(args: &args::Status) -> Exit {
-    match status(args) {
-        Ok(()) => Exit::Done,
-        Err(exit) => exit,
-    }
+    status(args).into()
 }
 
 fn status(args: &args::Status) -> Result<(), Exit> {
@@ -110,7 +107,7 @@ fn row(tenant: &str, policy: &PolicyStatus) -> [String; 5] {
         tenant.to_owned(),
         policy.name.clone(),
         digest.chars().take(DIGEST).collect(),
-        if policy.is_observed { "observe" } else { "enforce" }.to_owned(),
+        policy.mode().to_owned(),
         if policy.broken.is_some() { "broken: denies every call" } else { "in force" }.to_owned(),
     ]
 }

@@ -20,7 +20,7 @@ use crate::tenant::Resources;
 pub(crate) struct Estate {
     generation: Generation,
     host: Layer,
-    tenants: BTreeMap<TenantName, Part>,
+    tenants: BTreeMap<TenantName, Arc<Tenant>>,
     /// The files by which callers are placed.
     placed: BTreeMap<TenantName, Arc<TenantFile>>,
     /// Of `placed` and `tenants` as they were when it was made; none where they have changed since.
@@ -31,13 +31,6 @@ pub(crate) struct Estate {
     spaces: Spaces,
     /// Whether something is to be published.
     changed: bool,
-}
-
-#[derive(Debug)]
-struct Part {
-    file: Arc<TenantFile>,
-    layer: Layer,
-    tenant: Arc<Tenant>,
 }
 
 // === impl Estate ===
@@ -61,31 +54,29 @@ impl Estate {
     /// Every tenant's set is another one with it.
     pub(crate) fn set_host(&mut self, layer: Layer) {
         self.host = layer;
-        for name in self.tenants.keys().cloned().collect::<Vec<_>>() {
-            self.rebuild(&name);
+        for tenant in self.tenants.values().cloned().collect::<Vec<_>>() {
+            self.set_layer(&tenant.name, &tenant.file, tenant.layer.clone());
         }
         self.changed = true;
     }
 
     /// A tenant is in force from its first layer on.
     pub(crate) fn set_layer(&mut self, name: &TenantName, file: &Arc<TenantFile>, layer: Layer) {
-        let part = self.tenants.remove(name);
-        let resources = match &part {
-            Some(part) => part.tenant.resources.with_limits(&file.limits),
+        let resources = match self.tenants.get(name) {
+            Some(tenant) => tenant.resources.with_limits(&file.limits),
             None => Resources::new(&file.limits),
         };
-        if part.is_none() {
+        let tenant = self.build(name, file, layer, resources);
+        if self.tenants.insert(name.clone(), tenant).is_none() {
             self.placement = None;
         }
-        let tenant = self.build(name, file, &layer, resources);
-        self.tenants.insert(name.clone(), Part { file: Arc::clone(file), layer, tenant });
         self.changed = true;
     }
 
+    /// What a tenant may use from now on; one that has no layer yet is not in force.
     pub(crate) fn set_file(&mut self, name: &TenantName, file: &Arc<TenantFile>) {
-        if let Some(part) = self.tenants.get_mut(name) {
-            part.file = Arc::clone(file);
-            self.rebuild(name);
+        if let Some(layer) = self.tenants.get(name).map(|tenant| tenant.layer.clone()) {
+            self.set_layer(name, file, layer);
         }
     }
 
@@ -131,7 +122,7 @@ impl Estate {
         Snapshot {
             generation: self.generation,
             host: self.host.clone(),
-            tenants: self.tenants.values().map(|part| Arc::clone(&part.tenant)).collect(),
+            tenants: self.tenants.values().cloned().collect(),
             placement,
             bound: bound.collect(),
             rest,
@@ -167,20 +158,11 @@ impl Estate {
         self.changed = true;
     }
 
-    fn rebuild(&mut self, name: &TenantName) {
-        let Some(part) = self.tenants.remove(name) else { return };
-        let resources = part.tenant.resources.with_limits(&part.file.limits);
-        let tenant = self.build(name, &part.file, &part.layer, resources);
-        self.tenants.insert(name.clone(), Part { tenant, ..part });
-        self.changed = true;
-    }
-
-    fn build(&self, name: &TenantName, file: &Arc<TenantFile>, layer: &Layer, resources: Resources) -> Arc<Tenant> {
+    fn build(&self, name: &TenantName, file: &Arc<TenantFile>, layer: Layer, resources: Resources) -> Arc<Tenant> {
         let inherited = if name.is_default() { self.default } else { DefaultVerdict::Deny };
         let default = file.default.unwrap_or(inherited);
-        let set = PolicySet::new(name, file, &self.host, layer, default, &self.spaces);
+        let set = PolicySet::new(name, file, &self.host, &layer, default, &self.spaces);
         let generation = self.generation.next();
-        let (file, layer) = (Arc::clone(file), layer.clone());
-        Arc::new(Tenant { name: name.clone(), generation, file, layer, set, resources })
+        Arc::new(Tenant { name: name.clone(), generation, file: Arc::clone(file), layer, set, resources })
     }
 }

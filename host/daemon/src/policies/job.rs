@@ -73,7 +73,7 @@ impl Job {
 }
 
 impl Finished {
-    /// Whether the folder is read as far as it can be now: a layer came of it, or it stays as it is.
+    /// Whether a layer came of it. At the first reading of a folder one does, sooner or later.
     pub(crate) fn is_first_done(&self) -> bool {
         self.read.as_ref().is_some_and(|(_, rescan, _)| rescan.layer.is_some())
     }

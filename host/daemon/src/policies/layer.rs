@@ -235,7 +235,7 @@ impl LayerLoader {
         });
         let mut sizes: std::collections::BTreeMap<String, u64> =
             data.good().map(|(name, (_, bytes))| (name.to_owned(), *bytes)).collect();
-        changes |= data.rescan(root, writing, usize::MAX - 1, |place, _| {
+        changes |= data.rescan(root, writing, usize::MAX, |place, _| {
             let others = sizes.iter().filter(|(name, _)| *name != place.name).map(|(_, bytes)| bytes).sum();
             let (document, bytes) = bench.document(place, others)?;
             sizes.insert(place.name.to_owned(), bytes);
@@ -343,7 +343,7 @@ impl Bench<'_> {
                 "is {bytes} bytes large, and all documents of a tenant together at most {most}"
             )));
         }
-        Ok((document::from_json(&text).map_err(broken)?, bytes))
+        Ok((document::from_json(text).map_err(broken)?, bytes))
     }
 
     fn text(&self, path: &str, limit: u64) -> Result<String, Failure> {

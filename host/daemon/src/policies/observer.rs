@@ -60,8 +60,8 @@ pub(crate) struct Observer {
     due: BTreeSet<(Instant, Scope)>,
     /// Since when there are tenants in force that have no layer yet.
     coming: Option<Instant>,
-    /// Since when the host starts.
-    starting: Option<Instant>,
+    /// Whether every folder is still to be read once.
+    starting: bool,
     /// When each job began.
     running: BTreeMap<u64, Instant>,
     last_job: u64,
@@ -139,7 +139,7 @@ impl Observer {
             due: folders.iter().map(|(scope, folder)| (folder.due, scope.clone())).collect(),
             folders,
             coming: None,
-            starting: Some(Instant::now()),
+            starting: true,
             running: BTreeMap::new(),
             last_job: 0,
             last_id: 0,
@@ -188,8 +188,7 @@ impl Observer {
             let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
             info!(tenants, took_ms, "tenants loaded");
         }
-        self.starting = None;
-        self.roster.started();
+        self.starting = false;
         self.folders.values_mut().filter_map(|folder| folder.loader.as_mut()).for_each(LayerLoader::started);
         self.estate.touch();
         self.publish(None);
@@ -229,7 +228,7 @@ impl Observer {
 
     /// Whether one more folder can be read now.
     fn has_room(&self) -> bool {
-        if self.starting.is_none() {
+        if !self.starting {
             return self.running.len() < JOBS;
         }
         let short = self.running.values().filter(|since| since.elapsed() < SHORT).count();
@@ -278,7 +277,7 @@ impl Observer {
         }
         let scopes: BTreeSet<_> = event.paths.iter().filter_map(|path| self.scope_of(path)).collect();
         for scope in scopes {
-            if scope.as_ref().is_some_and(|name| !self.folders.contains_key(&Some(name.clone()))) {
+            if scope.is_some() && !self.folders.contains_key(&scope) {
                 self.list();
             }
             let Some(folder) = self.folders.get_mut(&scope) else { continue };
@@ -400,7 +399,7 @@ impl Observer {
             error!(tenant, "the host panicked while it read a folder; what was loaded stays");
             return self.forget(&scope);
         };
-        if self.starting.is_none() {
+        if !self.starting {
             loader.started();
         }
         folder.loader = Some(loader);
@@ -417,11 +416,14 @@ impl Observer {
                     if let Some(file) = self.roster.in_force(name) {
                         self.estate.set_layer(name, file, layer);
                     }
-                    self.place();
+                    // Otherwise all callers are placed as they should be.
+                    if self.coming.is_some() {
+                        self.place();
+                    }
                 }
             }
         }
-        if self.starting.is_none() {
+        if !self.starting {
             self.publish(scope.as_ref());
             if is_news {
                 self.tell();
@@ -467,7 +469,7 @@ impl Observer {
         let watched = Watched::new(self.roster.path(name), &mut self.notices);
         let loader = self.loader(&scope);
         self.last_id += 1;
-        let (now, quiet) = (Instant::now(), if self.starting.is_some() { Duration::ZERO } else { QUIET });
+        let (now, quiet) = (Instant::now(), if self.starting { Duration::ZERO } else { QUIET });
         self.folders.insert(scope.clone(), Folder::new(self.last_id, watched, loader, now));
         self.set_due(&scope, now + quiet);
     }
@@ -550,7 +552,7 @@ impl Observer {
                 (self.roster.path(name), terms.unwrap_or_else(Terms::of_nobody))
             }
         };
-        let when = if self.starting.is_some() { When::Start } else { When::Swap };
+        let when = if self.starting { When::Start } else { When::Swap };
         LayerLoader::new(path, scope.clone(), terms, self.workshop.clone(), when)
     }
 

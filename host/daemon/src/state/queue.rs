@@ -51,14 +51,16 @@ pub(crate) fn queue() -> (Sender, Receiver) {
 
 impl Sender {
     pub(crate) fn send(&self, order: Order) -> Result<(), StateFault> {
-        self.0.locked().push(order).map_err(|problem| StateFault::Unavailable(problem.into()))?;
-        self.0.changed.notify_one();
-        Ok(())
+        self.put(|waiting| waiting.push(order))
     }
 
     /// Before all that waits of the same tenant, and however much that is.
     pub(crate) fn send_first(&self, order: Order) -> Result<(), StateFault> {
-        self.0.locked().push_first(order).map_err(|problem| StateFault::Unavailable(problem.into()))?;
+        self.put(|waiting| waiting.push_first(order))
+    }
+
+    fn put(&self, put: impl FnOnce(&mut Waiting) -> Result<(), &'static str>) -> Result<(), StateFault> {
+        put(&mut self.0.locked()).map_err(|problem| StateFault::Unavailable(problem.into()))?;
         self.0.changed.notify_one();
         Ok(())
     }
