@@ -14,23 +14,23 @@
 //! | `DELETE /v1/tenants/{tenant}/state` | clears all that is kept for a tenant |
 //! | `GET`, `DELETE /v1/tenants/{tenant}/state/{origin}/{policy}` | the keys of one policy for one tenant; clears them |
 
+mod access;
 mod error;
 mod policies;
+mod route;
 pub mod state;
 
 use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::State;
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::middleware;
 use axum::serve::IncomingStream;
-use axum::{Json, Router};
 use tokio::net::UnixListener;
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::admin::error::Failure;
 use crate::manage::Manager;
@@ -58,33 +58,17 @@ pub(crate) struct Admin {
 
 /// Serves until it is told to stop.
 pub(crate) async fn serve(bound: Bound, admin: Admin, mut stop: watch::Receiver<bool>) {
-    let routes = Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/reload", post(reload))
-        .route("/v1/state", get(state::list))
-        .route("/v1/state/reset", post(state::reset))
-        .route("/v1/tenants/{tenant}/state", delete(state::clear_tenant))
-        .route("/v1/tenants/{tenant}/state/{origin}/{policy}", get(state::keys).delete(state::clear))
-        .merge(routes("/v1"))
-        .merge(routes("/v1/tenants/{tenant}"))
+    let routes = route::router()
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(admin)
-        .layer(middleware::from_fn(for_the_operator));
+        .layer(middleware::from_fn(access::identify));
     let (listener, _file) = bound.into_parts();
     let told = async move { drop(stop.wait_for(|stop| *stop).await) };
     let service = routes.into_make_service_with_connect_info::<Peer>();
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(told).await {
         error!(%error, "the admin socket is no longer served");
     }
-}
-
-/// What there is of the host, and of each tenant.
-fn routes(base: &str) -> Router<Admin> {
-    let policy = get(policies::read).put(policies::put).delete(policies::remove);
-    Router::new()
-        .route(&format!("{base}/policies"), get(policies::list))
-        .route(&format!("{base}/policies/{{name}}"), policy)
 }
 
 async fn status(State(admin): State<Admin>) -> Json<Status> {
@@ -102,15 +86,4 @@ async fn unknown() -> Failure {
 
 async fn wrong_method() -> Failure {
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not of this path; the `Allow` header says which are")
-}
-
-/// The socket's mode keeps others out already; this holds should somebody change it.
-async fn for_the_operator(ConnectInfo(Peer(user)): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
-    let own = rustix::process::geteuid().as_raw();
-    if user.is_some_and(|user| user == 0 || user == own) {
-        return next.run(request).await;
-    }
-    warn!(user, path = request.uri().path(), "a user that may not was refused at the admin socket");
-    let told = "only root and the user that runs the host may ask here";
-    Failure::new(StatusCode::FORBIDDEN, told).into_response()
 }

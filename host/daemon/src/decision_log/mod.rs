@@ -1,5 +1,7 @@
 //! One line a decision, for the operator.
 
+pub mod record;
+
 use std::borrow::Cow;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
