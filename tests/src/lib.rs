@@ -21,6 +21,7 @@ pub mod http;
 mod images;
 pub mod log;
 pub mod measure;
+pub mod openapi;
 pub mod plugin;
 pub mod portcullis;
 pub mod process;

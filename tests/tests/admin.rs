@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use portcullis_tests::caller::Caller;
 use portcullis_tests::command::Finished;
+use portcullis_tests::openapi::Document;
 use portcullis_tests::plugin::Reply;
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::{Error, Result, artifacts, http, plugin};
@@ -28,8 +29,11 @@ fn ask(host: &Portcullis) -> Result<Reply> {
     plugin::ask(&host.socket(), CALL)
 }
 
+/// Every answer is as the document says.
 fn send(host: &Portcullis, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(u16, Value)> {
-    let reply = http::send(&host.config().admin_socket(), &http::request(method, path, headers, body))?;
+    let socket = host.config().admin_socket();
+    let reply = http::send(&socket, &http::request(method, path, headers, body))?;
+    Document::of(&socket)?.check(method, path, &reply)?;
     Ok((reply.status, reply.json().unwrap_or(Value::Null)))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! | call | answer |
 //! |---|---|
+//! | `GET /v1/openapi.json` | the document that describes all of these |
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/reload` | when everything was read again |
 //! | `GET /v1/policies` | the host-wide policies |
@@ -16,6 +17,7 @@
 
 mod access;
 mod error;
+mod openapi;
 mod policies;
 mod route;
 pub mod state;

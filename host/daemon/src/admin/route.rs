@@ -1,6 +1,7 @@
 //! Every route of the admin API in one table: what it is called, what its caller must be allowed, and what answers.
 
 use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
@@ -10,11 +11,11 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 
 use crate::admin::access::{Principal, Scope};
 use crate::admin::error::Failure;
-use crate::admin::{Admin, policies, reload, state, status};
+use crate::admin::{Admin, openapi, policies, reload, state, status};
 
 /// One method of one path.
 pub(crate) struct Route {
-    #[expect(dead_code, reason = "for whoever lists the routes")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever lists the routes"))]
     pub(crate) method: Method,
     /// `/v1/tenants/{tenant}/policies/{name}`: whoever may only ask about one tenant must ask about that one.
     pub(crate) path: &'static str,
@@ -26,6 +27,7 @@ pub(crate) struct Route {
 pub(crate) fn table() -> Vec<Route> {
     use Scope::{Policies, Read};
     vec![
+        Route::get("/v1/openapi.json", Read, openapi::read),
         Route::get("/v1/status", Read, status),
         Route::post("/v1/reload", Policies, reload),
         Route::get("/v1/policies", Read, policies::list),
@@ -53,7 +55,13 @@ pub(crate) fn router() -> Router<Admin> {
 }
 
 /// Lets through who may do this; to the tenant in the path, where there is one.
-async fn check(State(needs): State<Scope>, params: RawPathParams, request: Request, next: Next) -> Response {
+async fn check(
+    State(needs): State<Scope>,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Ok(params) = params else { return Failure::bad_request("the path is not UTF-8 text").into_response() };
     let tenant = params.iter().find_map(|(name, value)| (name == "tenant").then_some(value));
     let may = request.extensions().get::<Principal>().is_some_and(|principal| principal.may(needs, tenant));
     if may {
