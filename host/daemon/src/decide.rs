@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use portcullis_docker::{DockerRequest, Reader, Refusal, wire};
+use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
 use portcullis_model::view::Certificate;
@@ -144,7 +145,7 @@ impl Judge {
         let generation = snapshot.generation;
         if self.exempt_ping && PING.contains(&request.operation()) {
             let (answer, cause) = (Answer::Allow, Cause::Exempt);
-            return (Decision { answer, cause, generation, opinions: Vec::new() }, Vec::new());
+            return (Decision { answer, cause, generation, opinions: Vec::new(), would: None }, Vec::new());
         }
         let request = Arc::clone(request) as Arc<dyn Request>;
         match timeout(self.timeout, tenant.set.decide(request, &tenant.resources.share, generation)).await {
@@ -272,10 +273,14 @@ impl Decider {
         let Judged { decision, tenant, problem, about, lines, took_to_read } = &judged;
         let tally = tenant.as_ref().map_or(&self.strangers, |tenant| &*tenant.resources.tally);
         tally.count(decision, took);
+        if let Some(tenant) = tenant {
+            tenant.set.count(decision);
+        }
+        let mode = tenant.as_ref().map_or(Mode::Enforce, |tenant| tenant.mode());
         let tenant = tenant.as_ref().map(|tenant| tenant.name.as_str());
         let (listener, took_to_read) = (listener.name.as_str(), *took_to_read);
         let (problem, subject) = (problem.as_deref(), about.subject());
-        self.log.write(&Record { decision, tenant, problem, subject, lines, listener, took, took_to_read });
+        self.log.write(&Record { decision, tenant, mode, problem, subject, lines, listener, took, took_to_read });
         judged.decision.answer
     }
 }

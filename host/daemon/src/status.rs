@@ -1,5 +1,6 @@
 //! What the host tells its operator of itself: what is in force, what is not and why, and what became of calls.
 
+use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use portcullis_model::TenantName;
@@ -41,6 +42,8 @@ pub struct ListenerStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantStatus {
     pub name: String,
+    /// Its own policies and its default are only observed.
+    pub is_observed: bool,
     /// In which it last changed.
     pub generation: u64,
     pub policies: Vec<PolicyStatus>,
@@ -61,6 +64,8 @@ pub struct PolicyStatus {
     pub is_observed: bool,
     /// Why it denies every call.
     pub broken: Option<String>,
+    /// How often it would have denied and did not count, since it is in force as it is; of a host-wide policy, for all tenants.
+    pub would_deny: u64,
 }
 
 /// Something that lies in a folder and is not in force.
@@ -138,6 +143,7 @@ impl TenantStatus {
         let (in_flight, waiting) = tenant.resources.admission.load();
         Self {
             name: tenant.name.to_string(),
+            is_observed: tenant.mode() == Mode::Observe,
             generation: tenant.generation.0,
             policies: tenant.layer.members.iter().map(|member| PolicyStatus::of(member)).collect(),
             problems: problems(troubles, Some(&tenant.name)),
@@ -161,6 +167,7 @@ impl PolicyStatus {
             digest: member.digest.map(|digest| digest.to_string()),
             is_observed: member.file.mode == Mode::Observe,
             broken: member.policy.as_ref().err().map(ToString::to_string),
+            would_deny: member.would_deny.load(Ordering::Relaxed),
         }
     }
 }

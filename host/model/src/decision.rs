@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::name::{Digest, Generation, PolicyName};
 use crate::verdict::{Reason, Verdict};
 
-/// Whether a policy's verdict counts.
+/// Whether a policy's verdict counts; or a tenant's own policies', and its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Mode {
     #[default]
@@ -42,6 +42,7 @@ pub struct Opinion {
     pub origin: Origin,
     /// None where the policy's file could not be read.
     pub digest: Option<Digest>,
+    /// Whether this counted: the policy's own mode, or that of an observed tenant whose own policy it is.
     pub mode: Mode,
     pub judgement: Judgement,
     pub took: Duration,
@@ -64,7 +65,7 @@ pub enum Cause {
     Denied { policy: PolicyName },
     /// A policy did not answer properly.
     Fault { policy: PolicyName, fault: Fault },
-    /// No policy said anything.
+    /// No policy said anything that counts: the tenant's default, which is to allow while the tenant is observed.
     Default,
     /// The call is allowed without asking (`/_ping`).
     Exempt,
@@ -90,6 +91,27 @@ pub struct Decision {
     pub generation: Generation,
     /// In the order in which they were asked.
     pub opinions: Vec<Opinion>,
+    /// What would have been answered, had everything that is only observed counted; none where that is the answer.
+    pub would: Option<Would>,
+}
+
+/// An answer that was not given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Would {
+    pub answer: Answer,
+    pub cause: Cause,
+}
+
+// === impl Mode ===
+
+impl Mode {
+    /// The word of configurations and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
 }
 
 // === impl Origin ===
@@ -101,6 +123,15 @@ impl Origin {
             Self::Host => "host",
             Self::Tenant => "tenant",
         }
+    }
+}
+
+// === impl Opinion ===
+
+impl Opinion {
+    /// Whether it would have denied, and did not count.
+    pub fn would_deny(&self) -> bool {
+        self.mode == Mode::Observe && matches!(self.judgement, Ok(Verdict::Deny(_)) | Err(_))
     }
 }
 
@@ -142,36 +173,54 @@ impl Cause {
 impl Decision {
     /// A denial that no policy was asked about.
     pub fn refuse(cause: Cause, text: &str, generation: Generation) -> Self {
-        Self { answer: Answer::deny(text), cause, generation, opinions: Vec::new() }
+        Self { answer: Answer::deny(text), cause, generation, opinions: Vec::new(), would: None }
     }
 
     /// Combines what the policies said. Deny wins and a fault denies, the first of either giving the reason; then an
-    /// allow is needed; then the default decides. A policy that is only observed does not count.
-    pub fn combine(opinions: Vec<Opinion>, default: DefaultVerdict, generation: Generation) -> Self {
-        let mut allowed = false;
-        let mut denial = None;
-        for opinion in opinions.iter().filter(|opinion| opinion.mode == Mode::Enforce) {
-            let policy = &opinion.policy;
-            match &opinion.judgement {
-                Ok(Verdict::Allow) => allowed = true,
-                Ok(Verdict::Abstain) => {}
-                Ok(Verdict::Deny(reason)) if denial.is_none() => {
-                    denial = Some((Cause::Denied { policy: policy.clone() }, format!("{policy}: {reason}")));
-                }
-                Err(fault) if denial.is_none() => {
-                    let cause = Cause::Fault { policy: policy.clone(), fault: fault.clone() };
-                    denial = Some((cause, format!("{policy}: {}", fault.told())));
-                }
-                Ok(Verdict::Deny(_)) | Err(_) => {}
+    /// allow is needed; then the default decides. A policy that is only observed does not count. Of an observed tenant
+    /// neither its own policies nor its default count: whatever no host-wide policy denies is allowed.
+    pub fn combine(opinions: Vec<Opinion>, default: DefaultVerdict, tenant: Mode, generation: Generation) -> Self {
+        let mut opinions = opinions;
+        if tenant == Mode::Observe {
+            opinions.iter_mut().filter(|own| own.origin == Origin::Tenant).for_each(|own| own.mode = Mode::Observe);
+        }
+        let counting = opinions.iter().filter(|opinion| opinion.mode == Mode::Enforce);
+        let (answer, cause) = match tenant {
+            Mode::Enforce => conclude(counting, default),
+            Mode::Observe => conclude(counting, DefaultVerdict::Allow),
+        };
+        let is_observed = tenant == Mode::Observe || opinions.iter().any(|opinion| opinion.mode == Mode::Observe);
+        let would = is_observed.then(|| conclude(opinions.iter(), default)).filter(|(would, _)| *would != answer);
+        let would = would.map(|(answer, cause)| Would { answer, cause });
+        Self { answer, cause, generation, opinions, would }
+    }
+
+    /// Whether it allows what would have been denied, had everything that is only observed counted.
+    pub fn would_deny(&self) -> bool {
+        self.answer.is_allow() && self.would.as_ref().is_some_and(|would| !would.answer.is_allow())
+    }
+}
+
+/// What these opinions come to.
+fn conclude<'a>(opinions: impl Iterator<Item = &'a Opinion>, default: DefaultVerdict) -> (Answer, Cause) {
+    let mut allowed = false;
+    for Opinion { policy, judgement, .. } in opinions {
+        match judgement {
+            Ok(Verdict::Allow) => allowed = true,
+            Ok(Verdict::Abstain) => {}
+            Ok(Verdict::Deny(reason)) => {
+                return (Answer::deny(&format!("{policy}: {reason}")), Cause::Denied { policy: policy.clone() });
+            }
+            Err(fault) => {
+                let cause = Cause::Fault { policy: policy.clone(), fault: fault.clone() };
+                return (Answer::deny(&format!("{policy}: {}", fault.told())), cause);
             }
         }
-        let (answer, cause) = match (denial, allowed, default) {
-            (Some((cause, text)), _, _) => (Answer::deny(&text), cause),
-            (None, true, _) => (Answer::Allow, Cause::Allowed),
-            (None, false, DefaultVerdict::Allow) => (Answer::Allow, Cause::Default),
-            (None, false, DefaultVerdict::Deny) => (Answer::deny("no policy allows this"), Cause::Default),
-        };
-        Self { answer, cause, generation, opinions }
+    }
+    match (allowed, default) {
+        (true, _) => (Answer::Allow, Cause::Allowed),
+        (false, DefaultVerdict::Allow) => (Answer::Allow, Cause::Default),
+        (false, DefaultVerdict::Deny) => (Answer::deny("no policy allows this"), Cause::Default),
     }
 }
 
@@ -179,27 +228,43 @@ impl Decision {
 mod tests {
     use super::*;
 
-    fn opinion(name: &str, mode: Mode, judgement: Judgement) -> Opinion {
+    fn opinion(name: &str, origin: Origin, mode: Mode, judgement: Judgement) -> Opinion {
         let policy = PolicyName::new(name).expect("a good name");
-        Opinion { policy, origin: Origin::Host, digest: None, mode, judgement, took: Duration::ZERO }
+        Opinion { policy, origin, digest: None, mode, judgement, took: Duration::ZERO }
     }
 
     fn deny(text: &str) -> Judgement {
         Ok(Verdict::Deny(Reason::new(text)))
     }
 
-    fn answer(opinions: &[(Mode, Judgement)], default: DefaultVerdict) -> (String, &'static str) {
-        let opinions = opinions
-            .iter()
-            .zip('a'..)
-            .map(|((mode, judgement), name)| opinion(&name.to_string(), *mode, judgement.clone()));
-        let decision = Decision::combine(opinions.collect(), default, Generation(1));
-        let text = match &decision.answer {
+    fn allow() -> Judgement {
+        Ok(Verdict::Allow)
+    }
+
+    fn abstain() -> Judgement {
+        Ok(Verdict::Abstain)
+    }
+
+    fn fault() -> Judgement {
+        Err(Fault::StackOverflow)
+    }
+
+    /// Policies `a`, `b`, … and what they say.
+    fn decide(said: Vec<(Origin, Mode, Judgement)>, default: DefaultVerdict, tenant: Mode) -> Decision {
+        let opinions = said.into_iter().zip('a'..);
+        let opinions =
+            opinions.map(|((origin, mode, judgement), name)| opinion(&name.to_string(), origin, mode, judgement));
+        Decision::combine(opinions.collect(), default, tenant, Generation(1))
+    }
+
+    fn text(answer: &Answer) -> String {
+        match answer {
             Answer::Allow => "allow".to_owned(),
             Answer::Deny(reason) => reason.to_string(),
-        };
-        (text, decision.cause.kind())
+        }
     }
+
+    const NONE: &str = "no policy allows this";
 
     /// A note; what is said; the default; the answer; the kind of its cause.
     type Case = (&'static str, Vec<(Mode, Judgement)>, DefaultVerdict, &'static str, &'static str);
@@ -208,15 +273,12 @@ mod tests {
     fn deny_wins_an_allow_is_needed_and_faults_deny() {
         use DefaultVerdict as D;
         use Mode::{Enforce as E, Observe as O};
-        let (allow, abstain) = (|| Ok(Verdict::Allow), || Ok(Verdict::Abstain));
-        let fault = || Err(Fault::StackOverflow);
-        let none = "no policy allows this";
         #[rustfmt::skip]
         let cases: [Case; 12] = [
-            ("no policy", vec![], D::Deny, none, "default"),
+            ("no policy", vec![], D::Deny, NONE, "default"),
             ("no policy, default allow", vec![], D::Allow, "allow", "default"),
             ("one allows", vec![(E, allow())], D::Deny, "allow", "allowed"),
-            ("all abstain", vec![(E, abstain()), (E, abstain())], D::Deny, none, "default"),
+            ("all abstain", vec![(E, abstain()), (E, abstain())], D::Deny, NONE, "default"),
             ("all abstain, default allow", vec![(E, abstain())], D::Allow, "allow", "default"),
             ("abstain and allow", vec![(E, abstain()), (E, allow())], D::Deny, "allow", "allowed"),
             ("allow, then deny", vec![(E, allow()), (E, deny("no"))], D::Allow, "b: no", "denied"),
@@ -224,10 +286,58 @@ mod tests {
             ("a fault denies", vec![(E, allow()), (E, fault())], D::Allow, "b: the policy ran out of stack", "fault"),
             ("observed denial", vec![(O, deny("no")), (E, allow())], D::Deny, "allow", "allowed"),
             ("observed fault", vec![(O, fault()), (E, allow())], D::Deny, "allow", "allowed"),
-            ("an observed allow does not count", vec![(O, allow())], D::Deny, none, "default"),
+            ("an observed allow does not count", vec![(O, allow())], D::Deny, NONE, "default"),
         ];
-        for (note, opinions, default, text, kind) in cases {
-            assert_eq!(answer(&opinions, default), (text.to_owned(), kind), "{note}");
+        for (note, said, default, answer, kind) in cases {
+            let said = said.into_iter().map(|(mode, judgement)| (Origin::Host, mode, judgement)).collect();
+            let decision = decide(said, default, Mode::Enforce);
+            assert_eq!((text(&decision.answer).as_str(), decision.cause.kind()), (answer, kind), "{note}");
         }
+    }
+
+    /// A note; what is said; the default; the tenant's mode; the answer, and what it would have been where that differs.
+    type Observed =
+        (&'static str, Vec<(Origin, Mode, Judgement)>, DefaultVerdict, Mode, &'static str, Option<&'static str>);
+
+    #[test]
+    fn what_is_observed_does_not_count_and_is_told() {
+        use DefaultVerdict as D;
+        use Mode::{Enforce as E, Observe as O};
+        use Origin::{Host as H, Tenant as T};
+        let stack = "a: the policy ran out of stack";
+        #[rustfmt::skip]
+        let cases: Vec<Observed> = vec![
+            ("nothing is observed", vec![(H, E, deny("no"))], D::Deny, E, "a: no", None),
+            ("an observed policy denies", vec![(H, O, deny("no")), (H, E, allow())], D::Deny, E, "allow", Some("a: no")),
+            ("an observed policy fails", vec![(T, O, fault()), (H, E, allow())], D::Deny, E, "allow", Some(stack)),
+            ("an observed policy allows", vec![(H, O, allow())], D::Deny, E, NONE, Some("allow")),
+            ("it would have changed nothing", vec![(H, O, allow()), (H, E, allow())], D::Deny, E, "allow", None),
+            ("another would have spoken first", vec![(H, O, deny("x")), (H, E, deny("y"))], D::Deny, E, "b: y", Some("a: x")),
+            ("observed tenant: its policy denies", vec![(H, E, allow()), (T, E, deny("no"))], D::Deny, O, "allow", Some("b: no")),
+            ("observed tenant: its policy fails", vec![(T, E, fault())], D::Deny, O, "allow", Some(stack)),
+            ("observed tenant: its default denies", vec![(H, E, abstain())], D::Deny, O, "allow", Some(NONE)),
+            ("observed tenant: nothing would deny", vec![(T, E, allow())], D::Deny, O, "allow", None),
+            ("observed tenant: no policy, default allow", vec![], D::Allow, O, "allow", None),
+            ("observed tenant: the host's policy denies", vec![(H, E, deny("no")), (T, E, allow())], D::Deny, O, "a: no", None),
+            ("observed tenant: the host's policy fails", vec![(H, E, fault())], D::Allow, O, stack, None),
+            ("observed tenant, observed host's policy", vec![(H, O, deny("no"))], D::Allow, O, "allow", Some("a: no")),
+        ];
+        for (note, said, default, tenant, answer, would) in cases {
+            let decision = decide(said, default, tenant);
+            let told = decision.would.as_ref().map(|would| text(&would.answer));
+            assert_eq!((text(&decision.answer).as_str(), told.as_deref()), (answer, would), "{note}");
+            let would_deny = answer == "allow" && would.is_some();
+            assert_eq!(decision.would_deny(), would_deny, "{note}");
+        }
+    }
+
+    #[test]
+    fn an_opinion_says_whether_it_counted() {
+        use Origin::{Host as H, Tenant as T};
+        let said = vec![(H, Mode::Enforce, allow()), (H, Mode::Observe, deny("no")), (T, Mode::Enforce, fault())];
+        let decision = decide(said, DefaultVerdict::Deny, Mode::Observe);
+        let told: Vec<_> = decision.opinions.iter().map(|opinion| (opinion.mode, opinion.would_deny())).collect();
+        assert_eq!(told, [(Mode::Enforce, false), (Mode::Observe, true), (Mode::Observe, true)]);
+        assert_eq!(decision.would.map(|would| would.cause.kind()), Some("denied"));
     }
 }

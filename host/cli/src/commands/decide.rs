@@ -2,6 +2,7 @@
 
 use portcullis_daemon::config::Config;
 use portcullis_daemon::decide::Judged;
+use portcullis_daemon::decision_log::record::WouldBe;
 use portcullis_daemon::offline::Offline;
 use portcullis_model::decision::Mode;
 use portcullis_model::{Answer, Cause, Decision, Opinion, Verdict};
@@ -57,6 +58,14 @@ fn print(decision: &Decision, tenant: Option<&str>, as_json: bool) {
         Answer::Allow => println!("allow ({})", decision.cause.kind()),
         Answer::Deny(reason) => println!("deny ({}): {reason}", decision.cause.kind()),
     }
+    if let Some(would) = &decision.would {
+        match &would.answer {
+            Answer::Allow => println!("  would allow ({}), if all that is observed counted", would.cause.kind()),
+            Answer::Deny(reason) => {
+                println!("  would deny ({}), if all that is observed counted: {reason}", would.cause.kind());
+            }
+        }
+    }
     println!("  tenant {}", tenant.unwrap_or("cannot be told"));
     for opinion in &decision.opinions {
         let observed = if opinion.mode == Mode::Observe { " (observed)" } else { "" };
@@ -92,6 +101,7 @@ fn report(decision: &Decision, tenant: Option<&str>) -> Value {
         "reason": reason,
         "cause": decision.cause.kind(),
         "rule": rule,
+        "would": decision.would.as_ref().map(WouldBe::of),
         "tenant": tenant,
         "policies": policies,
     })

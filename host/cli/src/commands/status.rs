@@ -58,10 +58,12 @@ fn tenants(tenants: &[TenantStatus]) -> Table {
     use Align::{Left, Right};
     let mut table = Table::new(&[
         ("TENANT", Left),
+        ("MODE", Left),
         ("GENERATION", Right),
         ("POLICIES", Right),
         ("DECISIONS", Right),
         ("DENIED", Right),
+        ("WOULD DENY", Right),
         ("FAULTS", Right),
         ("NO ROOM", Right),
         ("P50", Right),
@@ -73,10 +75,12 @@ fn tenants(tenants: &[TenantStatus]) -> Table {
         let figures = &tenant.figures;
         table.row([
             tenant.name.clone(),
+            mode(tenant.is_observed).to_owned(),
             tenant.generation.to_string(),
             tenant.policies.len().to_string(),
             figures.decisions.to_string(),
             figures.denials.to_string(),
+            figures.would_deny.to_string(),
             figures.faults.to_string(),
             figures.overloads.to_string(),
             micros(figures.p50_us, figures.decisions),
@@ -89,26 +93,42 @@ fn tenants(tenants: &[TenantStatus]) -> Table {
 }
 
 fn policies(status: &Status) -> Table {
-    use Align::Left;
-    let mut table =
-        Table::new(&[("TENANT", Left), ("POLICY", Left), ("DIGEST", Left), ("MODE", Left), ("STATE", Left)]);
-    let of_tenants = status.tenants.iter().map(|tenant| (tenant.name.as_str(), &tenant.policies));
-    for (tenant, policies) in [("(all)", &status.policies)].into_iter().chain(of_tenants) {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("TENANT", Left),
+        ("POLICY", Left),
+        ("DIGEST", Left),
+        ("MODE", Left),
+        ("WOULD DENY", Right),
+        ("STATE", Left),
+    ]);
+    let of_tenants = status.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant.is_observed, &tenant.policies));
+    for (tenant, is_observed, policies) in [("(all)", false, &status.policies)].into_iter().chain(of_tenants) {
         for policy in policies {
-            table.row(row(tenant, policy));
+            table.row(row(tenant, is_observed || policy.is_observed, policy));
         }
     }
     table
 }
 
-fn row(tenant: &str, policy: &PolicyStatus) -> [String; 5] {
+fn mode(is_observed: bool) -> &'static str {
+    if is_observed { "observe" } else { "enforce" }
+}
+
+fn row(tenant: &str, is_observed: bool, policy: &PolicyStatus) -> [String; 6] {
     let digest = policy.digest.as_deref().map_or("-", |digest| digest.trim_start_matches("sha256:"));
     [
         tenant.to_owned(),
         policy.name.clone(),
         digest.chars().take(DIGEST).collect(),
-        policy.mode().to_owned(),
-        if policy.broken.is_some() { "broken: denies every call" } else { "in force" }.to_owned(),
+        mode(is_observed).to_owned(),
+        policy.would_deny.to_string(),
+        match (&policy.broken, is_observed) {
+            (None, _) => "in force",
+            (Some(_), false) => "broken: denies every call",
+            (Some(_), true) => "broken: would deny every call",
+        }
+        .to_owned(),
     ]
 }
 

@@ -81,7 +81,7 @@ impl PolicyFile {
     pub fn read(path: &Path, text: &str, terms: &Terms) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let file = File::read(path, text, &mut problems, |file| Self {
-            mode: mode(file),
+            mode: read_mode(file),
             grants: grants(file, terms),
             limits: file.table("limits", |table| limits::policy(table, terms)).unwrap_or_else(|| terms.limits.clone()),
             settings: settings(file),
@@ -90,7 +90,8 @@ impl PolicyFile {
     }
 }
 
-fn mode(file: &mut Table<'_, '_, '_>) -> Mode {
+/// The key `mode`, of a policy's file or a tenant's.
+pub(crate) fn read_mode(file: &mut Table<'_, '_, '_>) -> Mode {
     let check = |mode: &String| match mode.as_str() {
         "enforce" | "observe" => Ok(()),
         other => Err((format!("is `{other}`"), "expected \"enforce\" or \"observe\"".to_owned())),

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use portcullis_engine::Grants;
-use portcullis_model::decision::DefaultVerdict;
+use portcullis_model::decision::{DefaultVerdict, Mode};
 use portcullis_model::tenant::{Attribute, HeaderName, Match, Pattern};
 use portcullis_model::{TenantLimits, TenantName};
 
 use crate::config::host_file::default_verdict;
-use crate::config::policy_file::read_grants;
+use crate::config::policy_file::{read_grants, read_mode};
 use crate::config::problem::Problems;
 use crate::config::reader::{File, Table};
 use crate::config::setting::Texts;
@@ -20,6 +20,8 @@ pub struct TenantFile {
     pub matches: Vec<Match>,
     /// None where the file does not say: then it is deny, and of the built-in tenant what the host's file says.
     pub default: Option<DefaultVerdict>,
+    /// Whether its own policies and its default count.
+    pub mode: Mode,
     /// The most that its policies can be granted.
     pub grants: Grants,
     pub limits: TenantLimits,
@@ -55,6 +57,7 @@ impl TenantFile {
         let file = File::read(path, text, &mut problems, |file| Self {
             matches: matches(file, tenant, vocabulary),
             default: default_verdict(file),
+            mode: read_mode(file),
             grants: read_grants(file),
             limits: file.table("limits", limits::tenant).unwrap_or_default(),
         });

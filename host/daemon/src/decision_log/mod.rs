@@ -25,6 +25,8 @@ pub(crate) struct Record<'a> {
     pub(crate) decision: &'a Decision,
     /// None where it cannot be told.
     pub(crate) tenant: Option<&'a str>,
+    /// The tenant's.
+    pub(crate) mode: Mode,
     /// What the operator is told and the caller is not.
     pub(crate) problem: Option<&'a str>,
     pub(crate) subject: Subject<'a>,
@@ -67,6 +69,9 @@ struct Line<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would: Option<record::WouldBe>,
+    mode: &'static str,
     operation: Option<&'a str>,
     method: Option<&'a str>,
     path: Option<&'a str>,
@@ -175,6 +180,8 @@ fn line<'a>(record: &Record<'a>, timestamp: &'a str) -> Line<'a> {
         rule: if let Cause::Rule(rule) = decision.cause { Some(rule) } else { None },
         reason: reason(&decision.answer),
         problem: record.problem,
+        would: decision.would.as_ref().map(record::WouldBe::of),
+        mode: record.mode.as_str(),
         operation: subject.operation,
         method: subject.method,
         path: subject.path,
@@ -190,19 +197,25 @@ fn line<'a>(record: &Record<'a>, timestamp: &'a str) -> Line<'a> {
 
 fn one_line(text: &mut Vec<u8>, record: &Record<'_>, timestamp: &str) {
     let Record { decision, subject, .. } = record;
-    let (answer, kind) = (answer(&decision.answer), decision.cause.kind());
+    let (said, kind) = (answer(&decision.answer), decision.cause.kind());
     let what = subject.operation.unwrap_or("-");
     let method = subject.method.unwrap_or("-");
     let path = subject.path.unwrap_or("-");
     let user = subject.user.unwrap_or("-");
     let tenant = record.tenant.unwrap_or("-");
     // A vector takes all that is written.
-    let _ = write!(text, "{timestamp}  INFO {answer:<5} {kind} {what} {method} {path:?} user={user:?} tenant={tenant}");
+    let _ = write!(text, "{timestamp}  INFO {said:<5} {kind} {what} {method} {path:?} user={user:?} tenant={tenant}");
     if let Some(reason) = reason(&decision.answer) {
         let _ = write!(text, " reason={reason:?}");
     }
     if let Some(problem) = record.problem {
         let _ = write!(text, " problem={problem:?}");
+    }
+    if let Some(would) = &decision.would {
+        let _ = write!(text, " would={}", answer(&would.answer));
+        if let Some(reason) = reason(&would.answer) {
+            let _ = write!(text, ":{reason:?}");
+        }
     }
     let _ = writeln!(text, " generation={} took={}us", decision.generation, micros(record.took));
     for fault in decision.opinions.iter().filter_map(|opinion| opinion.judgement.as_ref().err().map(|f| (opinion, f))) {
@@ -218,11 +231,7 @@ impl<'a> PolicyPart<'a> {
             Ok(Verdict::Deny(reason)) => ("deny", Some(Cow::Borrowed(reason.as_str()))),
             Err(fault) => (fault.kind().as_str(), Some(Cow::Owned(fault.to_string()))),
         };
-        let mode = match opinion.mode {
-            Mode::Enforce => "enforce",
-            Mode::Observe => "observe",
-        };
-        let origin = opinion.origin.as_str();
+        let (origin, mode) = (opinion.origin.as_str(), opinion.mode.as_str());
         Self { policy: opinion.policy.as_str(), origin, mode, verdict, reason, took_us: micros(opinion.took) }
     }
 }

@@ -1,5 +1,7 @@
 //! One decision, as it is logged: one line of JSON. `docs/decision-log.md` and its schema say the same.
 
+use portcullis_model::decision::Would;
+use portcullis_model::{Answer, Cause};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -86,7 +88,7 @@ pub struct PolicyRecord {
     pub policy: String,
     /// `host` or `tenant`: whose it is.
     pub origin: String,
-    /// `enforce` or `observe`.
+    /// `enforce` or `observe`: whether its verdict counted.
     pub mode: String,
     /// Null where its file could not be read.
     pub digest: Option<String>,
@@ -132,6 +134,20 @@ pub struct RequestRecord {
     /// JSON pointers into this record of what was replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,
+}
+
+// === impl WouldBe ===
+
+impl WouldBe {
+    pub fn of(would: &Would) -> Self {
+        let reason = match &would.answer {
+            Answer::Allow => None,
+            Answer::Deny(reason) => Some(reason.to_string()),
+        };
+        let rule = if let Cause::Rule(rule) = would.cause { Some(rule.to_owned()) } else { None };
+        let answer = if would.answer.is_allow() { "allow" } else { "deny" };
+        Self { answer: answer.to_owned(), cause: would.cause.kind().to_owned(), rule, reason }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
@@ -47,6 +48,8 @@ pub(crate) struct Member {
     pub(crate) file: PolicyFile,
     /// Or why it cannot be asked: it then denies.
     pub(crate) policy: Result<Policy, Arc<str>>,
+    /// How often it would have denied, and did not count.
+    pub(crate) would_deny: AtomicU64,
 }
 
 /// What loading policies needs of the rest of the host. Cheap to clone.
@@ -272,7 +275,8 @@ impl Member {
     fn broken(name: &str, problem: &Arc<str>) -> Option<Arc<Self>> {
         let name = PolicyName::new(name).or_else(|_| PolicyName::new("unnamed")).ok()?;
         let policy = Err(Arc::clone(problem));
-        Some(Arc::new(Self { name, digest: None, file: PolicyFile::default(), policy }))
+        let file = PolicyFile::default();
+        Some(Arc::new(Self { name, digest: None, file, policy, would_deny: AtomicU64::default() }))
     }
 
     /// The policy that is already compiled, where only what lies beside it changed.
@@ -308,7 +312,8 @@ impl Bench<'_> {
         };
         let probed = self.workshop.runtime.block_on(policy.probe(&file.limits));
         probed.map_err(|error| broken(error.to_string()))?;
-        Ok(Member { name, digest: Some(policy.digest()), file, policy: Ok(policy) })
+        let (digest, would_deny) = (Some(policy.digest()), AtomicU64::default());
+        Ok(Member { name, digest, file, policy: Ok(policy), would_deny })
     }
 
     fn compile(&self, bytes: &[u8], file: &PolicyFile) -> Result<Policy, String> {

@@ -1,10 +1,11 @@
 //! What the calls of one tenant are asked: the host-wide policies, then the tenant's own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use portcullis_engine::{LogLine, Outcome, Question, Share, State};
-use portcullis_model::decision::{DefaultVerdict, Origin};
+use portcullis_model::decision::{DefaultVerdict, Mode, Origin};
 use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, PolicyName, Request, TenantName};
 
 use crate::config::TenantFile;
@@ -20,6 +21,8 @@ pub struct PolicySet {
     /// Or what the caller is told where no policy can be asked.
     asked: Result<Vec<Asked>, &'static str>,
     default: DefaultVerdict,
+    /// The tenant's.
+    mode: Mode,
 }
 
 /// One policy of a set.
@@ -69,7 +72,7 @@ impl PolicySet {
             of_host.chain(of_tenant).collect()
         });
         let told = if own.is_unread { UNREAD } else { NO_DATA };
-        Self { asked: asked.map_err(|_| told), default }
+        Self { asked: asked.map_err(|_| told), default, mode: file.mode }
     }
 
     /// Asks every policy, and combines what they say.
@@ -92,7 +95,17 @@ impl PolicySet {
             }
             opinions.push(policy.opinion(outcome.judgement, outcome.took));
         }
-        (Decision::combine(opinions, self.default, generation), log)
+        (Decision::combine(opinions, self.default, self.mode, generation), log)
+    }
+
+    /// Counts for each policy whether it would have denied, in a decision of this set.
+    pub(crate) fn count(&self, decision: &Decision) {
+        let asked = self.asked.as_deref().unwrap_or_default();
+        for (asked, opinion) in asked.iter().zip(&decision.opinions) {
+            if opinion.would_deny() {
+                asked.member.would_deny.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use portcullis_model::decision::Mode;
 use portcullis_model::tenant::{Caller, Placement, Unplaced};
 use portcullis_model::{Generation, TenantName};
 
@@ -101,6 +102,15 @@ impl Snapshot {
             None => self.rest.clone().map_err(NotPlaced::Closed)?,
         };
         self.tenants.get(at).ok_or_else(unbound)
+    }
+}
+
+// === impl Tenant ===
+
+impl Tenant {
+    /// Whether its own policies and its default count.
+    pub fn mode(&self) -> Mode {
+        self.file.mode
     }
 }
 

@@ -19,6 +19,7 @@ pub struct Tally {
     denials: AtomicU64,
     faults: AtomicU64,
     overloads: AtomicU64,
+    would_deny: AtomicU64,
     /// In microseconds: bucket `8 o + s` counts what took from `2^o (1 + s/8)` on.
     times: [AtomicU64; BUCKETS],
     last_fault: Mutex<Option<LastFault>>,
@@ -43,6 +44,8 @@ pub struct Figures {
     pub faults: u64,
     /// Denials for want of room.
     pub overloads: u64,
+    /// Allowed, and denied had everything counted that is only observed.
+    pub would_deny: u64,
     /// Half of all decisions took at most this long.
     pub p50_us: u64,
     pub p99_us: u64,
@@ -56,6 +59,7 @@ impl Default for Tally {
             denials: AtomicU64::default(),
             faults: AtomicU64::default(),
             overloads: AtomicU64::default(),
+            would_deny: AtomicU64::default(),
             times: std::array::from_fn(|_| AtomicU64::default()),
             last_fault: Mutex::default(),
         }
@@ -68,6 +72,9 @@ impl Tally {
         one(&self.decisions);
         if !decision.answer.is_allow() {
             one(&self.denials);
+        }
+        if decision.would_deny() {
+            one(&self.would_deny);
         }
         match &decision.cause {
             Cause::Fault { policy, fault } => {
@@ -98,6 +105,7 @@ impl Tally {
             denials: read(&self.denials),
             faults: read(&self.faults),
             overloads: read(&self.overloads),
+            would_deny: read(&self.would_deny),
             p50_us: quantile(&times, 50),
             p99_us: quantile(&times, 99),
             last_fault: self.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
@@ -139,6 +147,8 @@ fn quantile(times: &[u64], percent: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use portcullis_model::decision::Mode;
+
     use super::*;
 
     #[test]
@@ -157,17 +167,21 @@ mod tests {
     fn quantiles() {
         let tally = Tally::default();
         assert_eq!(tally.read(), Figures::default());
-        let allowed =
-            Decision::combine(Vec::new(), portcullis_model::decision::DefaultVerdict::Allow, Default::default());
-        for _ in 0..98 {
+        let allow = portcullis_model::decision::DefaultVerdict::Allow;
+        let allowed = Decision::combine(Vec::new(), allow, Mode::Enforce, Default::default());
+        for _ in 0..97 {
             tally.count(&allowed, Duration::from_micros(100));
         }
+        let deny = portcullis_model::decision::DefaultVerdict::Deny;
+        let observed = Decision::combine(Vec::new(), deny, Mode::Observe, Default::default());
+        tally.count(&observed, Duration::from_micros(100));
         let denied = Decision::refuse(Cause::Overloaded, "", Default::default());
         for _ in 0..2 {
             tally.count(&denied, Duration::from_micros(20_000));
         }
         let figures = tally.read();
         assert_eq!((figures.decisions, figures.denials, figures.faults, figures.overloads), (100, 2, 0, 2));
+        assert_eq!(figures.would_deny, 1);
         assert!((100..=113).contains(&figures.p50_us), "{figures:?}");
         assert!((20_000..=22_500).contains(&figures.p99_us), "{figures:?}");
     }
