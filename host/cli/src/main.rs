@@ -20,6 +20,7 @@ fn main() -> Exit {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Status(args) => commands::status::run(&args),
         Command::Policy(args) => commands::policy::run(&args),
+        Command::Data(args) => commands::data::run(&args),
         Command::State(args) => commands::state::run(&args),
         Command::Reload(args) => commands::reload::run(&args),
         Command::Version(args) => commands::version::run(&args),

@@ -21,7 +21,7 @@ use crate::decision_log::DecisionLog;
 use crate::log_sink::LogSink;
 use crate::manage::Manager;
 use crate::plugin::{self, BodyLimits, Front};
-use crate::policies::{Watch, Workshop};
+use crate::policies::{Offers, Watch, Workshop};
 use crate::socket::{BindError, Bound};
 use crate::state::{Spaces, Store};
 use crate::status::Reporter;
@@ -102,7 +102,7 @@ pub(crate) fn workshop(config: &Config) -> Result<Workshop, ServeError> {
     let cache = config.cache_dir.clone();
     std::fs::create_dir_all(&cache).map_err(|source| ServeError::Cache { path: cache.clone(), source })?;
     let sandbox = Sandbox::new(&SandboxConfig { instances: config.limits.instances, cache: Some(cache) })?;
-    Ok(Workshop { sandbox, runtime: Handle::current() })
+    Ok(Workshop { sandbox, runtime: Handle::current(), offers: Offers::default() })
 }
 
 struct Signals {

@@ -1,6 +1,7 @@
 //! One file for each subcommand.
 
 pub(crate) mod check;
+pub(crate) mod data;
 pub(crate) mod decide;
 pub(crate) mod explain;
 pub(crate) mod policy;

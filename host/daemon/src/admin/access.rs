@@ -17,7 +17,6 @@ pub(crate) enum Scope {
     /// Looks at anything.
     Read,
     /// Changes documents.
-    #[expect(dead_code, reason = "no route needs it yet")]
     Data,
     /// Changes policies, their settings, and what they keep.
     Policies,

@@ -27,11 +27,14 @@ impl Failure {
 impl From<ManageError> for Failure {
     fn from(error: ManageError) -> Self {
         let status = match &error {
-            ManageError::NotFound { .. } => StatusCode::NOT_FOUND,
+            ManageError::NotFound { .. } | ManageError::Missing(_) => StatusCode::NOT_FOUND,
+            ManageError::Malformed(_) => StatusCode::BAD_REQUEST,
             ManageError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ManageError::Precondition { .. } => StatusCode::PRECONDITION_FAILED,
             ManageError::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
-            ManageError::NotInForce(_) => StatusCode::CONFLICT,
+            ManageError::NotInForce(_) | ManageError::Conflict(_) => StatusCode::CONFLICT,
+            ManageError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ManageError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             ManageError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

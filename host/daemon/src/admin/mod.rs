@@ -9,6 +9,9 @@
 //! | `GET /v1/policies/{name}` | what is known of one; its bytes with `Accept: application/wasm` |
 //! | `PUT /v1/policies/{name}` | puts a `.wasm`: 201 or 200 when it is in force, 422 with the reason otherwise |
 //! | `DELETE /v1/policies/{name}` | removes it |
+//! | `GET /v1/data` | all documents as one object; with `?list`, what there is |
+//! | `GET /v1/data/{*pointer}` | the value at an RFC 6901 pointer, whose first token is the document |
+//! | `PUT`, `PATCH`, `DELETE /v1/data/{*pointer}` | changes it: 200 or 201 with the generation in which that is in force |
 //! | the same below `/v1/tenants/{tenant}` | of that tenant |
 //! | `GET /v1/state` | what policies keep: tenant, policy, keys, bytes |
 //! | `POST /v1/state/reset` | gives up a damaged store that was set aside |
@@ -16,6 +19,7 @@
 //! | `GET`, `DELETE /v1/tenants/{tenant}/state/{origin}/{policy}` | the keys of one policy for one tenant; clears them |
 
 mod access;
+mod data;
 mod error;
 mod openapi;
 mod policies;

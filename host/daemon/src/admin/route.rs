@@ -7,11 +7,11 @@ use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::admin::access::{Principal, Scope};
 use crate::admin::error::Failure;
-use crate::admin::{Admin, openapi, policies, reload, state, status};
+use crate::admin::{Admin, data, openapi, policies, reload, state, status};
 
 /// One method of one path.
 pub(crate) struct Route {
@@ -25,7 +25,7 @@ pub(crate) struct Route {
 
 /// All of them.
 pub(crate) fn table() -> Vec<Route> {
-    use Scope::{Policies, Read};
+    use Scope::{Data, Policies, Read};
     vec![
         Route::get("/v1/openapi.json", Read, openapi::read),
         Route::get("/v1/status", Read, status),
@@ -38,6 +38,16 @@ pub(crate) fn table() -> Vec<Route> {
         Route::get("/v1/tenants/{tenant}/policies/{name}", Read, policies::read),
         Route::put("/v1/tenants/{tenant}/policies/{name}", Policies, policies::put),
         Route::delete("/v1/tenants/{tenant}/policies/{name}", Policies, policies::remove),
+        Route::get("/v1/data", Read, data::list),
+        Route::get("/v1/data/{*pointer}", Read, data::read),
+        Route::put("/v1/data/{*pointer}", Data, data::put),
+        Route::patch("/v1/data/{*pointer}", Data, data::patch),
+        Route::delete("/v1/data/{*pointer}", Data, data::remove),
+        Route::get("/v1/tenants/{tenant}/data", Read, data::list),
+        Route::get("/v1/tenants/{tenant}/data/{*pointer}", Read, data::read),
+        Route::put("/v1/tenants/{tenant}/data/{*pointer}", Data, data::put),
+        Route::patch("/v1/tenants/{tenant}/data/{*pointer}", Data, data::patch),
+        Route::delete("/v1/tenants/{tenant}/data/{*pointer}", Data, data::remove),
         Route::get("/v1/state", Read, state::list),
         Route::post("/v1/state/reset", Policies, state::reset),
         Route::delete("/v1/tenants/{tenant}/state", Policies, state::clear_tenant),
@@ -85,6 +95,10 @@ impl Route {
 
     fn put<H: Handler<T, Admin>, T: 'static>(path: &'static str, needs: Scope, handler: H) -> Self {
         Self { method: Method::PUT, path, needs, handler: put(handler) }
+    }
+
+    fn patch<H: Handler<T, Admin>, T: 'static>(path: &'static str, needs: Scope, handler: H) -> Self {
+        Self { method: Method::PATCH, path, needs, handler: patch(handler) }
     }
 
     fn delete<H: Handler<T, Admin>, T: 'static>(path: &'static str, needs: Scope, handler: H) -> Self {

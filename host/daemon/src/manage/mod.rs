@@ -1,6 +1,7 @@
 //! What the operator changes while the host runs: the same files that could be written by hand, through the same swap. A change is
 //! checked before it is written, on the disk before it is answered, and in force by then.
 
+mod data;
 mod policies;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use crate::policies::{Drawer, Fence, Layer, Live, Root, Watch, Workshop};
 
 pub use crate::policies::Scope;
 
+pub(crate) use data::{Edit, Given, Place};
 pub use policies::{PolicyChange, Precondition};
 
 /// Changes policies and data of a host that runs. Cheap to clone.
@@ -29,6 +31,7 @@ struct Inner {
     workshop: Workshop,
     /// One writer for each folder at a time.
     locks: Mutex<HashMap<Scope, Arc<tokio::sync::Mutex<()>>>>,
+    desks: data::Desks,
 }
 
 /// Why something was not changed, or is not to be had. The text is for whoever asked.
@@ -36,12 +39,25 @@ struct Inner {
 pub enum ManageError {
     #[error("there is no {what} `{name}`")]
     NotFound { what: &'static str, name: String },
+    /// There is no such place in it.
+    #[error("{0}")]
+    Missing(String),
+    /// What was asked is not well formed, whatever is there.
+    #[error("{0}")]
+    Malformed(String),
     /// It is not what it should be; nothing was changed.
     #[error("{0}")]
     Invalid(String),
     /// Somebody else changed it meanwhile, or it is there already.
     #[error("{what} is not what the caller takes it for: it is {is}")]
     Precondition { what: String, is: String },
+    /// It does not go with what is there.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("{0}")]
+    Busy(String),
     #[error("there is no room for it: {0}")]
     NoRoom(String),
     /// It is written, and not in force.
@@ -55,8 +71,8 @@ pub enum ManageError {
 
 impl Manager {
     pub fn new(config: &Config, watch: Arc<Watch>, live: Arc<Live>, workshop: Workshop) -> Self {
-        let (dir, locks) = (config.dir.clone(), Mutex::default());
-        Self(Arc::new(Inner { dir, watch, live, workshop, locks }))
+        let (dir, locks, desks) = (config.dir.clone(), Mutex::default(), data::Desks::default());
+        Self(Arc::new(Inner { dir, watch, live, workshop, locks, desks }))
     }
 
     /// Reads everything again, trying what was broken.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, fchown, fsync, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
@@ -84,6 +85,8 @@ impl Drawer {
         if owner.st_uid != rustix::process::geteuid().as_raw() {
             fchown(&file, Some(Uid::from_raw(owner.st_uid)), Some(Gid::from_raw(owner.st_gid)))?;
         }
+        // By the kernel's own times, which move in steps of some milliseconds, two files with one inode could seem the same.
+        file.set_modified(SystemTime::now())?;
         file.sync_all()?;
         Ok(file)
     }

@@ -1,5 +1,6 @@
 //! One folder's policies and data: the host's own, or a tenant's.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +14,16 @@ use tracing::error;
 
 use crate::config::{DATA, POLICIES, PolicyFile, Terms};
 use crate::document;
-use crate::policies::root::{Fence, Root};
+use crate::policies::offers::{Offer, Offers};
+use crate::policies::root::{Fence, Fingerprint, Root};
 use crate::policies::shelf::{Changes, Failure, InForce, Kind, Place, Shelf};
 
 const POLICY: Kind =
-    Kind { what: "policy", whats: "policies", folder: POLICIES, extension: "wasm", beside: Some("toml") };
-const DOCUMENT: Kind = Kind { what: "data", whats: "documents", folder: DATA, extension: "json", beside: None };
+    Kind { what: "policy", whats: "policies", folder: POLICIES, extensions: &["wasm"], beside: Some("toml") };
+const DOCUMENT: Kind = Kind { what: "data", whats: "documents", folder: DATA, extensions: &DOCUMENTS, beside: None };
+
+/// What a document's file may end in.
+pub(crate) const DOCUMENTS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// A policy's settings are read up to this size.
 pub(crate) const MAX_SETTINGS: u64 = 16 << 20;
@@ -35,8 +40,17 @@ pub(crate) struct Layer {
     pub(crate) members: Vec<Arc<Member>>,
     /// Or why there is none: then no policy can be asked.
     pub(crate) data: Result<Arc<Data>, Arc<str>>,
+    /// The documents that are in force, each with its file, whether or not others are broken.
+    pub(crate) documents: Arc<BTreeMap<String, Kept>>,
     /// Whether the folder was never read yet.
     pub(crate) is_unread: bool,
+}
+
+/// A document, and the file of which it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) document: Arc<Document>,
+    pub(crate) file: Fingerprint,
 }
 
 /// One policy.
@@ -58,6 +72,8 @@ pub struct Workshop {
     pub sandbox: Sandbox,
     /// Probing a policy runs it.
     pub runtime: Handle,
+    /// Documents that need not be read.
+    pub offers: Offers,
 }
 
 /// Reads one folder. Remembers what was read, so that a rescan costs only what changed.
@@ -68,7 +84,7 @@ pub(crate) struct LayerLoader {
     tenant: Option<TenantName>,
     workshop: Workshop,
     policies: Shelf<Arc<Member>>,
-    data: Shelf<(Arc<Document>, u64)>,
+    data: Shelf<Kept>,
     terms: Terms,
     when: When,
     /// Whether what was read differs from the layer that was given last.
@@ -105,7 +121,12 @@ pub struct Trouble {
 impl Layer {
     /// Of a folder that is still to be read.
     pub(crate) fn unread() -> Self {
-        Self { members: Vec::new(), data: Err("its folder is still being read".into()), is_unread: true }
+        Self { is_unread: true, ..Self::without("its folder is still being read".into()) }
+    }
+
+    /// Of a folder of which nothing is known.
+    fn without(problem: Arc<str>) -> Self {
+        Self { members: Vec::new(), data: Err(problem), documents: Arc::default(), is_unread: false }
     }
 }
 
@@ -225,8 +246,7 @@ impl LayerLoader {
             error!(tenant, problem = &*text, "folder cannot be read; what was loaded stays");
             self.problem = Some(Arc::clone(&text));
         }
-        let layer =
-            std::mem::take(&mut self.first).then(|| Layer { members: Vec::new(), data: Err(text), is_unread: false });
+        let layer = std::mem::take(&mut self.first).then(|| Layer::without(text));
         Rescan { layer, unsettled: false }
     }
 
@@ -236,13 +256,13 @@ impl LayerLoader {
         let mut changes = policies.rescan(root, writing, terms.policies, |place, last| {
             bench.policy(place, last.map(AsRef::as_ref)).map(Arc::new)
         });
-        let mut sizes: std::collections::BTreeMap<String, u64> =
-            data.good().map(|(name, (_, bytes))| (name.to_owned(), *bytes)).collect();
+        let mut sizes: BTreeMap<String, u64> =
+            data.good().map(|(name, kept)| (name.to_owned(), kept.file.size())).collect();
         changes |= data.rescan(root, writing, usize::MAX, |place, _| {
             let others = sizes.iter().filter(|(name, _)| *name != place.name).map(|(_, bytes)| bytes).sum();
-            let (document, bytes) = bench.document(place, others)?;
-            sizes.insert(place.name.to_owned(), bytes);
-            Ok((Arc::new(document), bytes))
+            let kept = bench.document(place, others)?;
+            sizes.insert(place.name.to_owned(), kept.file.size());
+            Ok(kept)
         });
         changes
     }
@@ -254,7 +274,13 @@ impl LayerLoader {
             InForce::Good(member) => Some(Arc::clone(member)),
             InForce::Broken(problem) => Member::broken(name, problem),
         });
-        Layer { members: members.chain(unknown).collect(), data: self.documents(), is_unread: false }
+        let kept = self.data.good().map(|(name, kept)| (name.to_owned(), kept.clone()));
+        Layer {
+            members: members.chain(unknown).collect(),
+            data: self.documents(),
+            documents: Arc::new(kept.collect()),
+            is_unread: false,
+        }
     }
 
     fn documents(&self) -> Result<Arc<Data>, Arc<str>> {
@@ -262,7 +288,7 @@ impl LayerLoader {
             return Err(Arc::clone(problem));
         }
         let documents = self.data.in_force().map(|(name, in_force)| match in_force {
-            InForce::Good((document, _)) => Ok((name.to_owned(), Arc::clone(document))),
+            InForce::Good(kept) => Ok((name.to_owned(), Arc::clone(&kept.document))),
             InForce::Broken(problem) => Err(Arc::clone(problem)),
         });
         Ok(Arc::new(Data::new(documents.collect::<Result<Vec<_>, _>>()?)))
@@ -336,19 +362,41 @@ impl Bench<'_> {
         file.map_err(|problems| Failure::Broken(problems.to_string()))
     }
 
-    /// A document, and the size of its file.
-    fn document(&self, place: &Place<'_>, others: u64) -> Result<(Document, u64), Failure> {
+    fn document(&self, place: &Place<'_>, others: u64) -> Result<Kept, Failure> {
         let path = self.root.path(&place.path);
         let broken = |problem: String| Failure::Broken(format!("{}: {problem}", path.display()));
-        let text = self.text(&place.path, self.terms.data_bytes)?;
-        let bytes = text.len() as u64;
-        if bytes.saturating_add(others) > self.terms.data_bytes {
-            let most = self.terms.data_bytes;
-            return Err(broken(format!(
-                "is {bytes} bytes large, and all documents of a tenant together at most {most}"
-            )));
+        if let Some(twin) = &place.twin {
+            let twin = self.root.path(twin);
+            return Err(broken(format!("is the same document as `{}`; remove one of them", twin.display())));
         }
-        Ok((document::from_json(text).map_err(broken)?, bytes))
+        let most = self.terms.data_bytes;
+        let check = |size: u64| {
+            if size.saturating_add(others) <= most {
+                return Ok(());
+            }
+            Err(broken(format!("is {size} bytes large, and all documents of a tenant together at most {most}")))
+        };
+        if let Some(kept) = self.offered(place)? {
+            check(kept.file.size())?;
+            return Ok(kept);
+        }
+        let (file, text) = self.read(&place.path, most)?;
+        check(file.size())?;
+        let is_json = Path::new(&place.path).extension().is_some_and(|extension| extension == "json");
+        let document = if is_json { document::from_json(text) } else { document::from_yaml(text, most) };
+        Ok(Kept { document: Arc::new(document.map_err(broken)?), file })
+    }
+
+    /// The document that the host has in memory already, because it wrote the file.
+    fn offered(&self, place: &Place<'_>) -> Result<Option<Kept>, Failure> {
+        let file = place.path.rsplit('/').next().unwrap_or_default();
+        match self.workshop.offers.get(&self.tenant.cloned(), file) {
+            Some(Offer::Document(document, file)) if self.root.fingerprint(&place.path) == Some(file) => {
+                Ok(Some(Kept { document, file }))
+            }
+            Some(Offer::Coming) => Err(Failure::Later),
+            Some(Offer::Document(..)) | None => Ok(None),
+        }
     }
 
     fn text(&self, path: &str, limit: u64) -> Result<String, Failure> {
@@ -358,7 +406,10 @@ impl Bench<'_> {
     }
 
     fn bytes(&self, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
-        let read = self.root.read(path, limit);
-        read.map(|(_, bytes)| bytes).map_err(|error| Failure::from_read(self.root, path, error))
+        self.read(path, limit).map(|(_, bytes)| bytes)
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Result<(Fingerprint, Vec<u8>), Failure> {
+        self.root.read(path, limit).map_err(|error| Failure::from_read(self.root, path, error))
     }
 }

@@ -215,6 +215,16 @@ impl Fingerprint {
         }
     }
 
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// A short text that another content has not. It is the same after a restart of the host, and of the machine.
+    pub(crate) fn tag(&self) -> String {
+        let Self { inode, size, modified: (seconds, nanoseconds), changed, .. } = self;
+        format!("{inode:x}-{size:x}-{seconds:x}.{nanoseconds:x}-{:x}.{:x}", changed.0, changed.1)
+    }
+
     pub(crate) fn owner(&self) -> u32 {
         self.owner
     }

@@ -1,6 +1,6 @@
 //! The files of one kind in one folder: what did not change is kept as it is, what is broken keeps its last good one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,8 @@ pub(crate) struct Kind {
     pub(crate) what: &'static str,
     pub(crate) whats: &'static str,
     pub(crate) folder: &'static str,
-    pub(crate) extension: &'static str,
+    /// Of several, a file may have any.
+    pub(crate) extensions: &'static [&'static str],
     /// The extension of the file beside each, where there can be one.
     pub(crate) beside: Option<&'static str>,
 }
@@ -29,7 +30,10 @@ pub(crate) struct Kind {
 pub(crate) struct Place<'a> {
     pub(crate) name: &'a str,
     pub(crate) path: String,
+    /// The file beside it, where its kind has one, whether it is there or not.
     pub(crate) beside: Option<String>,
+    /// Another file of this kind and name, with another extension.
+    pub(crate) twin: Option<String>,
 }
 
 /// What is known of the files of one kind.
@@ -49,13 +53,20 @@ pub(crate) struct Shelf<T> {
 
 #[derive(Debug)]
 struct Slot<T> {
-    /// Of the file, and of the one beside it.
+    /// Which of its kind's extensions were there.
+    extensions: Extensions,
+    /// Of the file, and of the one beside it or its twin.
     seen: Seen,
     /// The last good one.
     good: Option<T>,
     /// Why what lies there now is not in force.
     problem: Option<Arc<str>>,
 }
+
+/// By name, the extensions that its files have, in their kind's order.
+type Names = BTreeMap<String, Extensions>;
+
+type Extensions = Vec<&'static str>;
 
 type Seen = (Option<Fingerprint>, Option<Fingerprint>);
 
@@ -125,7 +136,7 @@ impl<T> Shelf<T> {
         most: usize,
         mut load: impl FnMut(&Place<'_>, Option<&T>) -> Result<T, Failure>,
     ) -> Changes {
-        let mut names = match root.list(self.kind.folder, self.kind.extension) {
+        let names = match self.kind.names(root, most) {
             Ok(names) => names,
             Err(problem) => {
                 self.unreadable(root, &problem);
@@ -133,13 +144,12 @@ impl<T> Shelf<T> {
             }
         };
         self.unreadable = None;
-        names.truncate(most.saturating_add(1));
         let is_first = !std::mem::replace(&mut self.was_read, true);
         let mut changes = Changes { changed: self.forget(&names) | is_first, unsettled: false };
-        for (position, name) in names.iter().enumerate() {
-            let place = self.kind.place(name);
+        for (position, (name, extensions)) in names.iter().enumerate() {
+            let place = self.kind.place(name, extensions);
             let seen = place.seen(root);
-            if self.slots.get(name).is_some_and(|slot| slot.seen == seen) {
+            if self.slots.get(name).is_some_and(|slot| slot.seen == seen && slot.extensions == *extensions) {
                 continue;
             }
             let outcome = if position >= most {
@@ -149,14 +159,15 @@ impl<T> Shelf<T> {
             } else {
                 load(&place, self.slots.get(name).and_then(|slot| slot.good.as_ref()))
             };
-            changes |= self.settle(&place, seen, outcome, root);
+            changes |= self.settle(&place, (extensions.clone(), seen), outcome, root);
         }
         changes
     }
 
     /// Whether every file is still the one that was read.
     pub(crate) fn is_as_seen(&self, root: &Root) -> bool {
-        self.unreadable.is_some() || self.slots.iter().all(|(name, slot)| slot.seen == self.kind.place(name).seen(root))
+        let is_as_seen = |name: &str, slot: &Slot<T>| slot.seen == self.kind.place(name, &slot.extensions).seen(root);
+        self.unreadable.is_some() || self.slots.iter().all(|(name, slot)| is_as_seen(name, slot))
     }
 
     /// Forgets what was broken, so that the next rescan tries it again though it did not change.
@@ -216,14 +227,13 @@ impl<T> Shelf<T> {
     }
 
     /// Drops what is no longer there.
-    fn forget(&mut self, names: &[String]) -> bool {
-        let names: BTreeSet<_> = names.iter().map(String::as_str).collect();
+    fn forget(&mut self, names: &Names) -> bool {
         let what = self.kind.what;
-        self.unsettled.retain(|name, _| names.contains(name.as_str()));
+        self.unsettled.retain(|name, _| names.contains_key(name.as_str()));
         let before = self.slots.len();
         let tenant = self.tenant.as_deref();
         self.slots.retain(|name, _| {
-            let stays = names.contains(name.as_str());
+            let stays = names.contains_key(name.as_str());
             if !stays {
                 warn!(tenant, name, "{what} removed: its file was deleted");
             }
@@ -232,13 +242,19 @@ impl<T> Shelf<T> {
         self.slots.len() != before
     }
 
-    fn settle(&mut self, place: &Place<'_>, seen: Seen, outcome: Result<T, Failure>, root: &Root) -> Changes {
+    fn settle(
+        &mut self,
+        place: &Place<'_>,
+        (extensions, seen): (Extensions, Seen),
+        outcome: Result<T, Failure>,
+        root: &Root,
+    ) -> Changes {
         let (name, what, tenant) = (place.name, self.kind.what, self.tenant.as_deref());
         match outcome {
             Ok(good) => {
                 info!(tenant, name, "{what} loaded");
                 self.unsettled.remove(name);
-                self.slots.insert(name.to_owned(), Slot { seen, good: Some(good), problem: None });
+                self.slots.insert(name.to_owned(), Slot { extensions, seen, good: Some(good), problem: None });
                 Changes { changed: true, unsettled: false }
             }
             Err(Failure::Later) => {
@@ -253,24 +269,24 @@ impl<T> Shelf<T> {
                     PATIENCE.as_secs()
                 );
                 // It is looked at again, for what was seen is not what is there next time.
-                let changed = if told { false } else { self.broken(name, (None, None), problem) };
+                let changed = if told { false } else { self.broken(name, (extensions, (None, None)), problem) };
                 Changes { changed, unsettled: true }
             }
             Err(Failure::Broken(problem)) => {
                 self.unsettled.remove(name);
-                Changes { changed: self.broken(name, seen, problem), unsettled: false }
+                Changes { changed: self.broken(name, (extensions, seen), problem), unsettled: false }
             }
         }
     }
 
     /// Keeps the last good one. Says whether something else is to be in force.
-    fn broken(&mut self, name: &str, seen: Seen, problem: String) -> bool {
+    fn broken(&mut self, name: &str, (extensions, seen): (Extensions, Seen), problem: String) -> bool {
         let (what, tenant) = (self.kind.what, self.tenant.as_deref());
         let good = self.slots.remove(name).and_then(|slot| slot.good);
         let kept = good.is_some();
         let outcome = if kept { "the last good one stays" } else { "calls are denied until it is mended" };
         error!(tenant, name, %problem, "{what} cannot be loaded; {outcome}");
-        self.slots.insert(name.to_owned(), Slot { seen, good, problem: Some(problem.into()) });
+        self.slots.insert(name.to_owned(), Slot { extensions, seen, good, problem: Some(problem.into()) });
         !kept
     }
 }
@@ -278,15 +294,32 @@ impl<T> Shelf<T> {
 // === impl Kind, Place ===
 
 impl Kind {
-    fn place<'a>(&self, name: &'a str) -> Place<'a> {
-        let path = |extension| format!("{}/{name}.{extension}", self.folder);
-        Place { name, path: path(self.extension), beside: self.beside.map(path) }
+    /// The files of this kind, by name; at most `most` names and one more.
+    fn names(&self, root: &Root, most: usize) -> std::io::Result<Names> {
+        let mut names = Names::new();
+        for extension in self.extensions {
+            for name in root.list(self.folder, extension)? {
+                names.entry(name).or_default().push(*extension);
+            }
+        }
+        while names.len() > most.saturating_add(1) {
+            names.pop_last();
+        }
+        Ok(names)
+    }
+
+    fn place<'a>(&self, name: &'a str, extensions: &[&str]) -> Place<'a> {
+        let path = |extension: &str| format!("{}/{name}.{extension}", self.folder);
+        let mut paths = extensions.iter().map(|extension| path(extension));
+        let first = paths.next().unwrap_or_default();
+        Place { name, path: first, beside: self.beside.map(path), twin: paths.next() }
     }
 }
 
 impl Place<'_> {
     fn seen(&self, root: &Root) -> Seen {
-        (root.fingerprint(&self.path), self.beside.as_deref().and_then(|beside| root.fingerprint(beside)))
+        let other = self.beside.as_deref().or(self.twin.as_deref());
+        (root.fingerprint(&self.path), other.and_then(|other| root.fingerprint(other)))
     }
 
     fn is_any(&self, is: impl Fn(&str) -> bool) -> bool {

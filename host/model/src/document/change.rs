@@ -240,6 +240,31 @@ impl Draft {
         }
     }
 
+    /// As [`Self::merge`], of what is at the end of `way`, or is to be there.
+    pub(crate) fn merge_at(&mut self, way: &Way<'_>, patch: Value<'_>) -> Result<(), Why> {
+        if way.tokens.is_empty() {
+            return self.merge(patch);
+        }
+        if way.tokens.len() + Measure::of(patch).depth > MAX_DEPTH {
+            return Err(Why::Depth);
+        }
+        let is_there = self.root.value().pointer(way.pointer).is_some();
+        let root = if is_there { at(&self.root, way, way.tokens.len())? } else { Document::default().root };
+        let mut inner = Self { root, tally: self.tally };
+        inner.merge(patch)?;
+        let (root, _) = put(&self.root, way, Change::Set, inner.root)?;
+        let mut tally = inner.tally;
+        if !is_there {
+            tally.bytes = tally.bytes.saturating_add(way.last_len());
+            tally.changes += 1;
+        }
+        if tally.bytes > MAX_TEXT {
+            return Err(Why::Size);
+        }
+        (self.root, self.tally) = (root, tally);
+        Ok(())
+    }
+
     /// Takes out what is at the end of `way`.
     fn take(&mut self, way: &Way<'_>) -> Result<Tree, Why> {
         let (root, old) = change(&self.root, way, |holder, token| match (Object::of(holder), List::of(holder)) {

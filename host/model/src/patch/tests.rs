@@ -263,3 +263,56 @@ fn copies_of_copies_end_at_the_largest_document() {
     let told = message(r#"{"a":["a text of some length"]}"#, &patch);
     assert!(told.ends_with("the document would have more than 536870911 bytes"), "{told}");
 }
+
+#[test]
+fn pointers_may_begin_at_a_value_of_the_document() {
+    let users = r#"{"users":{"alice":{"role":"reader"},"list":[1,2]}}"#;
+    for (at, patch, expected) in [
+        (
+            "/users",
+            r#"[{"op":"replace","path":"/alice/role","value":"admin"}]"#,
+            Some(r#"{"users":{"alice":{"role":"admin"},"list":[1,2]}}"#),
+        ),
+        (
+            "/users",
+            r#"[{"op":"move","from":"/alice","path":"/bob"},{"op":"copy","from":"/list/0","path":"/list/-"}]"#,
+            Some(r#"{"users":{"list":[1,2,1],"bob":{"role":"reader"}}}"#),
+        ),
+        (
+            "/users/list",
+            r#"[{"op":"test","path":"","value":[1,2]},{"op":"remove","path":""}]"#,
+            Some(r#"{"users":{"alice":{"role":"reader"}}}"#),
+        ),
+        ("/users", r#"[{"op":"replace","path":"alice","value":1}]"#, None),
+        ("/nobody", r#"[{"op":"replace","path":"/role","value":1}]"#, None),
+    ] {
+        let found = apply_at(&read(users), at, &read(patch)).ok().map(|document| json(&document));
+        assert_eq!(found, expected.map(|text| json(&read(text))), "{at} {patch}");
+    }
+    let failed = apply_at(&read(users), "/users", &read(r#"[{"op":"remove","path":"/x"}]"#)).expect_err("nothing");
+    assert_eq!(failed.to_string(), "operation 0: `remove` at `/users/x`: nothing at `/users/x`");
+    assert!(failed.is_of_document() && !failed.is_test());
+    let failed = apply_at(&read(users), "", &read(r#"[{"op":"test","path":"/x","value":1}]"#)).expect_err("nothing");
+    assert!(failed.is_of_document() && failed.is_test());
+    assert!(!apply_at(&read(users), "", &read("[{}]")).expect_err("no operation").is_of_document());
+}
+
+#[test]
+fn a_merge_may_be_of_a_value_of_the_document() {
+    let users = r#"{"users":{"alice":{"role":"reader","note":1}}}"#;
+    for (at, patch, expected) in [
+        ("/users/alice", r#"{"role":"admin","note":null}"#, Some(r#"{"users":{"alice":{"role":"admin"}}}"#)),
+        (
+            "/users/bob",
+            r#"{"role":"reader","note":null}"#,
+            Some(r#"{"users":{"alice":{"role":"reader","note":1},"bob":{"role":"reader"}}}"#),
+        ),
+        ("/users/alice/note", "[null]", Some(r#"{"users":{"alice":{"role":"reader","note":[null]}}}"#)),
+        ("/nobody/x", "1", None),
+        ("/users/alice/role/x", "1", None),
+        ("users", "1", None),
+    ] {
+        let found = merge_at(&read(users), at, &read(patch)).ok().map(|document| json(&document));
+        assert_eq!(found, expected.map(|text| json(&read(text))), "{at} {patch}");
+    }
+}

@@ -1,0 +1,202 @@
+//! Changing a document in memory.
+
+use std::sync::Arc;
+
+use portcullis_model::document::{ChangeError, Why};
+use portcullis_model::{Document, patch};
+
+use crate::manage::data::{Place, no_document};
+use crate::manage::{ManageError, Precondition};
+
+/// What is to become of a place.
+#[derive(Debug)]
+pub(crate) enum Edit {
+    Put(Given),
+    /// RFC 6902.
+    Patch(Document),
+    /// RFC 7396.
+    Merge(Document),
+    Remove,
+}
+
+/// A value that a caller gave.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub(crate) document: Document,
+    /// Its text, where that is YAML.
+    pub(crate) yaml: Option<Vec<u8>>,
+}
+
+/// A document on its way from what is in force to what is to be written.
+pub(super) struct Version<'n> {
+    name: &'n str,
+    files: &'n [String],
+    /// None where there is none; or why what lies on the disk is not known.
+    document: Result<Option<Arc<Document>>, String>,
+    /// The text to be written, where it is not the document's JSON.
+    text: Option<Vec<u8>>,
+    changed: bool,
+}
+
+// === impl Version ===
+
+impl<'n> Version<'n> {
+    /// Of what lies in `files`; `why` says why that is not in force, where it is not.
+    pub(super) fn new(
+        name: &'n str,
+        files: &'n [String],
+        document: Option<Arc<Document>>,
+        why: impl Fn() -> String,
+    ) -> Self {
+        let is_known = document.is_some() || files.is_empty();
+        let document = if is_known { Ok(document) } else { Err(why()) };
+        Self { name, files, document, text: None, changed: false }
+    }
+
+    pub(super) fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether what the caller takes to be there is: not where another change came first whose tag he cannot know.
+    pub(super) fn check(&self, precondition: &Precondition, tag: Option<&str>) -> Result<bool, ManageError> {
+        if !self.changed {
+            return precondition.check(&label(self.name), tag).map(|()| true);
+        }
+        let is_there = !matches!(self.document, Ok(None));
+        Ok(match precondition {
+            Precondition::Anything => true,
+            Precondition::Something => is_there,
+            Precondition::Nothing => !is_there,
+            Precondition::Tags(_) => false,
+        })
+    }
+
+    /// Makes one change, or none.
+    pub(super) fn apply(&mut self, place: &Place, edit: Edit) -> Result<(), ManageError> {
+        let pointer = place.pointer.as_str();
+        let is_whole = pointer.is_empty();
+        let (after, text) = match edit {
+            Edit::Remove if is_whole => {
+                if self.files.is_empty() && !self.changed || matches!(self.document, Ok(None)) {
+                    return Err(no_document(self.name));
+                }
+                (None, None)
+            }
+            Edit::Put(given) if is_whole => {
+                self.only_one_file()?;
+                let text = given.yaml.filter(|_| self.may_be_yaml());
+                (Some(given.document), text)
+            }
+            edit @ (Edit::Put(_) | Edit::Patch(_) | Edit::Merge(_) | Edit::Remove) => {
+                (Some(self.edited(pointer, edit)?), None)
+            }
+        };
+        self.document = Ok(after.map(Arc::new));
+        (self.text, self.changed) = (text, true);
+        Ok(())
+    }
+
+    /// The file, its document, and its text where that is not the document's JSON; none where it is to be removed.
+    pub(super) fn into_content(self) -> Option<(String, Arc<Document>, Option<Vec<u8>>)> {
+        let document = self.document.ok()??;
+        let extension = if self.text.is_some() { "yaml" } else { "json" };
+        let file = self.files.first().cloned().unwrap_or_else(|| format!("{}.{extension}", self.name));
+        // Writing takes a time of the whole size anyway.
+        let document = if document.needs_compaction() { Arc::new(document.compacted()) } else { document };
+        Some((file, document, self.text))
+    }
+
+    /// A part changed, or the whole by a patch.
+    fn edited(&self, pointer: &str, edit: Edit) -> Result<Document, ManageError> {
+        self.only_one_file()?;
+        let before = self
+            .document
+            .as_ref()
+            .map_err(|why| ManageError::Conflict(format!("{} is not as its file has it: {why}", label(self.name))))?;
+        let empty = || Arc::new(Document::default());
+        match edit {
+            Edit::Put(given) => {
+                let before = before.as_ref().ok_or_else(|| no_document(self.name))?;
+                before.set(pointer, &given.document).map_err(|error| self.unfit(&error))
+            }
+            Edit::Remove => {
+                let before = before.as_ref().ok_or_else(|| no_document(self.name))?;
+                before.remove(pointer).map_err(|error| self.unfit(&error))
+            }
+            Edit::Merge(example) => {
+                let made = || if pointer.is_empty() { Ok(empty()) } else { Err(no_document(self.name)) };
+                let before = before.clone().map_or_else(made, Ok)?;
+                patch::merge_at(&before, pointer, &example).map_err(|error| self.unfit(&error))
+            }
+            Edit::Patch(operations) => {
+                let made = || {
+                    let may = pointer.is_empty() && begins_with_all(&operations);
+                    if may { Ok(empty()) } else { Err(no_document(self.name)) }
+                };
+                let before = before.clone().map_or_else(made, Ok)?;
+                if before.pointer(pointer).is_none() && !begins_with_all(&operations) {
+                    return Err(ManageError::Missing(format!("{}: nothing at `{pointer}`", label(self.name))));
+                }
+                patch::apply_at(&before, pointer, &operations).map_err(|error| self.unpatched(&error))
+            }
+        }
+    }
+
+    fn only_one_file(&self) -> Result<(), ManageError> {
+        match self.files {
+            [one, other, ..] => Err(ManageError::Conflict(format!(
+                "`{one}` and `{other}` are both {}; remove one of them, or both by DELETE",
+                label(self.name)
+            ))),
+            [] | [_] => Ok(()),
+        }
+    }
+
+    /// Whether the file that is there, or is to be made, can have YAML.
+    fn may_be_yaml(&self) -> bool {
+        self.files.first().is_none_or(|file| !file.ends_with(".json"))
+    }
+
+    fn unfit(&self, error: &ChangeError) -> ManageError {
+        let told = format!("{}: {error}", label(self.name));
+        match error.why {
+            Why::Nothing { .. } | Why::PastEnd { .. } => ManageError::Missing(told),
+            Why::NotPointer => ManageError::Malformed(told),
+            Why::Size => ManageError::TooLarge(told),
+            Why::Scalar { .. }
+            | Why::NotPosition { .. }
+            | Why::Root
+            | Why::IntoItself { .. }
+            | Why::Differs { .. }
+            | Why::Depth => ManageError::Invalid(told),
+        }
+    }
+
+    fn unpatched(&self, error: &patch::PatchError) -> ManageError {
+        let told = format!("{}: {error}", label(self.name));
+        if !error.is_of_document() {
+            ManageError::Malformed(error.to_string())
+        } else if error.is_test() {
+            ManageError::Conflict(told)
+        } else {
+            ManageError::Invalid(told)
+        }
+    }
+}
+
+/// Whether a patch needs nothing that is there before: its first operation is `add` at "".
+fn begins_with_all(operations: &Document) -> bool {
+    let first = operations.root().at(0);
+    let member = |name| first.and_then(|first| first.get(name)).and_then(|value| value.as_str());
+    member("op") == Some("add") && member("path") == Some("")
+}
+
+/// Another change of the same batch came first.
+pub(super) fn overtaken(name: &str, tag: Option<&str>) -> ManageError {
+    let is = tag.map_or_else(|| "not there".to_owned(), |tag| format!("`{tag}`"));
+    ManageError::Precondition { what: label(name), is }
+}
+
+fn label(name: &str) -> String {
+    format!("document `{name}`")
+}
