@@ -1,7 +1,7 @@
-//! HTTP/1.1 over a unix socket, written byte by byte: what no well-behaved client would send can be sent too.
+//! HTTP/1.1 over a unix socket or TLS, written byte by byte: what no well-behaved client would send can be sent too.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -11,10 +11,28 @@ use crate::error::{Doing, Error, Result};
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_HEADERS: usize = 64;
 
+/// Something that carries bytes both ways.
+pub trait Stream: Read + Write + Send + std::fmt::Debug {
+    /// Says that nothing more will be written.
+    fn finish(&mut self) -> std::io::Result<()>;
+}
+
+impl Stream for UnixStream {
+    fn finish(&mut self) -> std::io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+impl Stream for TcpStream {
+    fn finish(&mut self) -> std::io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
 /// One connection, which may carry several calls.
 #[derive(Debug)]
 pub struct Connection {
-    stream: UnixStream,
+    stream: Box<dyn Stream>,
     unread: Vec<u8>,
 }
 
@@ -68,7 +86,11 @@ impl Connection {
         let stream = UnixStream::connect(socket).doing_to("connecting to", socket)?;
         stream.set_read_timeout(Some(READ_TIMEOUT)).doing("setting a timeout")?;
         stream.set_write_timeout(Some(READ_TIMEOUT)).doing("setting a timeout")?;
-        Ok(Self { stream, unread: Vec::new() })
+        Ok(Self::over(stream))
+    }
+
+    pub fn over(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), unread: Vec::new() }
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -77,7 +99,7 @@ impl Connection {
 
     /// Says that nothing more will be written.
     pub fn finish(&mut self) -> Result<()> {
-        self.stream.shutdown(Shutdown::Write).doing("closing the socket for writing")
+        self.stream.finish().doing("closing the socket for writing")
     }
 
     /// Reads one answer to its end.
@@ -87,6 +109,18 @@ impl Connection {
                 self.unread.drain(..length);
                 answer.body = self.read_body(&answer)?;
                 return Ok(answer);
+            }
+            if self.read_more()? == 0 {
+                return Err(bad("the connection was closed", &self.unread));
+            }
+        }
+    }
+
+    /// The status of the next answer, of which nothing else is waited for.
+    pub fn read_status(&mut self) -> Result<u16> {
+        loop {
+            if let Some((answer, _)) = parse_head(&self.unread)? {
+                return Ok(answer.status);
             }
             if self.read_more()? == 0 {
                 return Err(bad("the connection was closed", &self.unread));

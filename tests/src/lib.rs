@@ -7,6 +7,7 @@
 //! Each of these is a child process in a folder of its own, gone when its value is dropped, when a test fails, and when
 //! the run is interrupted. Nothing waits by sleeping: what is waited for is a condition with a deadline.
 
+pub mod admin;
 pub mod artifacts;
 pub mod caller;
 mod cgroups;

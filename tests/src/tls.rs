@@ -9,6 +9,12 @@ use crate::command::Finished;
 use crate::error::{Doing, Result};
 use crate::scratch::Scratch;
 
+const SERVER: &str = "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n";
+const CLIENT: &str = "extendedKeyUsage=clientAuth\n";
+/// What `openssl ca` needs to know, which alone can say when a certificate was good.
+const CA_CONFIG: &str = "[ca]\ndefault_ca=a\n[a]\ndatabase=index.txt\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n\
+                         rand_serial=yes\nunique_subject=no\n[p]\ncommonName=supplied\n";
+
 /// A certificate authority, with a server certificate for 127.0.0.1.
 #[derive(Debug)]
 pub struct Authority {
@@ -23,7 +29,7 @@ impl Authority {
         let authority = Self { scratch: Scratch::new()? };
         let key = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
         authority.openssl(&[&key[..], &["-subj", "/CN=throwaway", "-keyout", "ca.key", "-out", "ca.pem"]].concat())?;
-        authority.sign("server", "/CN=localhost", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")?;
+        authority.sign("server", "/CN=localhost", SERVER)?;
         Ok(authority)
     }
 
@@ -36,13 +42,46 @@ impl Authority {
     pub fn client(&self, subject: &str) -> Result<PathBuf> {
         let name = subject.replace(['/', '=', ' '], "_");
         let folder = self.scratch.folder(&format!("client{name}"))?;
-        self.sign(&name, subject, "extendedKeyUsage=clientAuth\n")?;
+        self.sign(&name, subject, CLIENT)?;
+        self.fill(&name, &folder)?;
+        Ok(folder)
+    }
+
+    /// The same for one whose time was in the year 2020.
+    pub fn expired_client(&self, subject: &str) -> Result<PathBuf> {
+        self.sign_expired("expired-client", subject, CLIENT)?;
+        let folder = self.scratch.folder("expired-client")?;
+        self.fill("expired-client", &folder)?;
+        Ok(folder)
+    }
+
+    /// A folder like a caller's, with a server certificate whose time was in the year 2020.
+    pub fn expired_server(&self) -> Result<PathBuf> {
+        self.sign_expired("expired-server", "/CN=localhost", SERVER)?;
+        let folder = self.scratch.folder("expired-server")?;
+        self.fill("expired-server", &folder)?;
+        Ok(folder)
+    }
+
+    fn sign_expired(&self, name: &str, subject: &str, extensions: &str) -> Result<()> {
+        self.sign(name, subject, extensions)?;
+        for (file, text) in [("ca.cnf", CA_CONFIG), ("index.txt", "")] {
+            let path = self.path().join(file);
+            fs::write(&path, text).doing_to("writing", &path)?;
+        }
+        let (request, certificate, config) = (format!("{name}.csr"), format!("{name}.pem"), format!("{name}.ext"));
+        let authority = ["ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-notext"];
+        let time = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"];
+        self.openssl(&[&authority[..], &time, &["-extfile", &config, "-in", &request, "-out", &certificate]].concat())
+    }
+
+    fn fill(&self, name: &str, folder: &Path) -> Result<()> {
         let files =
             [("ca.pem".to_owned(), "ca.pem"), (format!("{name}.pem"), "cert.pem"), (format!("{name}.key"), "key.pem")];
         for (from, to) in files {
-            fs::copy(self.path().join(from), folder.join(to)).doing_to("filling", &folder)?;
+            fs::copy(self.path().join(from), folder.join(to)).doing_to("filling", folder)?;
         }
-        Ok(folder)
+        Ok(())
     }
 
     /// A caller's certificate as PEM, as dockerd shows it to a plugin; `alternative_names` as openssl has them

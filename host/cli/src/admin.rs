@@ -1,6 +1,8 @@
-//! Asks a running host at its admin socket.
+//! Asks a running host at its admin socket, or by TCP.
 
-use std::path::{Path, PathBuf};
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -10,12 +12,14 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::args::Host;
 use crate::commands::{read_config, runtime};
 use crate::exit::{Exit, fail};
+use crate::remote::{self, Remote};
 
 /// A host that is alive answers long before, unless a large policy is to be compiled.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -54,42 +58,112 @@ impl Call {
 
     /// The answer, as JSON of this shape. What goes wrong is told.
     pub(crate) fn json<T: DeserializeOwned>(self, host: &Host) -> Result<T, Exit> {
-        let body = self.send(host)?;
-        let other = |error| fail(Exit::Failed, format_args!("the host's answer is of another version: {error}"));
-        serde_json::from_slice(&body).map_err(other)
+        parse(&self.send(host)?)
+    }
+
+    /// The same; none where this caller may not ask it.
+    pub(crate) fn json_if_allowed<T: DeserializeOwned>(self, host: &Host) -> Result<Option<T>, Exit> {
+        let (status, body) = self.answer(host)?;
+        if status == StatusCode::FORBIDDEN {
+            return Ok(None);
+        }
+        parse(&succeeded(status, body)?).map(Some)
     }
 
     /// The answer's bytes. What goes wrong is told.
     pub(crate) fn send(self, host: &Host) -> Result<Bytes, Exit> {
-        let socket = socket(host)?;
-        let failed = |what: String| fail(Exit::Failed, format_args!("{}: {what}", socket.display()));
-        let answer = runtime()?.block_on(async {
-            let answer = timeout(PATIENCE, self.exchange(&socket)).await;
-            answer.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
-        });
-        let (status, body) = answer.map_err(failed)?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        let error = serde_json::from_slice::<Value>(&body).ok();
-        let error = error.as_ref().and_then(|error| error.get("error")?.as_str()).unwrap_or("no reason given");
-        Err(fail(Exit::Failed, format_args!("{error} ({status})")))
+        let (status, body) = self.answer(host)?;
+        succeeded(status, body)
     }
 
-    async fn exchange(self, socket: &Path) -> Result<(StatusCode, Bytes), String> {
-        let stream = UnixStream::connect(socket).await.map_err(|error| unreachable(&error))?;
-        let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
+    fn answer(self, host: &Host) -> Result<(StatusCode, Bytes), Exit> {
+        let way = Way::of(host)?;
+        let answer = runtime()?.block_on(async {
+            let answer = timeout(PATIENCE, self.exchange(&way)).await;
+            answer.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
+        });
+        answer.map_err(|what| fail(Exit::Failed, format_args!("{way}: {what}")))
+    }
+
+    async fn exchange(self, way: &Way) -> Result<(StatusCode, Bytes), String> {
+        match way {
+            Way::Socket(socket) => {
+                let stream = UnixStream::connect(socket).await.map_err(|error| unreachable(&error))?;
+                self.over(stream, "portcullis").await.map_err(|error| error.to_string())
+            }
+            Way::Remote(remote) => {
+                let stream = remote.connect().await?;
+                let call = match remote.authorization() {
+                    Some(authorization) => self.header("authorization", authorization),
+                    None => self,
+                };
+                call.over(stream, remote.host()).await.map_err(|error| remote::broken(&*error))
+            }
+        }
+    }
+
+    async fn over(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        host: &str,
+    ) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let mut request = Request::builder().method(self.method).uri(self.path).header("host", "portcullis");
+        let mut request = Request::builder().method(self.method).uri(self.path).header("host", host);
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(Bytes::from(self.body))).map_err(|error| error.to_string())?;
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let answer = sender.send_request(request.body(Full::new(Bytes::from(self.body)))?).await?;
         let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;
-        Ok((status, body.to_bytes()))
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Exit> {
+    let other = |error| fail(Exit::Failed, format_args!("the host's answer is of another version: {error}"));
+    serde_json::from_slice(body).map_err(other)
+}
+
+fn succeeded(status: StatusCode, body: Bytes) -> Result<Bytes, Exit> {
+    if status.is_success() {
+        return Ok(body);
+    }
+    let error = serde_json::from_slice::<Value>(&body).ok();
+    let error = error.as_ref().and_then(|error| error.get("error")?.as_str()).unwrap_or("no reason given");
+    let hint = if status == StatusCode::UNAUTHORIZED {
+        "\n  help: the host does not know this token or certificate, or none was given; `--admin-token-file`, \
+         PORTCULLIS_ADMIN_TOKEN or `--admin-cert` name it"
+    } else {
+        ""
+    };
+    Err(fail(Exit::Failed, format_args!("{error} ({status}){hint}")))
+}
+
+/// How the host is reached.
+enum Way {
+    Socket(PathBuf),
+    Remote(Box<Remote>),
+}
+
+// === impl Way ===
+
+impl Way {
+    fn of(host: &Host) -> Result<Self, Exit> {
+        let remote = Remote::of(&host.remote).map_err(|what| fail(Exit::Usage, what))?;
+        match (remote, &host.admin_socket) {
+            (Some(remote), _) => Ok(Self::Remote(Box::new(remote))),
+            (None, Some(socket)) => Ok(Self::Socket(socket.clone())),
+            (None, None) => Ok(Self::Socket(read_config(&host.dir.config)?.admin_socket)),
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(socket) => socket.display().fmt(f),
+            Self::Remote(remote) => remote.fmt(f),
+        }
     }
 }
 
@@ -99,13 +173,6 @@ pub(crate) fn escaped(name: &str) -> String {
     name.bytes()
         .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
-}
-
-fn socket(host: &Host) -> Result<PathBuf, Exit> {
-    match &host.admin_socket {
-        Some(socket) => Ok(socket.clone()),
-        None => Ok(read_config(&host.dir.config)?.admin_socket),
-    }
 }
 
 fn unreachable(error: &std::io::Error) -> String {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use portcullis_model::TenantName;
 
 const ABOUT: &str = "Guards a Docker daemon with WebAssembly policies";
 
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     State(State),
     /// Have a running host read everything again, trying what was broken
     Reload(Reload),
+    /// Make a token for callers who ask a host by TCP, and say what to write into its portcullis.toml
+    Token(Token),
     /// Say which version this is, and of which contract and sandbox
     Version(Version),
 }
@@ -349,7 +352,7 @@ pub(crate) struct Reload {
     pub(crate) host: Host,
 }
 
-/// Which running host is meant.
+/// Which running host is meant, and how it is reached.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Host {
     /// Where the host answers its operator; without this, what portcullis.toml of --config says
@@ -357,6 +360,49 @@ pub(crate) struct Host {
     pub(crate) admin_socket: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) dir: ConfigDir,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+/// A host that is reached by TCP, as its `[admin]` allows.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Remote {
+    /// Ask there, by TLS, and not at the unix socket: `https://HOST:PORT`, as [admin] of the host's portcullis.toml has it
+    #[arg(long, value_name = "URL", env = "PORTCULLIS_ADMIN_URL")]
+    pub(crate) admin_url: Option<String>,
+    /// The authority of the host's certificate, as PEM; without this, those that the system trusts
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_ADMIN_CA")]
+    pub(crate) admin_ca: Option<PathBuf>,
+    /// A file with the token that says who asks; the environment variable PORTCULLIS_ADMIN_TOKEN can hold the token itself
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_ADMIN_TOKEN_FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
+    /// A client certificate that says who asks, as PEM
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_ADMIN_CERT", requires = "admin_key")]
+    pub(crate) admin_cert: Option<PathBuf>,
+    /// The key of the client certificate, as PEM
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_ADMIN_KEY", requires = "admin_cert")]
+    pub(crate) admin_key: Option<PathBuf>,
+}
+
+/// What the token is to allow.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Token {
+    /// Whose it is, for the log
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it may do: `read` looks at anything, `data` changes documents, `policies` changes policies and what they keep
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', required = true, value_parser = ["read", "data", "policies"])]
+    pub(crate) scope: Vec<String>,
+    /// The one tenant for which; without this, for the host and every tenant
+    #[arg(long, value_name = "NAME", value_parser = tenant)]
+    pub(crate) tenant: Option<TenantName>,
+    /// Where to put the token itself, with mode 0600; without this, it is printed. The file must not be there yet
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+fn tenant(name: &str) -> Result<TenantName, String> {
+    TenantName::new(name).map_err(|bad| bad.to_string())
 }
 
 #[derive(Debug, clap::Args)]

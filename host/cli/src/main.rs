@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod exit;
 mod logging;
+mod remote;
 mod table;
 
 use clap::Parser;
@@ -23,6 +24,7 @@ fn main() -> Exit {
         Command::Data(args) => commands::data::run(&args),
         Command::State(args) => commands::state::run(&args),
         Command::Reload(args) => commands::reload::run(&args),
+        Command::Token(args) => commands::token::run(&args),
         Command::Version(args) => commands::version::run(&args),
     }
 }

@@ -14,15 +14,15 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::admin::{self, Admin};
-use crate::config::Config;
+use crate::admin::{self, Admin, Gate};
+use crate::config::{Config, Problems};
 use crate::decide::{Decider, Judge};
 use crate::decision_log::DecisionLog;
 use crate::log_sink::LogSink;
 use crate::manage::Manager;
 use crate::plugin::{self, BodyLimits, Front};
 use crate::policies::{Offers, Watch, Workshop};
-use crate::socket::{BindError, Bound};
+use crate::socket::{self, BindError, Bound};
 use crate::state::{Spaces, Store};
 use crate::status::Reporter;
 
@@ -38,6 +38,8 @@ pub enum ServeError {
     Cache { path: PathBuf, source: std::io::Error },
     #[error("policies cannot be watched: {0}")]
     Watch(#[source] std::io::Error),
+    #[error("the admin API cannot be served: {0}")]
+    Admin(#[source] Problems),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error("signals cannot be received: {0}")]
@@ -59,17 +61,23 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let (stop, stopped) = watch::channel(false);
     let bound: Vec<_> =
         config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
+    let gate = Gate::open(&config).map_err(ServeError::Admin)?;
     let admin = Bound::new(&config.admin_socket)?;
+    let remote = gate.as_ref().map(|gate| socket::listen(gate.listen)).transpose()?;
     let mut fronts = JoinSet::new();
     let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider)));
-    fronts.spawn(admin::serve(admin, Admin { reporter, manager, store }, stopped.clone()));
+    if let Some(address) = remote.as_ref().and_then(|remote| remote.local_addr().ok()) {
+        info!(%address, "the admin API is listening");
+    }
+    let routes = Admin { reporter, manager, store, gate: gate.clone() };
+    fronts.spawn(admin::serve(admin, remote, routes, config.limits.clone(), stopped.clone()));
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {
         info!(listener = listener.name, socket = %bound.path().display(), "listening");
         let front = Front::new(listener.clone(), Arc::clone(&decider), bodies.clone(), &config.limits);
         fronts.spawn(plugin::serve(bound, Arc::new(front), stopped.clone()));
     }
     info!("ready");
-    signals.until_stop(&watch).await;
+    signals.until_stop(&watch, gate.as_ref()).await;
     info!("stopping");
     // Every receiver is told, for each holds the other end.
     let _ = stop.send(true);
@@ -121,11 +129,14 @@ impl Signals {
     }
 
     /// Reloads on SIGHUP, until SIGTERM or SIGINT; those do not wait for a reload to end.
-    async fn until_stop(&mut self, watch: &Watch) {
+    async fn until_stop(&mut self, watch: &Watch, gate: Option<&Arc<Gate>>) {
         let reload = async {
             loop {
                 let _ = self.hangup.recv().await;
                 info!("reloading");
+                if let Some(gate) = gate {
+                    gate.reload().await;
+                }
                 watch.reload().await;
                 info!("reloaded");
             }

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use tokio::net::{UnixListener, UnixSocket};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 
 /// Callers that the kernel holds while none can be accepted.
 const BACKLOG: u32 = 4096;
@@ -34,8 +35,22 @@ pub enum BindError {
     NotASocket(PathBuf),
     #[error("the folder `{}` cannot be made: {source}", path.display())]
     Folder { path: PathBuf, source: io::Error },
+    #[error("`{address}`, which `[admin] listen` names, cannot be listened at: {source}")]
+    Tcp { address: SocketAddr, source: io::Error },
     #[error("`{}` cannot be made: {source}{}", path.display(), hint(source))]
     Socket { path: PathBuf, source: io::Error },
+}
+
+/// Listens at an address; who cannot be accepted yet waits in the kernel's queue.
+pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let listening = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // The next host need not wait for the connections of the one before to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listening().map_err(|source| BindError::Tcp { address, source })
 }
 
 fn hint(error: &io::Error) -> &'static str {

@@ -114,6 +114,14 @@ impl Reporter {
             unplaced: self.decider.strangers().read(),
         }
     }
+
+    /// Of one tenant that is in force.
+    pub fn tenant(&self, name: &TenantName) -> Option<TenantStatus> {
+        let live = self.decider.live();
+        let (snapshot, troubles) = (live.load(), live.troubles());
+        let tenant = snapshot.tenants.iter().find(|tenant| tenant.name == *name)?;
+        Some(TenantStatus::of(tenant, &troubles))
+    }
 }
 
 fn problems(troubles: &Troubles, tenant: Option<&TenantName>) -> Vec<Problem> {

@@ -9,18 +9,24 @@ pub(crate) mod reload;
 pub(crate) mod serve;
 pub(crate) mod state;
 pub(crate) mod status;
+pub(crate) mod token;
 pub(crate) mod version;
 
 use std::io::Read;
 use std::path::Path;
 
-use portcullis_daemon::config::Config;
+use portcullis_daemon::config::{Config, Problems};
 
 use crate::exit::{Exit, fail};
 
 /// Reads the configuration, or says everything that is wrong with it.
 pub(crate) fn read_config(dir: &Path) -> Result<Config, Exit> {
-    Config::read(dir).map_err(|problems| {
+    checked(Config::read(dir))
+}
+
+/// Says everything that is wrong with a configuration.
+pub(crate) fn checked(config: Result<Config, Problems>) -> Result<Config, Exit> {
+    config.map_err(|problems| {
         let count = problems.0.len();
         let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
         eprintln!("{problems}");

@@ -1,9 +1,10 @@
 //! `portcullis serve`
 
+use portcullis_daemon::config::Config;
 use tracing::error;
 
 use crate::args::Serve;
-use crate::commands::{read_config, runtime};
+use crate::commands::{checked, runtime};
 use crate::exit::{Exit, fail};
 use crate::logging;
 
@@ -12,7 +13,7 @@ pub(crate) fn run(args: &Serve) -> Exit {
 }
 
 fn serve(args: &Serve) -> Result<(), Exit> {
-    let config = read_config(&args.dir.config)?;
+    let config = checked(Config::read_to_serve(&args.dir.config))?;
     let runtime = runtime()?;
     let (sink, _flush) = logging::start(args.log_format)
         .map_err(|error| fail(Exit::Failed, format_args!("logging cannot be started: {error}")))?;

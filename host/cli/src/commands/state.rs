@@ -17,10 +17,11 @@ pub(crate) fn run(args: &State) -> Exit {
 }
 
 fn list(args: &StateLs) -> Result<(), Exit> {
-    let mut status: StateStatus = Call::new(Method::GET, "/v1/state").json(&args.host)?;
-    if let Some(tenant) = &args.tenant {
-        status.spaces.retain(|space| space.tenant == *tenant);
-    }
+    let path = match &args.tenant {
+        Some(tenant) => format!("/v1/tenants/{}/state", escaped(tenant)),
+        None => "/v1/state".to_owned(),
+    };
+    let status: StateStatus = Call::new(Method::GET, path).json(&args.host)?;
     if args.json {
         let json = serde_json::to_string_pretty(&status).map_err(|error| fail(Exit::Failed, error))?;
         println!("{json}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::Method;
 use portcullis_daemon::status::{PolicyStatus, Problem, Status, TenantStatus};
 
-use crate::admin::Call;
+use crate::admin::{Call, escaped};
 use crate::args;
 use crate::exit::{Exit, fail};
 use crate::table::{Align, Table};
@@ -18,7 +18,14 @@ pub(crate) fn run(args: &args::Status) -> Exit {
 }
 
 fn status(args: &args::Status) -> Result<(), Exit> {
-    let mut status: Status = Call::new(Method::GET, "/v1/status").json(&args.host)?;
+    let call = Call::new(Method::GET, "/v1/status");
+    let mut status: Status = match &args.tenant {
+        None => call.json(&args.host)?,
+        Some(name) => match call.json_if_allowed(&args.host)? {
+            Some(status) => status,
+            None => return of_tenant(args, name),
+        },
+    };
     if let Some(name) = &args.tenant {
         status.tenants.retain(|tenant| tenant.name == *name);
         if status.tenants.is_empty() {
@@ -31,6 +38,24 @@ fn status(args: &args::Status) -> Result<(), Exit> {
         print(&status)
     };
     printed.map_err(|error| fail(Exit::Failed, error))
+}
+
+/// For those who may know of one tenant only.
+fn of_tenant(args: &args::Status, name: &str) -> Result<(), Exit> {
+    let call = Call::new(Method::GET, format!("/v1/tenants/{}/status", escaped(name)));
+    let status: TenantStatus = call.json(&args.host)?;
+    let status = [status];
+    let printed = if args.json {
+        serde_json::to_string_pretty(&status[0]).map(|json| println!("{json}")).map_err(std::io::Error::from)
+    } else {
+        tenants(&status).print().and_then(|()| {
+            println!();
+            policies(&[], &status).print()
+        })
+    };
+    printed.map_err(|error| fail(Exit::Failed, error))?;
+    print_problems(&[], &status);
+    Ok(())
 }
 
 fn print(status: &Status) -> std::io::Result<()> {
@@ -49,8 +74,8 @@ fn print(status: &Status) -> std::io::Result<()> {
         );
     }
     println!();
-    policies(status).print()?;
-    print_problems(status);
+    policies(&status.policies, &status.tenants).print()?;
+    print_problems(&status.problems, &status.tenants);
     Ok(())
 }
 
@@ -92,7 +117,7 @@ fn tenants(tenants: &[TenantStatus]) -> Table {
     table
 }
 
-fn policies(status: &Status) -> Table {
+fn policies(host_wide: &[PolicyStatus], tenants: &[TenantStatus]) -> Table {
     use Align::{Left, Right};
     let mut table = Table::new(&[
         ("TENANT", Left),
@@ -102,8 +127,9 @@ fn policies(status: &Status) -> Table {
         ("WOULD DENY", Right),
         ("STATE", Left),
     ]);
-    let of_tenants = status.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant.is_observed, &tenant.policies));
-    for (tenant, is_observed, policies) in [("(all)", false, &status.policies)].into_iter().chain(of_tenants) {
+    let of_tenants =
+        tenants.iter().map(|tenant| (tenant.name.as_str(), tenant.is_observed, tenant.policies.as_slice()));
+    for (tenant, is_observed, policies) in [("(all)", false, host_wide)].into_iter().chain(of_tenants) {
         for policy in policies {
             table.row(row(tenant, is_observed || policy.is_observed, policy));
         }
@@ -132,15 +158,15 @@ fn row(tenant: &str, is_observed: bool, policy: &PolicyStatus) -> [String; 6] {
     ]
 }
 
-fn print_problems(status: &Status) {
-    let of_host = status.problems.iter().map(|problem| (None, problem));
+fn print_problems(host_wide: &[Problem], tenants: &[TenantStatus]) {
+    let of_host = host_wide.iter().map(|problem| (None, problem));
     let of_tenants =
-        status.tenants.iter().flat_map(|tenant| tenant.problems.iter().map(|problem| (Some(&tenant.name), problem)));
+        tenants.iter().flat_map(|tenant| tenant.problems.iter().map(|problem| (Some(&tenant.name), problem)));
     for (tenant, Problem { what, name, problem }) in of_host.chain(of_tenants) {
         let tenant = tenant.map(|tenant| format!(" of tenant {tenant}")).unwrap_or_default();
         println!("\nnot in force: {what} {name}{tenant}\n  {problem}");
     }
-    for tenant in &status.tenants {
+    for tenant in tenants {
         if let Some(fault) = &tenant.figures.last_fault {
             let (policy, fault, name) = (&fault.policy, &fault.fault, &tenant.name);
             println!("\nlast fault of tenant {name}: {policy}\n  {fault}");

@@ -19,6 +19,10 @@ impl Failure {
         Self { status, error: error.into() }
     }
 
+    pub(crate) fn panicked() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the host panicked; its log says how")
+    }
+
     pub(crate) fn bad_request(error: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error)
     }

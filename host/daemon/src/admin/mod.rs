@@ -1,9 +1,11 @@
-//! Answers the operator, on a unix socket of its own that only root and the host's own user can use:
+//! Answers the operator, on a unix socket of its own that only root and the host's own user can use; and, where `[admin]` says
+//! so, by TCP with TLS, whoever shows a token or a certificate that is known:
 //!
 //! | call | answer |
 //! |---|---|
 //! | `GET /v1/openapi.json` | the document that describes all of these |
 //! | `GET /v1/status` | [`Status`] |
+//! | `GET /v1/tenants/{tenant}/status` | [`TenantStatus`]: of that tenant, and nothing of others |
 //! | `POST /v1/reload` | when everything was read again |
 //! | `GET /v1/policies` | the host-wide policies |
 //! | `GET /v1/policies/{name}` | what is known of one; its bytes with `Accept: application/wasm` |
@@ -13,46 +15,56 @@
 //! | `GET /v1/data/{*pointer}` | the value at an RFC 6901 pointer, whose first token is the document |
 //! | `PUT`, `PATCH`, `DELETE /v1/data/{*pointer}` | changes it: 200 or 201 with the generation in which that is in force |
 //! | the same below `/v1/tenants/{tenant}` | of that tenant |
-//! | `GET /v1/state` | what policies keep: tenant, policy, keys, bytes |
+//! | `GET /v1/state`, `GET /v1/tenants/{tenant}/state` | what policies keep: tenant, policy, keys, bytes |
 //! | `POST /v1/state/reset` | gives up a damaged store that was set aside |
 //! | `DELETE /v1/tenants/{tenant}/state` | clears all that is kept for a tenant |
 //! | `GET`, `DELETE /v1/tenants/{tenant}/state/{origin}/{policy}` | the keys of one policy for one tenant; clears them |
 
+//!
+//! ```text
+//! socket ──> connection ──> head ──> access (who asks) ──> route (may they) ──> state, policies, …
+//!            tls, gate, places, body, stall
+//! ```
+
 mod access;
+mod body;
+mod connection;
 mod data;
 mod error;
+mod gate;
+mod head;
 mod openapi;
+mod places;
 mod policies;
 mod route;
+mod stall;
 pub mod state;
+mod tls;
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
-use axum::extract::connect_info::Connected;
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::serve::IncomingStream;
-use tokio::net::UnixListener;
+use axum::response::{IntoResponse, Response};
+use portcullis_model::TenantName;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::error;
 
+use crate::admin::access::{Doorkeeper, Principal, identify, unknown_caller};
+use crate::admin::connection::{Listener, Server};
 use crate::admin::error::Failure;
+use crate::config::HostLimits;
 use crate::manage::Manager;
 use crate::socket::Bound;
 use crate::state::Store;
-use crate::status::{Reporter, Status};
+use crate::status::{Reporter, Status, TenantStatus};
 
-/// The user at the other end.
-#[derive(Clone, Copy, Debug)]
-struct Peer(Option<u32>);
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self(stream.io().peer_cred().ok().map(|peer| peer.uid()))
-    }
-}
+pub use access::Scope;
+pub(crate) use gate::Gate;
+pub use route::{Listed, routes};
+pub(crate) use tls::load as load_tls;
 
 /// What the routes need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -60,36 +72,72 @@ pub(crate) struct Admin {
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) manager: Manager,
     pub(crate) store: Store,
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
-/// Serves until it is told to stop.
-pub(crate) async fn serve(bound: Bound, admin: Admin, mut stop: watch::Receiver<bool>) {
+/// Serves both until it is told to stop.
+pub(crate) async fn serve(
+    local: Bound,
+    remote: Option<TcpListener>,
+    admin: Admin,
+    limits: HostLimits,
+    stop: watch::Receiver<bool>,
+) {
+    let gate = admin.gate.clone();
     let routes = route::router()
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(admin)
-        .layer(middleware::from_fn(access::identify));
-    let (listener, _file) = bound.into_parts();
-    let told = async move { drop(stop.wait_for(|stop| *stop).await) };
-    let service = routes.into_make_service_with_connect_info::<Peer>();
-    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(told).await {
-        error!(%error, "the admin socket is no longer served");
-    }
+        .layer(middleware::from_fn_with_state(Doorkeeper::new(gate.clone()), identify));
+    let server = Arc::new(Server::new(routes, limits.idle_timeout, limits.shutdown_grace));
+    let (local, _file) = local.into_parts();
+    let local = connection::serve(Listener::Local(local), Arc::clone(&server), stop.clone());
+    let remote = async {
+        if let (Some(listener), Some(gate)) = (remote, gate) {
+            connection::serve(Listener::Remote(listener, gate), server, stop).await;
+        }
+    };
+    tokio::join!(local, remote);
 }
 
 async fn status(State(admin): State<Admin>) -> Json<Status> {
     Json(admin.reporter.status())
 }
 
+/// A tenant's own part. What is wrong with its `tenant.toml` is the operator's to know: it can name other tenants.
+async fn tenant_status(State(admin): State<Admin>, Path(tenant): Path<String>) -> Result<Json<TenantStatus>, Failure> {
+    let name = TenantName::new(&tenant).map_err(|bad| Failure::bad_request(bad.to_string()))?;
+    let status = admin.reporter.tenant(&name);
+    let mut status =
+        status.ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, format!("no tenant `{name}` is in force")))?;
+    for problem in status.problems.iter_mut().filter(|problem| problem.what == "tenant") {
+        "its `tenant.toml` is not what is in force; the operator is told why".clone_into(&mut problem.problem);
+    }
+    Ok(Json(status))
+}
+
 async fn reload(State(admin): State<Admin>) -> StatusCode {
+    if let Some(gate) = &admin.gate {
+        gate.reload().await;
+    }
     admin.manager.reload().await;
     StatusCode::NO_CONTENT
 }
 
-async fn unknown() -> Failure {
-    Failure::new(StatusCode::NOT_FOUND, "there is nothing at this path; `GET /v1/status` says what is in force")
+async fn unknown(request: Request) -> Response {
+    let told = "there is nothing at this path; `GET /v1/status` says what is in force";
+    to_known(&request, Failure::new(StatusCode::NOT_FOUND, told))
 }
 
-async fn wrong_method() -> Failure {
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not of this path; the `Allow` header says which are")
+async fn wrong_method(request: Request) -> Response {
+    let told = "this method is not of this path; the `Allow` header says which are";
+    to_known(&request, Failure::new(StatusCode::METHOD_NOT_ALLOWED, told))
+}
+
+/// Which paths there are is nothing for strangers.
+fn to_known(request: &Request, failure: Failure) -> Response {
+    match request.extensions().get::<Principal>() {
+        Some(_) => failure.into_response(),
+        None => unknown_caller(),
+    }
 }

@@ -1,4 +1,4 @@
-//! `/v1/state`: what policies keep.
+//! `/v1/state` and `/v1/tenants/{tenant}/state`: what policies keep.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -15,7 +15,7 @@ use crate::state::{SpaceName, Store, Usage};
 /// Keys that are listed at once.
 const PAGE: usize = 1000;
 
-/// The answer to `GET /v1/state`.
+/// The answer to `GET /v1/state`, and to that of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateStatus {
     /// Why nothing of it is to be had.
@@ -70,17 +70,31 @@ pub(crate) struct Which {
 }
 
 pub(crate) async fn list(State(admin): State<Admin>) -> Result<Json<StateStatus>, Failure> {
+    spaces(&admin, None).await
+}
+
+pub(crate) async fn list_tenant(
+    State(admin): State<Admin>,
+    Path(tenant): Path<String>,
+) -> Result<Json<StateStatus>, Failure> {
+    spaces(&admin, Some(tenant_name(&tenant)?)).await
+}
+
+/// All spaces, or a tenant's.
+async fn spaces(admin: &Admin, of: Option<TenantName>) -> Result<Json<StateStatus>, Failure> {
     let store = admin.store.clone();
     let status = reading(move || match store.problem() {
         Some(problem) => Ok(StateStatus { problem: Some(problem), spaces: Vec::new() }),
         None => {
-            let spaces = store.spaces()?.into_iter().map(|space| SpaceStatus {
-                tenant: space.tenant.to_string(),
-                origin: space.origin.as_str().to_owned(),
-                policy: space.policy.to_string(),
-                keys: space.usage.keys,
-                bytes: space.usage.bytes,
-            });
+            let spaces = store.spaces()?.into_iter();
+            let spaces =
+                spaces.filter(|space| of.as_ref().is_none_or(|of| space.tenant == *of)).map(|space| SpaceStatus {
+                    tenant: space.tenant.to_string(),
+                    origin: space.origin.as_str().to_owned(),
+                    policy: space.policy.to_string(),
+                    keys: space.usage.keys,
+                    bytes: space.usage.bytes,
+                });
             Ok(StateStatus { problem: None, spaces: spaces.collect() })
         }
     });
@@ -118,8 +132,7 @@ pub(crate) async fn reset(State(admin): State<Admin>) -> Result<Json<Reset>, Fai
 async fn reading<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, StateFault> + Send + 'static,
 ) -> Result<T, Failure> {
-    let lost = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the host panicked; its log says how");
-    tokio::task::spawn_blocking(read).await.map_err(|_| lost())?.map_err(unavailable)
+    tokio::task::spawn_blocking(read).await.map_err(|_| Failure::panicked())?.map_err(unavailable)
 }
 
 fn cleared(cleared: Result<Usage, StateFault>) -> Result<Json<Cleared>, Failure> {

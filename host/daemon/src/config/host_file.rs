@@ -6,6 +6,7 @@ use std::time::Duration;
 use portcullis_docker::Rules;
 use portcullis_model::decision::DefaultVerdict;
 
+use crate::config::admin;
 use crate::config::limits::at_least_one;
 use crate::config::problem::Problems;
 use crate::config::reader::{File, Table};
@@ -21,6 +22,7 @@ pub(crate) fn read(dir: &Path, path: &Path, text: &str, problems: &mut Problems)
         state_dir: file.get("state_dir").unwrap_or_else(|| PathBuf::from("/var/lib/portcullis")),
         cache_dir: file.get("cache_dir").unwrap_or_else(|| PathBuf::from("/var/cache/portcullis")),
         admin_socket: file.get_checked("admin_socket", fits).unwrap_or_else(|| PathBuf::from(Config::ADMIN_SOCKET)),
+        admin: admin::read(file),
         default: default_verdict(file).unwrap_or_default(),
         exempt_ping: file.get("exempt_ping").unwrap_or(true),
         rules: rules(file),

@@ -1,6 +1,7 @@
 //! What the operator configured: a folder with `portcullis.toml`, `policies/`, `data/`, and the same of each tenant in
 //! `tenants/`.
 
+mod admin;
 mod host_file;
 mod limits;
 mod policy_file;
@@ -19,6 +20,7 @@ use portcullis_model::{PolicyName, TenantName};
 
 use crate::policies::{Fence, Root};
 
+pub use admin::{AdminListener, Client, Proof, Rights, TlsFiles, Token};
 pub use policy_file::{PolicyFile, Terms};
 pub use problem::{Problem, Problems};
 pub use tenant_file::{TenantFile, Vocabulary};
@@ -42,6 +44,8 @@ pub struct Config {
     pub cache_dir: PathBuf,
     /// Where the host answers its operator.
     pub admin_socket: PathBuf,
+    /// Where it answers others, by TCP.
+    pub admin: Option<AdminListener>,
     /// Of the tenant `default`.
     pub default: DefaultVerdict,
     /// Whether `/_ping` is allowed without asking.
@@ -122,6 +126,29 @@ impl Config {
         check_folder(dir, &mut problems);
         match config {
             Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+
+    /// The same for the host itself, which also reads its certificates: other commands need not be able to.
+    pub fn read_to_serve(dir: &Path) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let config = Self::read_file(dir, &mut problems);
+        check_folder(dir, &mut problems);
+        if let Some(admin) = config.as_ref().and_then(|config| config.admin.as_ref()) {
+            let _ = crate::admin::load_tls(&admin.files).map_err(|found| problems.0.extend(found.0));
+        }
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+
+    /// Only who may ask by TCP, of `portcullis.toml` as it is now.
+    pub(crate) fn read_admin(dir: &Path) -> Result<Option<AdminListener>, Problems> {
+        let mut problems = Problems::default();
+        match Self::read_file(dir, &mut problems) {
+            Some(config) if problems.is_empty() => Ok(config.admin),
             _ => Err(problems),
         }
     }

@@ -111,7 +111,11 @@ impl<'f, 't> Table<'_, 'f, 't> {
         mut read: impl FnMut(&mut Table<'_, 'f, '_>, Option<usize>) -> T,
     ) -> Option<Vec<T>> {
         let value = self.entry(key)?;
-        let help = format!("write each one as `[[{key}]]`");
+        let name = match self.name.trim_matches(['[', ']']) {
+            "" => format!("[[{key}]]"),
+            above => format!("[[{above}.{key}]]"),
+        };
+        let help = format!("write each one as `{name}`");
         let DeValue::Array(items) = value.get_ref() else {
             let line = self.line_of(key);
             self.problem(line, format!("`{key}` is {}", article(value.get_ref())), help);
@@ -121,7 +125,7 @@ impl<'f, 't> Table<'_, 'f, 't> {
         for item in items.iter() {
             let line = self.file.line(item.span().start);
             if let DeValue::Table(entries) = item.get_ref() {
-                tables.push(self.below(format!("[[{key}]]"), entries, |table| read(table, Some(line))));
+                tables.push(self.below(name.clone(), entries, |table| read(table, Some(line))));
             } else {
                 self.problem(Some(line), format!("`{key}` holds {}", article(item.get_ref())), help.clone());
             }

@@ -1,0 +1,60 @@
+//! `portcullis token`
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustls::crypto::ring;
+use sha2::{Digest as _, Sha256};
+
+use crate::args::Token;
+use crate::exit::{Exit, fail};
+
+/// By which tools that look for secrets in files can know one.
+const PREFIX: &str = "portcullis_";
+const BYTES: usize = 32;
+
+pub(crate) fn run(args: &Token) -> Exit {
+    token(args).into()
+}
+
+fn token(args: &Token) -> Result<(), Exit> {
+    let mut random = [0; BYTES];
+    let source = ring::default_provider().secure_random;
+    source.fill(&mut random).map_err(|_| fail(Exit::Failed, "the system gives no random numbers"))?;
+    let token = format!("{PREFIX}{}", hex(&random));
+    match &args.output {
+        Some(path) => {
+            write(path, &token).map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", path.display())))?
+        }
+        None => eprintln!("The token, which is shown once and kept nowhere:\n\n  {token}\n"),
+    }
+    eprintln!("To be added to portcullis.toml of the host, and then `portcullis reload`:\n");
+    print!("{}", table(args, &token));
+    Ok(())
+}
+
+/// A new file that only its owner can read.
+fn write(path: &Path, token: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{token}")
+}
+
+/// What the host has to know of it.
+fn table(args: &Token, token: &str) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let scopes: Vec<_> = args.scope.iter().map(|scope| quoted(scope)).collect();
+    let tenant =
+        args.tenant.as_ref().map(|tenant| format!("tenant = {}\n", quoted(tenant.as_str()))).unwrap_or_default();
+    format!(
+        "[[admin.token]]\nname = {}\nsha256 = \"{}\"\nscopes = [{}]\n{tenant}",
+        quoted(&args.name),
+        hex(&Sha256::digest(token)),
+        scopes.join(", "),
+    )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,110 @@
+//! What a tenant's own people see: theirs, and nothing of others'.
+
+use portcullis_tests::Result;
+use portcullis_tests::caller::Caller;
+use portcullis_tests::portcullis::Config;
+use portcullis_tests::tls::Authority;
+use serde_json::{Value, json};
+
+use super::{CI, CI_TOML, OPS_TOML, ROOT, ask, bearer, start, tokens};
+
+const STATE: &[u8] = b"grants = [\"state\"]\n";
+
+fn config() -> Result<Config> {
+    let config = Config::new()?.policy("say-hello")?.file("policies/say-hello.toml", STATE)?.policy("allow-all")?;
+    config.tenant("ci", CI_TOML)?.tenant("ops", OPS_TOML)
+}
+
+#[test]
+fn a_tenant_sees_its_status_and_state_and_nothing_of_others() -> Result<()> {
+    let authority = Authority::new()?;
+    let (host, door) = start(config()?, &authority, &tokens())?;
+    for name in ["alice", "olga"] {
+        assert!(Caller::named(name).create(&host.socket(), "hello-world")?.allow);
+    }
+    let status = ask(&door, "GET", "/v1/tenants/ci/status", CI)?;
+    let seen = status.json()?;
+    assert_eq!((&seen["name"], &seen["decisions"]), (&json!("ci"), &json!(1)), "{seen:#}");
+    let state = ask(&door, "GET", "/v1/tenants/ci/state", CI)?;
+    let spaces = state.json()?["spaces"].clone();
+    assert_eq!((spaces.as_array().map(Vec::len), &spaces[0]["tenant"]), (Some(1), &json!("ci")), "{spaces:#}");
+    for answer in [&status, &state, &ask(&door, "GET", "/v1/tenants/ci/policies", CI)?] {
+        assert!(answer.status == 200 && !answer.text().contains("ops"), "{}", answer.text());
+    }
+    let all = ask(&door, "GET", "/v1/state", ROOT)?.json()?;
+    assert_eq!(all["spaces"].as_array().map(Vec::len), Some(2), "{all:#}");
+    Ok(())
+}
+
+#[test]
+fn what_a_host_wide_policy_keeps_for_a_tenant_is_not_the_tenants_to_clear() -> Result<()> {
+    let authority = Authority::new()?;
+    let (host, door) = start(config()?, &authority, &tokens())?;
+    assert!(Caller::named("alice").create(&host.socket(), "hello-world")?.allow);
+    let kept =
+        || Ok::<_, portcullis_tests::Error>(ask(&door, "GET", "/v1/tenants/ci/state", CI)?.json()?["spaces"].clone());
+    let before = kept()?;
+    for (method, path) in [
+        ("DELETE", "/v1/tenants/ci/state/host/say-hello"),
+        ("DELETE", "/v1/tenants/ci/state/h%6Fst/say-hello"),
+        ("GET", "/v1/tenants/ci/state/host/say-hello"),
+        ("DELETE", "/v1/tenants/ci/state"),
+    ] {
+        let refused = ask(&door, method, path, CI)?;
+        assert!(refused.status == 403 && refused.text().contains("host-wide"), "{method} {path}: {}", refused.text());
+    }
+    assert!(kept()? == before && before != Value::Array(Vec::new()), "{before:#}");
+    assert_eq!(ask(&door, "DELETE", "/v1/tenants/ci/state/tenant/say-hello", CI)?.status, 200);
+    assert_eq!(kept()?, before, "a policy of its own has the same name and another space");
+    assert_eq!(ask(&door, "DELETE", "/v1/tenants/ci/state/host/say-hello", ROOT)?.status, 200);
+    assert_eq!(kept()?, json!([]));
+    Ok(())
+}
+
+#[test]
+fn why_a_tenants_file_is_not_in_force_is_for_the_operator_since_it_can_name_others() -> Result<()> {
+    let authority = Authority::new()?;
+    let (host, door) = start(config()?, &authority, &tokens())?;
+    host.config().put("tenants/ci/tenant.toml", OPS_TOML.as_bytes())?;
+    host.hang_up()?;
+    let of_host = ask(&door, "GET", "/v1/status", ROOT)?.text();
+    assert!(of_host.contains("claim the same callers"), "{of_host}");
+    let own = ask(&door, "GET", "/v1/tenants/ci/status", CI)?.text();
+    assert!(own.contains("the operator is told why") && !own.contains("ops"), "{own}");
+    Ok(())
+}
+
+#[test]
+fn who_changed_what_is_in_the_log_and_a_token_never_is() -> Result<()> {
+    let authority = Authority::new()?;
+    let (host, door) = start(config()?, &authority, &tokens())?;
+    let mark = host.mark();
+    let answer = ask(&door, "DELETE", "/v1/tenants/ci/policies/absent", CI)?;
+    assert_eq!(answer.status, 404);
+    let told = host.wait_for(mark, "the call's line", |record| record.message() == "admin call")?;
+    let said = ["level", "who", "method", "path"].map(|field| told.text(field));
+    assert_eq!(said, ["INFO", "ci-deployer", "DELETE", "/v1/tenants/ci/policies/absent"], "{told:?}");
+    assert_eq!(told.field("status"), Some(&json!(404)), "{told:?}");
+
+    for attempt in 0..50 {
+        let wrong = format!("wrong-token-{attempt}");
+        assert_eq!(ask(&door, "POST", "/v1/reload", &wrong)?.status, 401);
+    }
+    // The operator's own changes, too; and this line comes after all the others.
+    host.config().put("x", b"")?;
+    let mark_of_operator = host.mark();
+    let local = portcullis_tests::http::request("POST", "/v1/reload", &[], b"");
+    assert_eq!(portcullis_tests::http::send(&host.config().admin_socket(), &local)?.status, 204);
+    let own = host.wait_for(mark_of_operator, "the operator's line", |record| record.text("who") == "operator")?;
+    assert_eq!((own.text("path"), own.text("peer")), ("/v1/reload", "uid 0"), "{own:?}");
+
+    let records = host.records(mark);
+    let refusals: Vec<_> = records.iter().filter(|record| record.message().contains("was refused")).collect();
+    assert!(!refusals.is_empty() && refusals.len() < 50, "bounded: {}", refusals.len());
+    assert_eq!(refusals[0].text("reason"), "a token that nobody has");
+    let log = host.process().log().since(portcullis_tests::log::Log::START).join("\n");
+    for secret in ["wrong-token", ROOT, CI, &bearer(CI)] {
+        assert!(!log.contains(secret), "`{secret}` is in the log");
+    }
+    Ok(())
+}
