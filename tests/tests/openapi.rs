@@ -36,6 +36,7 @@ fn host() -> Result<Portcullis> {
 /// In this order: what is put is there for what comes after it.
 fn calls<'a>(wasm: &'a [u8]) -> Vec<Call<'a>> {
     let put = |target, headers, body, status| Call { method: "PUT", target, headers, body, status };
+    let ask = |target, body, status| Call { method: "POST", target, headers: &[], body, status };
     let bytes_of = |target| Call { headers: &[("accept", "application/wasm")], ..call("GET", target, 200) };
     let mut calls =
         vec![call("GET", "/v1/openapi.json", 200), call("GET", "/v1/status", 200), call("POST", "/v1/reload", 204)];
@@ -54,11 +55,34 @@ fn calls<'a>(wasm: &'a [u8]) -> Vec<Call<'a>> {
             call("GET", of("z"), 404),
             call("GET", of("%ff"), 400),
             Call { headers: &[("if-match", "\"x\"")], ..call("DELETE", of(name), 412) },
+            call("GET", of(&format!("{name}/config")), 200),
+            put(of(&format!("{name}/config")), &[], br#"{"mode": "observe", "settings": {"a": 1}}"#, 201),
+            put(of(&format!("{name}/config")), &[], b"[]", 400),
+            put(of(&format!("{name}/config")), &[], br#"{"mod": 1}"#, 422),
+            put(of(&format!("{name}/config")), &[("if-match", "\"x\"")], b"{}", 412),
+            call("GET", of(&format!("{name}/config?effective=true")), 200),
+            Call { body: b"{}", ..call("PATCH", of(&format!("{name}/config")), 200) },
+            Call {
+                headers: &[("content-type", "application/json-patch+json")],
+                ..call("PATCH", of(&format!("{name}/config")), 415)
+            },
+            put(of(&format!("{name}/mode")), &[], b"enforce", 200),
+            put(of(&format!("{name}/settings")), &[], br#"{"b": 2}"#, 200),
+            call("GET", of(&format!("{name}/settings")), 200),
+            call("DELETE", of(&format!("{name}/config")), 204),
+            call("DELETE", of(&format!("{name}/config")), 404),
             call("DELETE", of(name), 204),
             call("DELETE", of(name), 404),
         ]);
     }
     calls.extend([
+        ask("/v1/decide?explain=true", br#"{"method": "GET", "path": "/containers/json", "user": "alice"}"#, 200),
+        ask("/v1/decide", br#"{"method": "GET", "path": "/nothing"}"#, 200),
+        ask("/v1/decide", br#"{"RequestMethod": "GET"}"#, 200),
+        ask("/v1/decide", b"nothing", 400),
+        ask("/v1/decide?listener=none", br#"{"method": "GET", "path": "/_ping"}"#, 422),
+        ask("/v1/tenants/ci/decide", br#"{"method": "GET", "path": "/containers/json"}"#, 200),
+        ask("/v1/tenants/nobody/decide", br#"{"method": "GET", "path": "/_ping"}"#, 404),
         call("GET", "/v1/policies/broken", 200),
         call("GET", "/v1/tenants/nobody/policies", 404),
         call("GET", "/v1/tenants/..%2fci/policies", 400),

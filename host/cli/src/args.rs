@@ -42,13 +42,13 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Say whether a file would load as a policy, and what it imports and exports
     Check(Check),
-    /// Say what would be answered to a captured plugin call, without a daemon; what policies keep stays as it is
+    /// Say what would be answered to a call, by the policies of a folder or by a running host; nothing is changed
     Decide(Decide),
     /// Show a captured plugin call as policies see it, and which host rules refuse it
     Explain(Explain),
     /// Say what a running host has in force, what it has not and why, and what became of its calls
     Status(Status),
-    /// List, fetch, put and remove the policies of a running host
+    /// List, fetch, put, configure and remove the policies of a running host
     #[command(subcommand)]
     Policy(Policy),
     /// Read and change the documents that policies of a running host decide with
@@ -101,16 +101,53 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
+const DECIDE_AFTER_HELP: &str = "\
+Examples:
+  portcullis decide --user bob POST /v1.44/containers/create --body create.json
+  portcullis decide --live --user bob --explain GET /v1.44/containers/json
+  portcullis decide --live --tenant ci --request call.json
+
+What policies keep is read and stays as it is, and nobody's figures count the question.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = DECIDE_AFTER_HELP)]
 pub(crate) struct Decide {
-    #[command(flatten)]
-    pub(crate) dir: ConfigDir,
-    /// The call, as dockerd posts it to /AuthZPlugin.AuthZReq; `-` reads it from stdin
+    /// The call's method: GET, POST, …
+    #[arg(value_name = "METHOD", requires = "path", required_unless_present = "request", conflicts_with = "request")]
+    pub(crate) method: Option<String>,
+    /// The call's path, with its query: /v1.44/containers/json?all=1
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    /// The caller's name, as a certificate would have it
+    #[arg(long, value_name = "NAME", requires = "method")]
+    pub(crate) user: Option<String>,
+    /// A header of the call; may be given more than once
+    #[arg(long, value_name = "NAME: VALUE", requires = "method")]
+    pub(crate) header: Vec<String>,
+    /// A certificate of the caller (PEM), its own first; may be given more than once
+    #[arg(long, value_name = "FILE", requires = "method")]
+    pub(crate) certificate: Vec<PathBuf>,
+    /// The call's body (JSON); `-` reads it from stdin
+    #[arg(long, value_name = "FILE", requires = "method")]
+    pub(crate) body: Option<PathBuf>,
+    /// The whole call instead: as dockerd posts it to /AuthZPlugin.AuthZReq, or described as for `POST /v1/decide`; `-`
+    /// reads it from stdin
     #[arg(long, value_name = "FILE")]
-    pub(crate) request: PathBuf,
+    pub(crate) request: Option<PathBuf>,
+    /// Ask the running host at its admin socket; without this, what lies in the folder of --config is asked
+    #[arg(long)]
+    pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) host: Host,
     /// The listener that the call came in by, which can say whose it is; without this, the first one
     #[arg(long, value_name = "NAME")]
     pub(crate) listener: Option<String>,
+    /// Take the call for one of this tenant's, whoever makes it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// Show the call as policies see it, too
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -151,6 +188,104 @@ pub(crate) enum Policy {
     Get(PolicyGet),
     /// Remove a policy, and the settings beside it
     Rm(PolicyRm),
+    /// Show or change what NAME.toml beside a policy says, as JSON
+    #[command(subcommand)]
+    Config(PolicyConfig),
+    /// Have a policy enforced, or only observed
+    Mode(PolicyMode),
+    /// Show a policy's settings, or replace them
+    Settings(PolicySettings),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyConfig {
+    /// Print what is written: mode, grants, limits and settings
+    Get(PolicyConfigGet),
+    /// Replace what is written, or change it; comments of what stays are kept
+    Set(PolicyConfigSet),
+    /// Remove the file
+    Rm(PolicyConfigRm),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyConfigGet {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// With everything that is not written and holds
+    #[arg(long)]
+    pub(crate) effective: bool,
+}
+
+const POLICY_CONFIG_SET_AFTER_HELP: &str = "\
+Examples:
+  echo '{\"grants\": [\"state\"]}' | portcullis policy config set say-hello -
+  echo '{\"limits\": {\"deadline\": \"50ms\"}}' | portcullis policy config set seccomp - --merge
+
+It can be set before the policy is put: a policy that needs a grant can be put afterwards.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = POLICY_CONFIG_SET_AFTER_HELP)]
+pub(crate) struct PolicyConfigSet {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it should say, as JSON; `-` reads it from stdin
+    #[arg(value_name = "FILE.json")]
+    pub(crate) file: PathBuf,
+    /// Change only what the file names; what is null there is taken away (a JSON merge patch)
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Only if what is written has this tag, which the last change printed
+    #[arg(long, value_name = "TAG")]
+    pub(crate) if_match: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyConfigRm {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Only if what is written has this tag, which the last change printed
+    #[arg(long, value_name = "TAG")]
+    pub(crate) if_match: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyMode {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// `observe`: it is asked and logged, and does not count
+    #[arg(value_enum, value_name = "MODE")]
+    pub(crate) mode: Mode,
+    /// Only if what is written has this tag, which the last change printed
+    #[arg(long, value_name = "TAG")]
+    pub(crate) if_match: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Mode {
+    Enforce,
+    Observe,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicySettings {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The new settings, as JSON; `-` reads them from stdin. Without this, those that are written are printed
+    #[arg(value_name = "FILE.json")]
+    pub(crate) file: Option<PathBuf>,
+    /// Only if what is written has this tag, which the last change printed
+    #[arg(long, value_name = "TAG", requires = "file")]
+    pub(crate) if_match: Option<String>,
 }
 
 /// Whose policies are meant.

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use portcullis_docker::{DockerRequest, Reader, Refusal, wire};
+use portcullis_engine::Share;
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
 use portcullis_model::view::Certificate;
-use portcullis_model::{Answer, Cause, Decision, Request};
+use portcullis_model::{Answer, Cause, Decision, Request, TenantName};
 use tokio::time::timeout;
 
+use crate::asking::explained;
 use crate::config::{Config, Listener};
 use crate::decision_log::{DecisionLog, Record, Subject};
 use crate::plugin::Received;
@@ -44,6 +46,16 @@ pub struct Judged {
     about: About,
     lines: PolicyLog,
     took_to_read: Duration,
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub(crate) struct Considered {
+    pub(crate) judged: Judged,
+    /// With which it was answered.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// The call as policies see it, where that was asked for.
+    pub(crate) explained: Option<serde_json::Value>,
 }
 
 /// What is known of a call.
@@ -86,6 +98,50 @@ impl Judge {
         &self.live
     }
 
+    /// What would be answered to a call, without a trace: what policies would keep is forgotten, and the call takes no place of its
+    /// tenant's. None where there is no such tenant. A tenant that is named is asked, whoever calls.
+    pub(crate) async fn consider(
+        &self,
+        call: Result<wire::Call, String>,
+        listener: &str,
+        tenant: Option<&TenantName>,
+        explain: bool,
+        share: &Arc<Share>,
+    ) -> Option<Considered> {
+        let snapshot = self.live.load();
+        let refused = |cause, told: &str, problem, about| {
+            let decision = Decision::refuse(cause, told, snapshot.generation);
+            Judged { problem, ..Judged::refused(decision, None, about) }
+        };
+        let named = match tenant {
+            Some(name) => Some(Arc::clone(snapshot.tenants.iter().find(|tenant| tenant.name == *name)?)),
+            None => None,
+        };
+        let call = match call {
+            Ok(call) => call,
+            Err(told) => {
+                let judged = refused(Cause::BadCall, &told, None, About::Nothing);
+                return Some(Considered { judged, snapshot, explained: None });
+            }
+        };
+        let is_large = call.body.as_ref().is_some_and(|body| body.len() >= LARGE);
+        let (reader, copy) = (Arc::clone(&self.reader), explain.then(|| call.clone()));
+        let explained = work(is_large, move || {
+            let (refusals, request) = reader.explain(&copy?);
+            Some(explained(&refusals, request.as_ref()))
+        });
+        let explained = explained.await.ok().flatten();
+        let placed = match named {
+            Some(tenant) => Ok(tenant),
+            None => snapshot.place(&Arrival { listener, call: &call }).cloned(),
+        };
+        let judged = match placed {
+            Ok(tenant) => self.read_and_ask(&snapshot, tenant, call, is_large, Some(share)).await,
+            Err(unplaced) => refused(Cause::Unplaced, &unplaced.told(), Some(unplaced.to_string()), About::of(call)),
+        };
+        Some(Considered { judged, snapshot, explained })
+    }
+
     /// Decides a call, as dockerd posts it to a listener.
     pub async fn judge(&self, call: Bytes, listener: &str) -> Judged {
         let start = Instant::now();
@@ -117,17 +173,25 @@ impl Judge {
                 return Judged { problem, ..Judged::refused(decision, Some(tenant), About::of(call)) };
             }
         };
-        self.read_and_ask(&snapshot, tenant, call, is_large).await
+        self.read_and_ask(&snapshot, tenant, call, is_large, None).await
     }
 
-    async fn read_and_ask(&self, snapshot: &Snapshot, tenant: Arc<Tenant>, call: wire::Call, is_large: bool) -> Judged {
+    /// A question has a share of its own, and leaves no trace.
+    async fn read_and_ask(
+        &self,
+        snapshot: &Snapshot,
+        tenant: Arc<Tenant>,
+        call: wire::Call,
+        is_large: bool,
+        question: Option<&Arc<Share>>,
+    ) -> Judged {
         let start = Instant::now();
         let reader = Arc::clone(&self.reader);
         match work(is_large, move || reader.read(call)).await {
             Ok(Ok(request)) => {
                 let took_to_read = start.elapsed();
                 let request = Arc::new(request);
-                let (decision, lines) = self.ask(snapshot, &tenant, &request).await;
+                let (decision, lines) = self.ask(snapshot, &tenant, &request, question).await;
                 let about = About::Request(request);
                 Judged { decision, tenant: Some(tenant), problem: None, about, lines, took_to_read }
             }
@@ -141,14 +205,26 @@ impl Judge {
         }
     }
 
-    async fn ask(&self, snapshot: &Snapshot, tenant: &Tenant, request: &Arc<DockerRequest>) -> (Decision, PolicyLog) {
+    async fn ask(
+        &self,
+        snapshot: &Snapshot,
+        tenant: &Tenant,
+        request: &Arc<DockerRequest>,
+        question: Option<&Arc<Share>>,
+    ) -> (Decision, PolicyLog) {
         let generation = snapshot.generation;
         if self.exempt_ping && PING.contains(&request.operation()) {
             let (answer, cause) = (Answer::Allow, Cause::Exempt);
             return (Decision { answer, cause, generation, opinions: Vec::new(), would: None }, Vec::new());
         }
         let request = Arc::clone(request) as Arc<dyn Request>;
-        match timeout(self.timeout, tenant.set.decide(request, &tenant.resources.share, generation)).await {
+        let decided = async {
+            match question {
+                None => tenant.set.decide(request, &tenant.resources.share, generation).await,
+                Some(share) => tenant.set.decide_dry(request, share, generation).await,
+            }
+        };
+        match timeout(self.timeout, decided).await {
             Ok(decided) => decided,
             Err(_) => {
                 let told = format!("no decision within {} ms", self.timeout.as_millis());
@@ -173,6 +249,18 @@ impl Judged {
     fn lost(snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Self {
         let told = "the host failed; its log says how";
         Self::refused(Decision::refuse(Cause::Internal, told, snapshot.generation), tenant, About::Nothing)
+    }
+
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    pub(crate) fn lines(&self) -> &PolicyLog {
+        &self.lines
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        self.about.subject()
     }
 
     /// Leaves so many lines of its policies as the tenant may write now.
@@ -246,6 +334,10 @@ impl Decider {
 
     pub fn live(&self) -> &Arc<Live> {
         self.judge.live()
+    }
+
+    pub(crate) fn judge(&self) -> &Judge {
+        &self.judge
     }
 
     /// Of calls that are nobody's.

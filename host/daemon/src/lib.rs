@@ -1,10 +1,11 @@
 //! The host: sockets, the policies in force, what they keep, and the log.
 //!
 //! A call travels through `plugin` (dockerd's protocol) and `decide` (whose it is, read, ask, answer) to `policies` (what
-//! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `admin` answers the operator, `manage` changes what lies in folders, `tenant` is what each tenant
+//! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `admin` answers the operator, `asking` says what would be answered, `manage` changes what lies in folders, `tenant` is what each tenant
 //! may use, `state` keeps what policies keep, `resolve` follows paths on this machine.
 
 pub mod admin;
+pub mod asking;
 pub mod config;
 pub mod decide;
 pub mod decision_log;

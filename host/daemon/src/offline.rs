@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::asking::{AskError, Asking, Manner, Question, Report};
 use crate::config::Config;
-use crate::decide::{Judge, Judged};
+use crate::decide::Judge;
 use crate::policies;
 use crate::serve::{ServeError, workshop};
 use crate::state::Spaces;
@@ -12,6 +13,7 @@ use crate::state::Spaces;
 #[derive(Debug)]
 pub struct Offline {
     judge: Judge,
+    asking: Asking,
     notes: Vec<String>,
 }
 
@@ -22,7 +24,7 @@ impl Offline {
         let live = policies::load_once(config, Spaces::copy(config.state_dir.clone()), &workshop(config)?);
         let troubles = live.troubles();
         let notes = troubles.values().flatten().map(|trouble| trouble.to_string()).collect();
-        Ok(Self { judge: Judge::new(config, Arc::new(live)), notes })
+        Ok(Self { judge: Judge::new(config, Arc::new(live)), asking: Asking::new(config), notes })
     }
 
     /// What is wrong in the folders.
@@ -30,8 +32,8 @@ impl Offline {
         &self.notes
     }
 
-    /// What would be answered to a call, as dockerd posts it to this listener.
-    pub async fn decide(&self, call: Vec<u8>, listener: &str) -> Judged {
-        self.judge.judge(call.into(), listener).await
+    /// What would be answered.
+    pub async fn ask(&self, question: Question, manner: Manner) -> Result<Report, AskError> {
+        self.asking.ask(&self.judge, question, manner).await
     }
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::admin::{self, Admin, Gate};
+use crate::admin::{self, Admin, Desk, Gate};
 use crate::config::{Config, Problems};
 use crate::decide::{Decider, Judge};
 use crate::decision_log::DecisionLog;
@@ -69,7 +69,8 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     if let Some(address) = remote.as_ref().and_then(|remote| remote.local_addr().ok()) {
         info!(%address, "the admin API is listening");
     }
-    let routes = Admin { reporter, manager, store, gate: gate.clone() };
+    let desk = Desk::new(&config, Arc::clone(&decider));
+    let routes = Admin { reporter, manager, store, gate: gate.clone(), desk };
     fronts.spawn(admin::serve(admin, remote, routes, config.limits.clone(), stopped.clone()));
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {
         info!(listener = listener.name, socket = %bound.path().display(), "listening");

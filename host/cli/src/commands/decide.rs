@@ -1,117 +1,129 @@
 //! `portcullis decide`
 
-use portcullis_daemon::config::Config;
-use portcullis_daemon::decide::Judged;
-use portcullis_daemon::decision_log::record::WouldBe;
+use hyper::Method;
+use portcullis_daemon::asking::{Manner, Question, Report};
+use portcullis_daemon::decision_log::record::{PolicyRecord, WouldBe};
 use portcullis_daemon::offline::Offline;
-use portcullis_model::decision::Mode;
-use portcullis_model::{Answer, Cause, Decision, Opinion, Verdict};
-use serde_json::{Value, json};
+use portcullis_model::TenantName;
+use serde_json::{Map, Value};
 
+use crate::admin::{Call, escaped};
 use crate::args::Decide;
-use crate::commands::{read_config, read_request, runtime};
+use crate::commands::{explain, read_config, read_request, runtime};
 use crate::exit::{Exit, fail};
 
 pub(crate) fn run(args: &Decide) -> Exit {
     match decide(args) {
-        Ok(judged) => {
-            let (decision, tenant) = (&judged.decision, judged.tenant.as_ref().map(|tenant| tenant.name.as_str()));
-            print(decision, tenant, args.json);
-            if decision.answer.is_allow() { Exit::Done } else { Exit::Denied }
+        Ok(report) => {
+            print(&report, args.json);
+            if report.is_allow() { Exit::Done } else { Exit::Denied }
         }
         Err(exit) => exit,
     }
 }
 
-fn decide(args: &Decide) -> Result<Judged, Exit> {
-    let config = read_config(&args.dir.config)?;
-    let listener = listener(args, &config)?;
-    let call = read_request(&args.request)?;
+fn decide(args: &Decide) -> Result<Report, Exit> {
+    let question = match (&args.request, &args.method, &args.path) {
+        (Some(file), _, _) => read_request(file)?,
+        (None, Some(method), Some(path)) => described(args, method, path)?,
+        (None, _, _) => return Err(fail(Exit::Usage, "expected `--request FILE`, or `METHOD PATH`")),
+    };
+    if args.live { ask_host(args, question) } else { ask_folder(args, &question) }
+}
+
+/// A question of what the command line says.
+fn described(args: &Decide, method: &str, path: &str) -> Result<Vec<u8>, Exit> {
+    let mut question = Map::from_iter([("method".to_owned(), method.into()), ("path".to_owned(), path.into())]);
+    let mut add = |name: &str, value: Value| drop(question.insert(name.to_owned(), value));
+    if let Some(user) = &args.user {
+        add("user", user.as_str().into());
+    }
+    if !args.header.is_empty() {
+        let headers = args.header.iter().map(|header| {
+            let (name, value) = header.split_once(':').ok_or(header)?;
+            Ok((name.trim().to_owned(), Value::from(value.trim())))
+        });
+        let headers = headers.collect::<Result<Map<_, _>, &String>>();
+        let wrong = |header| fail(Exit::Usage, format_args!("`{header}` is no header; expected `NAME: VALUE`"));
+        add("headers", headers.map_err(wrong)?.into());
+    }
+    let certificates = args.certificate.iter().map(|file| {
+        let wrong = |error| fail(Exit::Failed, format_args!("{}: {error}", file.display()));
+        std::fs::read_to_string(file).map(Value::from).map_err(wrong)
+    });
+    let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
+    if !certificates.is_empty() {
+        add("certificates", certificates.into());
+    }
+    let question = Value::from(question).to_string();
+    match &args.body {
+        None => Ok(question.into_bytes()),
+        // As it is written: numbers and their digits, and keys that are there twice.
+        Some(file) => {
+            let body = String::from_utf8_lossy(&read_request(file)?).into_owned();
+            Ok(format!("{},\"body\":{body}}}", question.trim_end_matches('}')).into_bytes())
+        }
+    }
+}
+
+/// On the host that runs.
+fn ask_host(args: &Decide, question: Vec<u8>) -> Result<Report, Exit> {
+    let path = match &args.tenant {
+        Some(tenant) => format!("/v1/tenants/{}/decide", escaped(tenant)),
+        None => "/v1/decide".to_owned(),
+    };
+    let explain = args.explain.then(|| "explain=true".to_owned());
+    let listener = args.listener.as_ref().map(|name| format!("listener={}", escaped(name)));
+    let query: Vec<_> = explain.into_iter().chain(listener).collect();
+    Call::new(Method::POST, format!("{path}?{}", query.join("&"))).body(question).json(&args.host)
+}
+
+/// With what lies in the folder, without a host that serves.
+fn ask_folder(args: &Decide, question: &[u8]) -> Result<Report, Exit> {
+    let config = read_config(&args.host.dir.config)?;
+    let question = Question::read(question).map_err(|error| fail(Exit::Failed, error))?;
+    let tenant = args.tenant.as_deref().map(TenantName::new).transpose();
+    let tenant = tenant.map_err(|error| fail(Exit::Usage, error))?;
     let runtime = runtime()?;
     let _entered = runtime.enter();
     let offline = Offline::load(&config).map_err(|error| fail(Exit::Failed, error))?;
     for note in offline.notes() {
         eprintln!("portcullis: {note}");
     }
-    Ok(runtime.block_on(offline.decide(call, &listener)))
+    let manner = Manner { listener: args.listener.clone(), tenant, explain: args.explain };
+    runtime.block_on(offline.ask(question, manner)).map_err(|error| fail(Exit::Usage, error))
 }
 
-/// The listener that the call is taken to come in by.
-fn listener(args: &Decide, config: &Config) -> Result<String, Exit> {
-    let names: Vec<_> = config.listeners.iter().map(|listener| listener.name.as_str()).collect();
-    match &args.listener {
-        None => Ok(names.first().copied().unwrap_or_default().to_owned()),
-        Some(name) if names.contains(&name.as_str()) => Ok(name.clone()),
-        Some(name) => {
-            let there = names.join(", ");
-            Err(fail(Exit::Usage, format_args!("`{name}` is no listener; the configuration has: {there}")))
-        }
-    }
-}
-
-fn print(decision: &Decision, tenant: Option<&str>, as_json: bool) {
+fn print(report: &Report, as_json: bool) {
     if as_json {
-        println!("{:#}", report(decision, tenant));
+        // Texts and numbers always have JSON.
+        println!("{:#}", serde_json::to_value(report).unwrap_or_default());
         return;
     }
-    match &decision.answer {
-        Answer::Allow => println!("allow ({})", decision.cause.kind()),
-        Answer::Deny(reason) => println!("deny ({}): {reason}", decision.cause.kind()),
+    match &report.reason {
+        None => println!("{} ({})", report.answer, report.cause),
+        Some(reason) => println!("{} ({}): {reason}", report.answer, report.cause),
     }
-    if let Some(would) = &decision.would {
-        match &would.answer {
-            Answer::Allow => println!("  would allow ({}), if all that is observed counted", would.cause.kind()),
-            Answer::Deny(reason) => {
-                println!("  would deny ({}), if all that is observed counted: {reason}", would.cause.kind());
-            }
-        }
+    if let Some(WouldBe { answer, cause, reason, .. }) = &report.would {
+        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        println!("  would {answer} ({cause}), if all that is observed counted{reason}");
     }
-    println!("  tenant {}", tenant.unwrap_or("cannot be told"));
-    for opinion in &decision.opinions {
-        let observed = if opinion.mode == Mode::Observe { " (observed)" } else { "" };
-        let (verdict, reason) = describe(opinion);
-        let colon = if reason.is_empty() { "" } else { ": " };
-        println!("  {}{observed} {verdict}{colon}{reason}", opinion.policy);
+    println!("  tenant {}", report.tenant.as_deref().unwrap_or("cannot be told"));
+    if let Some(problem) = &report.problem {
+        println!("  {problem}");
+    }
+    report.policies.iter().for_each(print_policy);
+    if let Some(explained) = &report.explain {
+        println!();
+        explain::print(explained);
     }
 }
 
-fn report(decision: &Decision, tenant: Option<&str>) -> Value {
-    let policies: Vec<_> = decision
-        .opinions
-        .iter()
-        .map(|opinion| {
-            let (verdict, reason) = describe(opinion);
-            json!({
-                "policy": opinion.policy.as_str(),
-                "origin": opinion.origin.as_str(),
-                "digest": opinion.digest.map(|digest| digest.to_string()),
-                "observed": opinion.mode == Mode::Observe,
-                "verdict": verdict,
-                "reason": reason,
-            })
-        })
-        .collect();
-    let reason = match &decision.answer {
-        Answer::Allow => None,
-        Answer::Deny(reason) => Some(reason.as_str()),
-    };
-    let rule = if let Cause::Rule(rule) = decision.cause { Some(rule) } else { None };
-    json!({
-        "answer": if decision.answer.is_allow() { "allow" } else { "deny" },
-        "reason": reason,
-        "cause": decision.cause.kind(),
-        "rule": rule,
-        "would": decision.would.as_ref().map(WouldBe::of),
-        "tenant": tenant,
-        "policies": policies,
-    })
-}
-
-fn describe(opinion: &Opinion) -> (&'static str, String) {
-    match &opinion.judgement {
-        Ok(Verdict::Allow) => ("allow", String::new()),
-        Ok(Verdict::Abstain) => ("abstain", String::new()),
-        Ok(Verdict::Deny(reason)) => ("deny", reason.to_string()),
-        Err(fault) => (fault.kind().as_str(), fault.to_string()),
+fn print_policy(policy: &PolicyRecord) {
+    let observed = if policy.mode == "observe" { " (observed)" } else { "" };
+    let reason = policy.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    println!("  {}{observed} {}{reason}", policy.policy, policy.verdict);
+    for line in &policy.log {
+        println!("    {} {}", line.level, line.message);
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod data;
 pub(crate) mod decide;
 pub(crate) mod explain;
 pub(crate) mod policy;
+mod policy_config;
 pub(crate) mod reload;
 pub(crate) mod serve;
 pub(crate) mod state;

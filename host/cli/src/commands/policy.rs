@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::admin::{Call, escaped};
 use crate::args::{Policy, PolicyGet, PolicyLs, PolicyPut, PolicyRm, Whose};
+use crate::commands::policy_config;
 use crate::exit::{Exit, fail};
 use crate::table::{Align, Table};
 
@@ -24,6 +25,9 @@ pub(crate) fn run(args: &Policy) -> Exit {
         Policy::Put(args) => put(args),
         Policy::Get(args) => get(args),
         Policy::Rm(args) => remove(args),
+        Policy::Config(args) => policy_config::config(args),
+        Policy::Mode(args) => policy_config::mode(args),
+        Policy::Settings(args) => policy_config::settings(args),
     })
 }
 
@@ -88,7 +92,7 @@ fn folder(whose: &Whose) -> String {
     }
 }
 
-fn place(whose: &Whose, name: &str) -> String {
+pub(crate) fn place(whose: &Whose, name: &str) -> String {
     format!("{}/{}", folder(whose), escaped(name))
 }
 

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::asking::AskError;
 use crate::manage::ManageError;
 
 /// What is answered where something went wrong: `{"error": "…"}`.
@@ -40,6 +41,17 @@ impl From<ManageError> for Failure {
             ManageError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ManageError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             ManageError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        let status = match &error {
+            AskError::NoListener { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            AskError::NoTenant(_) => StatusCode::NOT_FOUND,
+            AskError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())
     }

@@ -14,7 +14,10 @@
 //! | `GET /v1/data` | all documents as one object; with `?list`, what there is |
 //! | `GET /v1/data/{*pointer}` | the value at an RFC 6901 pointer, whose first token is the document |
 //! | `PUT`, `PATCH`, `DELETE /v1/data/{*pointer}` | changes it: 200 or 201 with the generation in which that is in force |
+//! | `GET`, `PUT`, `PATCH`, `DELETE /v1/policies/{name}/config` | what its `NAME.toml` says, as JSON |
+//! | `PUT /v1/policies/{name}/mode`, `GET`, `PUT /v1/policies/{name}/settings` | parts of it |
 //! | the same below `/v1/tenants/{tenant}` | of that tenant |
+//! | `POST /v1/decide`, `POST /v1/tenants/{tenant}/decide` | what would be answered to a call: a [`Report`](crate::asking::Report) |
 //! | `GET /v1/state`, `GET /v1/tenants/{tenant}/state` | what policies keep: tenant, policy, keys, bytes |
 //! | `POST /v1/state/reset` | gives up a damaged store that was set aside |
 //! | `DELETE /v1/tenants/{tenant}/state` | clears all that is kept for a tenant |
@@ -28,8 +31,10 @@
 
 mod access;
 mod body;
+mod config;
 mod connection;
 mod data;
+mod decide;
 mod error;
 mod gate;
 mod head;
@@ -54,6 +59,7 @@ use tokio::sync::watch;
 
 use crate::admin::access::{Doorkeeper, Principal, identify, unknown_caller};
 use crate::admin::connection::{Listener, Server};
+pub(crate) use crate::admin::decide::Desk;
 use crate::admin::error::Failure;
 use crate::config::HostLimits;
 use crate::manage::Manager;
@@ -73,6 +79,7 @@ pub(crate) struct Admin {
     pub(crate) manager: Manager,
     pub(crate) store: Store,
     pub(crate) gate: Option<Arc<Gate>>,
+    pub(crate) desk: Desk,
 }
 
 /// Serves both until it is told to stop.

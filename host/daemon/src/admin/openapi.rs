@@ -65,7 +65,12 @@ mod tests {
             .collect();
         let routes: BTreeMap<_, _> = route::table()
             .into_iter()
-            .map(|route| ((route.method.to_string(), route.path.replace("{*", "{")), route.needs.to_string()))
+            .map(|route| {
+                (
+                    (route.method.to_string(), route.path.replace("{*", "{")),
+                    route.needs.scope.map_or_else(|| "none".to_owned(), |scope| scope.to_string()),
+                )
+            })
             .collect();
         assert_eq!(described, routes);
     }

@@ -82,12 +82,12 @@ pub(crate) async fn remove(
 // === impl Which ===
 
 impl Which {
-    fn scope(&self) -> Result<Scope, Failure> {
+    pub(crate) fn scope(&self) -> Result<Scope, Failure> {
         let Some(name) = &self.tenant else { return Ok(None) };
         TenantName::new(name).map(Some).map_err(|bad| Failure::bad_request(bad.to_string()))
     }
 
-    fn name(&self) -> Result<PolicyName, Failure> {
+    pub(crate) fn name(&self) -> Result<PolicyName, Failure> {
         let name = self.name.as_deref().unwrap_or_default();
         PolicyName::new(name).map_err(|bad| Failure::bad_request(bad.to_string()))
     }

@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::admin::access::{Principal, Scope, unknown_caller};
 use crate::admin::error::Failure;
-use crate::admin::{Admin, body, data, openapi, policies, reload, state, status, tenant_status};
+use crate::admin::{Admin, body, config, data, decide, openapi, policies, reload, state, status, tenant_status};
 
 /// One method of one path.
 pub(crate) struct Route {
@@ -26,7 +26,7 @@ pub(crate) struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// None: it is answered whoever asks.
-    scope: Option<Scope>,
+    pub(crate) scope: Option<Scope>,
     /// The operator's, though its path names a tenant.
     is_host_wide: bool,
 }
@@ -50,10 +50,19 @@ pub(crate) fn table() -> Vec<Route> {
         Route::get("/v1/status", Read, status),
         Route::get("/v1/tenants/{tenant}/status", Read, tenant_status),
         Route::post("/v1/reload", Policies, reload),
+        Route::post("/v1/decide", Read, decide::decide),
+        Route::post("/v1/tenants/{tenant}/decide", Read, decide::decide),
         Route::get("/v1/policies", Read, policies::list),
         Route::get("/v1/policies/{name}", Read, policies::read),
         Route::put("/v1/policies/{name}", Policies, policies::put),
         Route::delete("/v1/policies/{name}", Policies, policies::remove),
+        Route::get("/v1/policies/{name}/config", Read, config::read),
+        Route::put("/v1/policies/{name}/config", Policies, config::put),
+        Route::patch("/v1/policies/{name}/config", Policies, config::patch),
+        Route::delete("/v1/policies/{name}/config", Policies, config::remove),
+        Route::put("/v1/policies/{name}/mode", Policies, config::put_mode),
+        Route::get("/v1/policies/{name}/settings", Read, config::read_settings),
+        Route::put("/v1/policies/{name}/settings", Policies, config::put_settings),
         Route::get("/v1/tenants/{tenant}/policies", Read, policies::list),
         Route::get("/v1/tenants/{tenant}/policies/{name}", Read, policies::read),
         Route::put("/v1/tenants/{tenant}/policies/{name}", Policies, policies::put),
@@ -68,6 +77,13 @@ pub(crate) fn table() -> Vec<Route> {
         Route::put("/v1/tenants/{tenant}/data/{*pointer}", Data, data::put),
         Route::patch("/v1/tenants/{tenant}/data/{*pointer}", Data, data::patch),
         Route::delete("/v1/tenants/{tenant}/data/{*pointer}", Data, data::remove),
+        Route::get("/v1/tenants/{tenant}/policies/{name}/config", Read, config::read),
+        Route::put("/v1/tenants/{tenant}/policies/{name}/config", Policies, config::put),
+        Route::patch("/v1/tenants/{tenant}/policies/{name}/config", Policies, config::patch),
+        Route::delete("/v1/tenants/{tenant}/policies/{name}/config", Policies, config::remove),
+        Route::put("/v1/tenants/{tenant}/policies/{name}/mode", Policies, config::put_mode),
+        Route::get("/v1/tenants/{tenant}/policies/{name}/settings", Read, config::read_settings),
+        Route::put("/v1/tenants/{tenant}/policies/{name}/settings", Policies, config::put_settings),
         Route::get("/v1/state", Read, state::list),
         Route::post("/v1/state/reset", Policies, state::reset),
         Route::get("/v1/tenants/{tenant}/state", Read, state::list_tenant),

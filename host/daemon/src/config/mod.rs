@@ -4,6 +4,7 @@
 mod admin;
 mod host_file;
 mod limits;
+pub(crate) mod policy_edit;
 mod policy_file;
 pub mod problem;
 mod reader;

@@ -1,6 +1,7 @@
 //! What the operator changes while the host runs: the same files that could be written by hand, through the same swap. A change is
 //! checked before it is written, on the disk before it is answered, and in force by then.
 
+mod config;
 mod data;
 mod policies;
 
@@ -16,6 +17,7 @@ use crate::policies::{Drawer, Fence, Layer, Live, Root, Watch, Workshop};
 
 pub use crate::policies::Scope;
 
+pub use config::{ConfigChange, PolicyConfig};
 pub(crate) use data::{Edit, Given, Place};
 pub use policies::{PolicyChange, Precondition};
 

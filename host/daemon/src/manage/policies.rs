@@ -43,10 +43,13 @@ impl Manager {
         precondition: &Precondition,
     ) -> Result<PolicyChange, ManageError> {
         let _writer = self.lock(&scope).await;
-        let before = self.member(&scope, &name)?.and_then(|member| member.digest);
-        precondition.check(&format!("policy `{name}`"), before.map(|digest| digest.to_string()).as_deref())?;
+        let before = self.member(&scope, &name)?;
+        precondition.check(&format!("policy `{name}`"), before.as_deref().map(tag).as_deref())?;
         let digest = portcullis_engine::digest(&bytes);
-        if before == Some(digest) {
+        if before.as_ref().is_some_and(|member| member.digest == Some(digest))
+            && self.trouble(&scope, "policy", name.as_str()).is_none()
+            && self.lies_there(&scope, &name, &bytes).await?
+        {
             let generation = self.0.live.load().generation.0;
             return Ok(PolicyChange { digest, is_new: false, generation });
         }
@@ -55,8 +58,8 @@ impl Manager {
         let _compiled = blocking(move || manager.check_and_write(&own, &file, &bytes)).await?;
         self.0.watch.look(scope.clone()).await;
         let in_force = self.member(&scope, &name)?;
-        if in_force.is_none_or(|member| member.digest != Some(digest)) {
-            let why = self.trouble(&scope, "policy", name.as_str());
+        let why = self.trouble(&scope, "policy", name.as_str());
+        if why.is_some() || in_force.is_none_or(|member| member.digest != Some(digest)) {
             return Err(ManageError::NotInForce(why.unwrap_or_else(|| "somebody else replaced it".into())));
         }
         Ok(PolicyChange { digest, is_new: before.is_none(), generation: self.0.live.load().generation.0 })
@@ -71,8 +74,7 @@ impl Manager {
     ) -> Result<(), ManageError> {
         let _writer = self.lock(&scope).await;
         let before = self.member(&scope, &name)?.ok_or_else(|| no_policy(&name))?;
-        let tag = before.digest.map(|digest| digest.to_string());
-        precondition.check(&format!("policy `{name}`"), tag.as_deref())?;
+        precondition.check(&format!("policy `{name}`"), Some(&tag(&before)))?;
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
         blocking(move || {
             let drawer = manager.drawer(&own, POLICIES)?;
@@ -99,6 +101,17 @@ impl Manager {
         .await
     }
 
+    /// Whether a policy's file still is what was loaded: somebody may have replaced it.
+    async fn lies_there(&self, scope: &Scope, name: &PolicyName, bytes: &Bytes) -> Result<bool, ManageError> {
+        let (manager, scope, bytes) = (self.clone(), scope.clone(), bytes.clone());
+        let path = format!("{POLICIES}/{name}.wasm");
+        blocking(move || {
+            let read = manager.root(&scope)?.read(&path, bytes.len() as u64);
+            Ok(read.is_ok_and(|(_, there)| there == bytes))
+        })
+        .await
+    }
+
     /// The policies of a folder that are in force, or broken.
     pub(crate) fn members(&self, scope: &Scope) -> Result<Vec<Arc<Member>>, ManageError> {
         Ok(self.layer(scope)?.members)
@@ -118,6 +131,16 @@ impl Manager {
         let root = self.root(scope)?;
         let beside = format!("{POLICIES}/{name}.toml");
         let file = settings(&root, &beside, &terms)?;
+        let compiled = self.check(scope, bytes, &file)?;
+        let drawer = self.drawer(scope, POLICIES)?;
+        let file = format!("{name}.wasm");
+        let put = drawer.put(&file, |file| file.write_all(bytes));
+        put.map_err(|error| ManageError::from_io(&drawer.path(&file), &error))?;
+        Ok(compiled)
+    }
+
+    /// Whether a policy could be loaded with this file beside it. What was compiled lives as long as the answer is held.
+    pub(super) fn check(&self, scope: &Scope, bytes: &[u8], file: &PolicyFile) -> Result<Arc<Compiled>, ManageError> {
         let owner = scope.clone().map_or(Owner::Host, Owner::Tenant);
         let metered = file.limits.instructions.is_some();
         let invalid = |error: portcullis_engine::LoadError| ManageError::Invalid(error.to_string());
@@ -125,12 +148,13 @@ impl Manager {
         let compiled = workshop.sandbox.compile(&Order { bytes, owner, when: When::Swap, metered }).map_err(invalid)?;
         let policy = compiled.link(file.grants).map_err(invalid)?;
         workshop.runtime.block_on(policy.probe(&file.limits)).map_err(invalid)?;
-        let drawer = self.drawer(scope, POLICIES)?;
-        let file = format!("{name}.wasm");
-        let put = drawer.put(&file, |file| file.write_all(bytes));
-        put.map_err(|error| ManageError::from_io(&drawer.path(&file), &error))?;
         Ok(compiled)
     }
+}
+
+/// What `If-Match` is compared with: the digest, or a word where there is none.
+fn tag(member: &Member) -> String {
+    member.digest.map_or_else(|| "broken".to_owned(), |digest| digest.to_string())
 }
 
 /// What lies beside a policy that is to be put.
@@ -145,7 +169,7 @@ fn settings(root: &Root, path: &str, terms: &crate::config::Terms) -> Result<Pol
     PolicyFile::read(&place, &text, terms).map_err(|problems| ManageError::Invalid(problems.to_string()))
 }
 
-fn no_policy(name: &PolicyName) -> ManageError {
+pub(super) fn no_policy(name: &PolicyName) -> ManageError {
     ManageError::NotFound { what: "policy", name: name.to_string() }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use portcullis_engine::{LogLine, Outcome, Question, Share, State};
 use portcullis_model::decision::{DefaultVerdict, Mode, Origin};
+use portcullis_model::limits::StateLimits;
 use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, PolicyName, Request, TenantName};
 
 use crate::config::TenantFile;
@@ -23,6 +24,7 @@ pub struct PolicySet {
     default: DefaultVerdict,
     /// The tenant's.
     mode: Mode,
+    spaces: Spaces,
 }
 
 /// One policy of a set.
@@ -30,8 +32,16 @@ struct Asked {
     member: Arc<Member>,
     origin: Origin,
     data: Arc<Data>,
-    state: Option<Arc<dyn State>>,
+    state: Option<Kept>,
     limits: Limits,
+}
+
+/// What a policy keeps.
+struct Kept {
+    state: Arc<dyn State>,
+    space: SpaceName,
+    /// Of the tenant, for all that is kept.
+    sum: StateLimits,
 }
 
 /// Lines that policies wrote while a decision was made.
@@ -53,7 +63,8 @@ impl PolicySet {
             let state = |member: &Member, origin, granted: bool| {
                 let space = SpaceName::new(tenant, origin, &member.name);
                 let is_granted = granted && member.file.grants.state;
-                is_granted.then(|| spaces.of(space, member.file.limits.state, file.limits.state))
+                let state = is_granted.then(|| spaces.of(space.clone(), member.file.limits.state, file.limits.state));
+                state.map(|state| Kept { state, space, sum: file.limits.state })
             };
             let of_host = host.members.iter().map(|member| Asked {
                 member: Arc::clone(member),
@@ -72,7 +83,7 @@ impl PolicySet {
             of_host.chain(of_tenant).collect()
         });
         let told = if own.is_unread { UNREAD } else { NO_DATA };
-        Self { asked: asked.map_err(|_| told), default, mode: file.mode }
+        Self { asked: asked.map_err(|_| told), default, mode: file.mode, spaces: spaces.clone() }
     }
 
     /// Asks every policy, and combines what they say.
@@ -82,6 +93,26 @@ impl PolicySet {
         share: &Arc<Share>,
         generation: Generation,
     ) -> (Decision, PolicyLog) {
+        self.decide_with(request, share, generation, Asked::state).await
+    }
+
+    /// As [`Self::decide`], and what policies would keep is forgotten.
+    pub(crate) async fn decide_dry(
+        &self,
+        request: Arc<dyn Request>,
+        share: &Arc<Share>,
+        generation: Generation,
+    ) -> (Decision, PolicyLog) {
+        self.decide_with(request, share, generation, |asked| asked.dry_state(&self.spaces)).await
+    }
+
+    async fn decide_with(
+        &self,
+        request: Arc<dyn Request>,
+        share: &Arc<Share>,
+        generation: Generation,
+        state: impl Fn(&Asked) -> Option<Arc<dyn State>>,
+    ) -> (Decision, PolicyLog) {
         let asked = match &self.asked {
             Ok(asked) => asked,
             Err(told) => return (Decision::refuse(Cause::Data, told, generation), Vec::new()),
@@ -89,7 +120,7 @@ impl PolicySet {
         let mut log = Vec::new();
         let mut opinions = Vec::with_capacity(asked.len());
         for policy in asked {
-            let outcome = policy.ask(&request, share).await;
+            let outcome = policy.ask(&request, share, state(policy)).await;
             if !outcome.log.is_empty() || outcome.log_dropped > 0 {
                 log.push((policy.member.name.clone(), outcome.log, outcome.log_dropped));
             }
@@ -119,14 +150,23 @@ fn documents(host: &Layer, own: &Layer) -> Result<(Arc<Data>, Arc<Data>), Arc<st
 // === impl Asked ===
 
 impl Asked {
-    async fn ask(&self, request: &Arc<dyn Request>, share: &Arc<Share>) -> Outcome {
+    fn state(&self) -> Option<Arc<dyn State>> {
+        self.state.as_ref().map(|kept| Arc::clone(&kept.state))
+    }
+
+    fn dry_state(&self, spaces: &Spaces) -> Option<Arc<dyn State>> {
+        let Kept { space, sum, .. } = self.state.as_ref()?;
+        Some(spaces.dry(space.clone(), self.member.file.limits.state, *sum))
+    }
+
+    async fn ask(&self, request: &Arc<dyn Request>, share: &Arc<Share>, state: Option<Arc<dyn State>>) -> Outcome {
         match &self.member.policy {
             Ok(policy) => {
                 let question = Question {
                     request: Arc::clone(request),
                     data: Arc::clone(&self.data),
                     settings: Arc::clone(&self.member.file.settings),
-                    state: self.state.clone(),
+                    state,
                     share: Arc::clone(share),
                 };
                 policy.decide(question, &self.limits).await
