@@ -32,11 +32,15 @@ pub struct Door {
     name: String,
 }
 
-/// `[admin]` with a certificate of this authority, which is also the callers'; more tables may follow.
+/// `[admin]` with a certificate of this authority; more tables may follow.
 pub fn listen(authority: &Authority) -> String {
-    let file = |name: &str| authority.path().join(name);
-    let (certificate, key, ca) = (file("server.pem"), file("server.key"), file("ca.pem"));
-    format!("[admin]\nlisten = \"127.0.0.1:0\"\ncertificate = {certificate:?}\nkey = {key:?}\nclient_ca = {ca:?}\n")
+    let (certificate, key) = (authority.path().join("server.pem"), authority.path().join("server.key"));
+    format!("[admin]\nlisten = \"127.0.0.1:0\"\ncertificate = {certificate:?}\nkey = {key:?}\n")
+}
+
+/// The same, and callers' certificates of this authority are taken.
+pub fn listen_to_clients(authority: &Authority) -> String {
+    format!("{}client_ca = {:?}\n", listen(authority), authority.path().join("ca.pem"))
 }
 
 /// `[[admin.token]]`
@@ -91,6 +95,7 @@ impl Door {
             socket.connect(self.address).await?.into_std()
         };
         let stream = runtime.block_on(connecting).doing("connecting to the admin API")?;
+        stream.set_nodelay(true).doing("setting a socket's mode")?;
         stream.set_nonblocking(false).doing("setting a socket's mode")?;
         stream.set_read_timeout(Some(READ_TIMEOUT)).doing("setting a timeout")?;
         stream.set_write_timeout(Some(READ_TIMEOUT)).doing("setting a timeout")?;

@@ -76,6 +76,8 @@ impl Remote {
         let connecting = async {
             let reached = TcpStream::connect(&self.authority).await;
             let stream = reached.map_err(|error| format!("the host cannot be reached: {error}"))?;
+            // What is sent after the handshake need not wait for it to be acknowledged.
+            let _ = stream.set_nodelay(true);
             let connected = TlsConnector::from(Arc::clone(&self.tls)).connect(self.name.clone(), stream).await;
             connected.map_err(|error| self.refused(&error))
         };

@@ -35,7 +35,7 @@ pub enum BindError {
     NotASocket(PathBuf),
     #[error("the folder `{}` cannot be made: {source}", path.display())]
     Folder { path: PathBuf, source: io::Error },
-    #[error("`{address}`, which `[admin] listen` names, cannot be listened at: {source}")]
+    #[error("`{address}`, which `[admin] listen` names, cannot be listened at: {source}{}", tcp_hint(source))]
     Tcp { address: SocketAddr, source: io::Error },
     #[error("`{}` cannot be made: {source}{}", path.display(), hint(source))]
     Socket { path: PathBuf, source: io::Error },
@@ -51,6 +51,21 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
         socket.listen(BACKLOG)
     };
     listening().map_err(|source| BindError::Tcp { address, source })
+}
+
+fn tcp_hint(error: &io::Error) -> &'static str {
+    let kind = error.kind();
+    if kind == ErrorKind::AddrInUse {
+        "; choose another port, or stop who has it"
+    } else if kind == ErrorKind::AddrNotAvailable {
+        "; it is none of this machine's addresses"
+    } else if kind == ErrorKind::PermissionDenied {
+        "; ports below 1024 need the capability CAP_NET_BIND_SERVICE"
+    } else if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) {
+        "; under systemd, the unit has to be given a network: its README says how"
+    } else {
+        ""
+    }
 }
 
 fn hint(error: &io::Error) -> &'static str {

@@ -33,7 +33,8 @@ fn host(authority: &Authority, tables: &str) -> Result<(Portcullis, Door)> {
 }
 
 fn start(config: Config, authority: &Authority, tables: &str) -> Result<(Portcullis, Door)> {
-    let host = config.toml(&(admin::listen(authority) + tables)).start()?;
+    let listen = if tables.contains("[[admin.client]]") { admin::listen_to_clients } else { admin::listen };
+    let host = config.toml(&(listen(authority) + tables)).start()?;
     let door = Door::of(&host, authority)?;
     Ok((host, door))
 }

@@ -9,7 +9,6 @@ use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::admin::body;
@@ -24,8 +23,7 @@ const REFUSALS_LOGGED: u32 = 10;
 const PATH_LOGGED: usize = 256;
 
 /// What a call does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Looks at anything.
     Read,
@@ -84,7 +82,7 @@ pub(crate) async fn identify(State(keeper): State<Doorkeeper>, request: Request,
     match keeper.principal(&peer, request.headers()) {
         Ok(principal) => {
             request.extensions_mut().insert(principal.clone());
-            known(principal, &peer, request, next).await
+            known(keeper, principal, &peer, request, next).await
         }
         Err(stranger) => {
             let (parts, sent) = request.into_parts();
@@ -105,15 +103,19 @@ pub(crate) async fn identify(State(keeper): State<Doorkeeper>, request: Request,
     }
 }
 
-/// A change is finished, and logged, also when the caller is gone by then.
-async fn known(principal: Principal, peer: &Peer, request: Request, next: Next) -> Response {
+/// A change is finished, and logged, also when the caller is gone by then. Nothing changes where it is refused, and so often
+/// that need not be told.
+async fn known(keeper: Doorkeeper, principal: Principal, peer: &Peer, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return next.run(request).await;
     }
     let (method, path, peer) = (request.method().clone(), cut(request.uri().path()).to_owned(), peer.to_string());
     let done = tokio::spawn(async move {
         let response = next.run(request).await;
-        let status = response.status().as_u16();
+        let (status, is_refused) = (response.status().as_u16(), response.status() == StatusCode::FORBIDDEN);
+        if is_refused && keeper.lines.take(1) == 0 {
+            return response;
+        }
         info!(who = principal.name(), peer, %method, path, status, "admin call");
         response
     });

@@ -233,3 +233,48 @@ async fn answer(routes: Router, peer: Peer, request: Request<Incoming>) -> Respo
         Err(never) => match never {},
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::admin::access::{Doorkeeper, identify};
+
+    async fn broken() -> Response {
+        assert!(std::env::args().len() == 0, "the handler panics");
+        Response::default()
+    }
+
+    /// What is answered to this call by a server whose handler panics.
+    async fn answered(call: &str, routes: Router) -> String {
+        let server = Server::new(routes, HEAD, HEAD);
+        let (mut caller, stream) = duplex(1 << 16);
+        let (_stop, stopped) = watch::channel(false);
+        let own = rustix::process::geteuid().as_raw();
+        let serving = server.http(&builder(), stream, Peer::Local(Some(own)), stopped);
+        let asking = async {
+            caller.write_all(call.as_bytes()).await.expect("written");
+            let mut answer = String::new();
+            caller.read_to_string(&mut answer).await.expect("an answer");
+            answer
+        };
+        tokio::join!(serving, asking).1
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_panic_is_answered() {
+        let panics = || Router::new().route("/", get(broken).put(broken));
+        let keeper = || from_fn_with_state(Doorkeeper::new(None), identify);
+        for (method, routes) in
+            [("GET", panics()), ("GET", panics().layer(keeper())), ("PUT", panics().layer(keeper()))]
+        {
+            let call = format!("{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let answer = answered(&call, routes).await;
+            assert!(answer.starts_with("HTTP/1.1 500 "), "{method}: {answer}");
+            assert!(answer.ends_with(r#"{"error":"the host panicked; its log says how"}"#), "{method}: {answer}");
+        }
+    }
+}
