@@ -20,7 +20,7 @@ demo: setup policies build ## Walk the two seeds with a real, throwaway dockerd,
 test: setup policies build ## Run every test, with the walk against a real dockerd among them (as root)
 	$(CARGO) test --release --workspace
 
-setup: ## Install what is missing on a Debian machine: Docker, busybox, the wasm target, … (as root)
+setup: ## Install what is missing on a Debian machine: Docker, busybox, schemathesis, the wasm target, … (as root)
 	@scripts/setup
 
 policies: ## Build the policies to .wasm files

@@ -8,8 +8,11 @@ use serde_json::{Map, Value};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What every operation of the document has, beside what it says itself.
-const EVERY: &str = "x-every-operation";
+/// The answers of every operation, beside those that it names itself; and of every one that needs to know who asks.
+const EVERY: &str = "x-answers-of-all";
+const OF_KNOWN: &str = "x-answers-of-all-that-ask-who";
+/// The scope of an operation that does not.
+const OPEN: &str = "nobody";
 const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "head"];
 
 fn main() -> Result<()> {
@@ -23,8 +26,8 @@ fn main() -> Result<()> {
             serde_yaml_ng::from_str(&read).map_err(|error| format!("{}: {error}", file.display()))?;
         merge(&mut document, part, "").map_err(|twice| format!("{}: {twice}", file.display()))?;
     }
-    let every = document.remove(EVERY).unwrap_or_default();
-    each_operation(&mut document, &every);
+    let (every, of_known) = (document.remove(EVERY).unwrap_or_default(), document.remove(OF_KNOWN).unwrap_or_default());
+    each_operation(&mut document, &every, &of_known);
     if let Some(Value::Object(info)) = document.get_mut("info") {
         info.insert("version".to_owned(), env::var("CARGO_PKG_VERSION")?.into());
     }
@@ -45,22 +48,18 @@ fn merge(into: &mut Map<String, Value>, part: Map<String, Value>, place: &str) -
     Ok(())
 }
 
-fn each_operation(document: &mut Map<String, Value>, every: &Value) {
+/// Gives every operation the answers that all have, and those of callers who are known where it needs to know them.
+fn each_operation(document: &mut Map<String, Value>, every: &Value, of_known: &Value) {
     let paths = document.get_mut("paths").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
     for path in paths.filter_map(Value::as_object_mut) {
         for (_, operation) in path.iter_mut().filter(|(method, _)| METHODS.contains(&method.as_str())) {
-            add(operation, every);
-        }
-    }
-}
-
-/// Adds what is not there.
-fn add(into: &mut Value, more: &Value) {
-    let (Some(into), Some(more)) = (into.as_object_mut(), more.as_object()) else { return };
-    for (key, value) in more {
-        match into.get_mut(key) {
-            Some(there) => add(there, value),
-            None => drop(into.insert(key.clone(), value.clone())),
+            let is_open = operation.get("x-scope").is_some_and(|scope| scope == OPEN);
+            let Some(Value::Object(responses)) = operation.get_mut("responses") else { continue };
+            for more in [Some(every), Some(of_known).filter(|_| !is_open)].into_iter().flatten() {
+                for (status, response) in more.as_object().into_iter().flatten() {
+                    responses.entry(status).or_insert_with(|| response.clone());
+                }
+            }
         }
     }
 }

@@ -30,6 +30,12 @@ pub fn policy_bytes(package: &str) -> Result<Vec<u8>> {
     fs::read(&path).doing_to("reading", &path)
 }
 
+/// The fuzzer of HTTP interfaces that are described, in a folder of its own.
+pub fn schemathesis() -> Result<PathBuf> {
+    let path = target()?.join("schemathesis/bin/schemathesis");
+    built(path, "schemathesis", "setup")
+}
+
 /// A program that the machine must have.
 pub fn installed(program: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

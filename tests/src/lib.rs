@@ -26,6 +26,7 @@ pub mod openapi;
 pub mod plugin;
 pub mod portcullis;
 pub mod process;
+pub mod proxy;
 pub mod scratch;
 pub mod tls;
 pub mod wait;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Command, Stdio};
 
 use portcullis_tests::caller::Caller;
 use portcullis_tests::command::Finished;
@@ -102,6 +103,46 @@ fn policies_are_put_fetched_and_removed_and_the_folder_shows_it() -> Result<()> 
     Ok(())
 }
 
+/// A policy of a few MB: with a section that means nothing.
+fn large_policy() -> Result<Vec<u8>> {
+    const NAME: &[u8] = b"\x07padding";
+    let (mut wasm, padding) = (artifacts::policy_bytes("allow-all")?, vec![b'x'; 8 << 20]);
+    let mut size = NAME.len() + padding.len();
+    wasm.push(0);
+    while size >= 0x80 {
+        wasm.push((size & 0x7f) as u8 | 0x80);
+        size >>= 7;
+    }
+    wasm.push(size as u8);
+    wasm.extend_from_slice(NAME);
+    wasm.extend_from_slice(&padding);
+    Ok(wasm)
+}
+
+#[test]
+fn a_large_file_shows_how_far_it_is_on_a_terminal_and_nowhere_else() -> Result<()> {
+    let host = Config::new()?.start()?;
+    let (folder, socket) = (host.config().path(), host.config().admin_socket().display().to_string());
+    let (file, fetched) = (folder.join("large.wasm"), folder.join("fetched.wasm"));
+    let io = |error: std::io::Error| Error::Unexpected(error.to_string());
+    fs::write(&file, large_policy()?).map_err(io)?;
+    let quiet = run(&host, &["policy", "put", &file.display().to_string()])?;
+    assert_eq!((quiet.code(), quiet.stderr.as_str()), (Some(0), ""), "{quiet:?}");
+    let binary = artifacts::portcullis()?;
+    let (binary, output) = (binary.display(), fetched.display());
+    for (arguments, word) in [
+        (format!("policy put {} --name other", file.display()), "sending"),
+        (format!("policy get large --output {output}"), "receiving"),
+    ] {
+        let shown = format!("stty cols 100; {binary} {arguments} --admin-socket {socket}");
+        let shown = Finished::of(Command::new("script").args(["-qec", &shown, "/dev/null"]).stdin(Stdio::null()))?;
+        assert_eq!(shown.code(), Some(0), "{shown:?}");
+        assert!(shown.stdout.contains(word) && shown.stdout.contains("8."), "{shown:?}");
+    }
+    assert_eq!(fs::read(&fetched).map_err(io)?, large_policy()?);
+    Ok(())
+}
+
 #[test]
 fn what_is_no_policy_is_refused_with_the_reason_and_leaves_the_good_one() -> Result<()> {
     let host = Config::new()?.policy("allow-all")?.tenant("ci", TENANT)?.start()?;
@@ -182,12 +223,54 @@ fn what_is_kept_is_listed_and_cleared() -> Result<()> {
     let (status, keys) = send(&host, "GET", "/v1/tenants/ci/state/host/say-hello", &[], b"")?;
     assert_eq!(status, 200, "{keys}");
     assert!(keys["keys"][0]["key"].is_string(), "{keys}");
+    let of = ["--tenant", "ci", "--policy", "say-hello"];
+    let listed = run(&host, &[&["state", "ls"], &of[..]].concat())?;
+    assert_eq!(listed.stdout, "KEY         BYTES\nsaid-hello      4\n", "{listed:?}");
+    let value = run(&host, &[&["state", "get", "said-hello"], &of[..]].concat())?;
+    assert_eq!(value.stdout, "key      said-hello\nbytes    4\ntext     true\nbase64   dHJ1ZQ==\n", "{value:?}");
+    let value = json(&run(&host, &[&["state", "get", "said-hello", "--json"], &of[..]].concat())?)?;
+    assert_eq!((&value["text"], &value["counter"]), (&json!("true"), &Value::Null), "{value}");
+    let missing = run(&host, &[&["state", "get", "a/b c"], &of[..]].concat())?;
+    assert!(missing.stderr.contains("there is no key `a/b c`"), "{missing:?}");
+    let one = run(&host, &[&["state", "clear", "--key", "said-hello"], &of[..]].concat())?;
+    assert_eq!(one.stdout, "cleared 1 keys, 14 bytes\n", "{one:?}");
+    assert!(Caller::named("alice").create(&host.socket(), "hello-world")?.allow, "it is said again");
     let others = run(&host, &["state", "clear", "--tenant", "default"])?;
     assert!(others.stdout.starts_with("cleared 0 keys"), "{others:?}");
     let cleared = run(&host, &["state", "clear", "--tenant", "ci", "--policy", "say-hello"])?;
     assert!(cleared.stdout.starts_with("cleared ") && !cleared.stdout.starts_with("cleared 0"), "{cleared:?}");
     assert_eq!(json(&run(&host, &["state", "ls", "--json"])?)?["spaces"], json!([]));
+    let nothing = json(&run(&host, &["--json", "state", "clear", "--tenant", "ci"])?)?;
+    assert_eq!(nothing, json!({ "keys": 0, "bytes": 0 }));
     assert!(run(&host, &["state", "reset"])?.stdout.contains("nothing was set aside"));
+    Ok(())
+}
+
+#[test]
+fn keys_are_listed_page_by_page() -> Result<()> {
+    let spy = artifacts::policy_bytes("spy")?;
+    let config = Config::new()?
+        .file("policies/spy.wasm", &spy)?
+        .file("policies/spy.toml", b"grants = [\"state\", \"log\"]\n")?;
+    let host = config.policy("allow-all")?.start()?;
+    let asked = plugin::ask(&host.socket(), CALL)?;
+    let path = "/v1/tenants/default/state/host/spy";
+    let (_, all) = send(&host, "GET", path, &[], b"")?;
+    let names = |page: &Value| -> Vec<String> {
+        let keys = page["keys"].as_array().into_iter().flatten();
+        keys.filter_map(|key| Some(key["key"].as_str()?.to_owned())).collect()
+    };
+    assert!(names(&all).len() > 1 && all["next"].is_null(), "{asked:?}: {all}");
+    let (mut found, mut next) = (Vec::new(), String::new());
+    loop {
+        let (status, page) = send(&host, "GET", &format!("{path}?limit=1{next}"), &[], b"")?;
+        assert_eq!((status, names(&page).len()), (200, 1), "{page}");
+        found.extend(names(&page));
+        let Some(last) = page["next"].as_str() else { break };
+        assert_eq!(found.last().map(String::as_str), Some(last));
+        next = format!("&after={}", last.replace('/', "%2F"));
+    }
+    assert_eq!(found, names(&all));
     Ok(())
 }
 

@@ -181,3 +181,43 @@ fn the_command_line_itself_is_checked() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn shells_complete_commands_and_their_options() -> Result<()> {
+    for shell in ["bash", "zsh", "fish"] {
+        let made = portcullis::run(&["completions", shell])?;
+        assert_eq!((made.code(), made.stderr.as_str()), (Some(0), ""), "{shell}");
+        for word in ["policy", "clear", "admin-socket"] {
+            assert!(made.stdout.contains(word), "{shell}: no `{word}`");
+        }
+    }
+    // As bash would ask, with `portcullis sta<TAB>`.
+    let asked = "source <(\"$0\" completions bash); COMP_WORDS=(portcullis sta) COMP_CWORD=1; \
+                 _portcullis portcullis sta portcullis; echo \"${COMPREPLY[@]}\"";
+    let binary = portcullis_tests::artifacts::portcullis()?;
+    let completed = Finished::of(std::process::Command::new("bash").arg("-c").arg(asked).arg(binary))?;
+    assert_eq!(completed.stdout, "status state\n", "{completed:?}");
+    let unknown = portcullis::run(&["completions", "cmd.exe"])?;
+    assert_eq!(unknown.code(), Some(2));
+    assert!(unknown.stderr.contains("possible values: bash"), "{unknown:?}");
+    Ok(())
+}
+
+#[test]
+fn help_explains_every_command_and_shows_examples() -> Result<()> {
+    let help = portcullis::run(&["help"])?;
+    assert_eq!(help.code(), Some(0));
+    let commands = help.stdout.split("Commands:").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+    // What is indented further is the rest of an explanation.
+    let names = commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names: Vec<_> = names.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 8, "{commands}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        let (by_command, by_option) = (portcullis::run(&["help", name])?, portcullis::run(&[name, "--help"])?);
+        assert_eq!((by_command.code(), by_option.code()), (Some(0), Some(0)), "{name}");
+        assert_eq!(by_command.stdout, by_option.stdout, "{name}");
+        let has_nothing_to_show = ["reload", "version"].contains(&name);
+        assert!(has_nothing_to_show || by_option.stdout.contains("Examples:"), "{name} has no examples");
+    }
+    Ok(())
+}

@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
@@ -19,6 +18,7 @@ use tokio::time::timeout;
 use crate::args::Host;
 use crate::commands::{read_config, runtime};
 use crate::exit::{Exit, fail};
+use crate::progress::{Upload, receive};
 use crate::remote::{self, Remote};
 
 /// A host that is alive answers long before, unless a large policy is to be compiled.
@@ -77,12 +77,17 @@ impl Call {
     }
 
     fn answer(self, host: &Host) -> Result<(StatusCode, Bytes), Exit> {
+        self.attempt(host)?.map_err(|what| fail(Exit::Failed, what))
+    }
+
+    /// Whatever the host answers, or why it does not, which is not told yet.
+    pub(crate) fn attempt(self, host: &Host) -> Result<Result<(StatusCode, Bytes), String>, Exit> {
         let way = Way::of(host)?;
         let answer = runtime()?.block_on(async {
             let answer = timeout(PATIENCE, self.exchange(&way)).await;
             answer.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
         });
-        answer.map_err(|what| fail(Exit::Failed, format_args!("{way}: {what}")))
+        Ok(answer.map_err(|what| format!("{way}: {what}")))
     }
 
     async fn exchange(self, way: &Way) -> Result<(StatusCode, Bytes), String> {
@@ -113,18 +118,18 @@ impl Call {
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let answer = sender.send_request(request.body(Full::new(Bytes::from(self.body)))?).await?;
+        let answer = sender.send_request(request.body(Upload::new(self.body))?).await?;
         let status = answer.status();
-        Ok((status, answer.into_body().collect().await?.to_bytes()))
+        Ok((status, receive(answer.into_body()).await?))
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Exit> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Exit> {
     let other = |error| fail(Exit::Failed, format_args!("the host's answer is of another version: {error}"));
     serde_json::from_slice(body).map_err(other)
 }
 
-fn succeeded(status: StatusCode, body: Bytes) -> Result<Bytes, Exit> {
+pub(crate) fn succeeded(status: StatusCode, body: Bytes) -> Result<Bytes, Exit> {
     if status.is_success() {
         return Ok(body);
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use portcullis_model::TenantName;
 
+use crate::help;
+
 const ABOUT: &str = "Guards a Docker daemon with WebAssembly policies";
 
 const LONG_ABOUT: &str = "\
@@ -21,8 +23,10 @@ Getting started:
   portcullis serve &
   echo '{\"authorization-plugins\": [\"portcullis\"]}' > /etc/docker/daemon.json   # then restart dockerd
 
+`portcullis help COMMAND` explains a command, with examples.
+
 Exit codes:
-  0  done; of `decide`: allowed
+  0  done; of `decide`: allowed; of `ready`: it is
   1  could not be done
   2  the command line or the configuration is wrong; nothing was started
   3  of `decide`: denied; of `explain`: refused by a host rule";
@@ -30,37 +34,55 @@ Exit codes:
 /// What the command line says.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", about = ABOUT, long_about = LONG_ABOUT, after_long_help = AFTER_HELP, version)]
-#[command(disable_help_subcommand = true, max_term_width = 100)]
+#[command(max_term_width = 100)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the plugin sockets, until SIGTERM; SIGHUP reads the folder again
+    #[command(after_long_help = help::SERVE)]
     Serve(Serve),
     /// Say whether a file would load as a policy, and what it imports and exports
+    #[command(after_long_help = help::CHECK)]
     Check(Check),
     /// Say what would be answered to a call, by the policies of a folder or by a running host; nothing is changed
+    #[command(after_long_help = help::DECIDE)]
     Decide(Decide),
     /// Show a captured plugin call as policies see it, and which host rules refuse it
+    #[command(after_long_help = help::EXPLAIN)]
     Explain(Explain),
     /// Say what a running host has in force, what it has not and why, and what became of its calls
+    #[command(after_long_help = help::STATUS)]
     Status(Status),
+    /// Say whether a running host decides calls as it should; with 1 as exit code where it does not
+    #[command(after_long_help = help::READY)]
+    Ready(Ready),
     /// List, fetch, put, configure and remove the policies of a running host
     #[command(subcommand)]
+    #[command(after_long_help = help::POLICY)]
     Policy(Policy),
     /// Read and change the documents that policies of a running host decide with
     #[command(subcommand)]
+    #[command(after_long_help = help::DATA)]
     Data(Data),
     /// List and clear what policies keep
     #[command(subcommand)]
+    #[command(after_long_help = help::STATE)]
     State(State),
     /// Have a running host read everything again, trying what was broken
     Reload(Reload),
     /// Make a token for callers who ask a host by TCP, and say what to write into its portcullis.toml
+    #[command(after_long_help = help::TOKEN)]
     Token(Token),
+    /// Print what makes a shell complete commands, options and their values
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions(Completions),
     /// Say which version this is, and of which contract and sandbox
     Version(Version),
 }
@@ -96,8 +118,7 @@ pub(crate) struct Check {
     /// What it would be granted; without this, everything that a policy can be granted
     #[arg(long, value_name = "GRANT", value_delimiter = ',')]
     pub(crate) grant: Option<Vec<String>>,
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -148,8 +169,7 @@ pub(crate) struct Decide {
     /// Show the call as policies see it, too
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -161,8 +181,7 @@ pub(crate) struct Explain {
     /// The call, as dockerd posts it to /AuthZPlugin.AuthZReq; `-` reads it from stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) request: PathBuf,
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -173,8 +192,18 @@ pub(crate) struct Status {
     /// Only this tenant
     #[arg(long, value_name = "NAME")]
     pub(crate) tenant: Option<String>,
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ready {
+    #[command(flatten)]
+    pub(crate) host: Host,
+    /// Wait until it is, so many seconds at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    pub(crate) wait: u64,
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -302,8 +331,7 @@ pub(crate) struct Whose {
 pub(crate) struct PolicyLs {
     #[command(flatten)]
     pub(crate) whose: Whose,
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -320,8 +348,7 @@ pub(crate) struct PolicyPut {
     /// Only if the policy that is there has this digest
     #[arg(long, value_name = "DIGEST")]
     pub(crate) if_match: Option<String>,
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -382,8 +409,7 @@ pub(crate) struct DataPlace {
     /// Only if the document still has this tag, which `ls --json` and each change tell
     #[arg(long, value_name = "TAG")]
     pub(crate) if_match: Option<String>,
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -391,8 +417,7 @@ pub(crate) struct DataPlace {
 pub(crate) struct DataLs {
     #[command(flatten)]
     pub(crate) whose: WhoseData,
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -436,7 +461,9 @@ pub(crate) struct DataRm {
 pub(crate) enum State {
     /// List what is kept: by tenant and policy, with keys and bytes; of policies and tenants that are gone, too
     Ls(StateLs),
-    /// Clear what is kept for a tenant, or only what one policy keeps for it
+    /// Show what a policy keeps under one key
+    Get(StateGet),
+    /// Clear what is kept for a tenant, or only what one policy keeps for it, or only one key of that
     Clear(StateClear),
     /// Give up a damaged store that was set aside, and begin with an empty one
     Reset(StateReset),
@@ -449,8 +476,32 @@ pub(crate) struct StateLs {
     /// Only this tenant
     #[arg(long, value_name = "NAME")]
     pub(crate) tenant: Option<String>,
-    /// Print JSON
-    #[arg(long)]
+    /// The keys that this policy keeps, for the tenant that is named or `default`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// Whose the policy is: the host's, or the tenant's own
+    #[arg(long, value_enum, value_name = "WHOSE", default_value = "host", requires = "policy")]
+    pub(crate) origin: Origin,
+    #[arg(from_global)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateGet {
+    #[command(flatten)]
+    pub(crate) host: Host,
+    /// For which tenant; that of installations without tenants is `default`
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) tenant: String,
+    /// Which policy keeps it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: String,
+    /// Whose the policy is: the host's, or the tenant's own
+    #[arg(long, value_enum, value_name = "WHOSE", default_value = "host")]
+    pub(crate) origin: Origin,
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    #[arg(from_global)]
     pub(crate) json: bool,
 }
 
@@ -467,6 +518,11 @@ pub(crate) struct StateClear {
     /// Whose the policy is: the host's, or the tenant's own
     #[arg(long, value_enum, value_name = "WHOSE", default_value = "host", requires = "policy")]
     pub(crate) origin: Origin,
+    /// Only this key
+    #[arg(long, value_name = "KEY", requires = "policy")]
+    pub(crate) key: Option<String>,
+    #[arg(from_global)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -479,6 +535,8 @@ pub(crate) enum Origin {
 pub(crate) struct StateReset {
     #[command(flatten)]
     pub(crate) host: Host,
+    #[arg(from_global)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -541,8 +599,14 @@ fn tenant(name: &str) -> Result<TenantName, String> {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// For which shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Version {
-    /// Print JSON
-    #[arg(long)]
+    #[arg(from_global)]
     pub(crate) json: bool,
 }

@@ -4,7 +4,9 @@ mod admin;
 mod args;
 mod commands;
 mod exit;
+mod help;
 mod logging;
+mod progress;
 mod remote;
 mod table;
 
@@ -20,10 +22,12 @@ fn main() -> Exit {
         Command::Decide(args) => commands::decide::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Status(args) => commands::status::run(&args),
+        Command::Ready(args) => commands::ready::run(&args),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::State(args) => commands::state::run(&args),
         Command::Reload(args) => commands::reload::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
         Command::Token(args) => commands::token::run(&args),
         Command::Version(args) => commands::version::run(&args),
     }

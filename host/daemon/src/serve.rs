@@ -25,6 +25,7 @@ use crate::policies::{Offers, Watch, Workshop};
 use crate::socket::{self, BindError, Bound};
 use crate::state::{Spaces, Store};
 use crate::status::Reporter;
+use crate::supervisor::Supervisor;
 
 /// How much longer than the grace it takes at most to stop.
 const AFTER_GRACE: Duration = Duration::from_secs(1);
@@ -65,7 +66,7 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let admin = Bound::new(&config.admin_socket)?;
     let remote = gate.as_ref().map(|gate| socket::listen(gate.listen)).transpose()?;
     let mut fronts = JoinSet::new();
-    let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider)));
+    let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone()));
     if let Some(address) = remote.as_ref().and_then(|remote| remote.local_addr().ok()) {
         info!(%address, "the admin API is listening");
     }
@@ -78,8 +79,11 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
         fronts.spawn(plugin::serve(bound, Arc::new(front), stopped.clone()));
     }
     info!("ready");
+    let supervisor = Supervisor::of_environment();
+    supervisor.ready();
     signals.until_stop(&watch, gate.as_ref()).await;
     info!("stopping");
+    supervisor.stopping();
     // Every receiver is told, for each holds the other end.
     let _ = stop.send(true);
     // Each keeps the grace itself; the operator's socket is not waited for any longer.

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Listener};
 use crate::decide::Decider;
+use crate::health::{Finding, Readiness};
 use crate::policies::{Member, Snapshot, Tenant, Troubles};
+use crate::state::Store;
 use crate::tenant::Figures;
 
 /// The answer to `GET /v1/status`.
@@ -22,6 +24,10 @@ pub struct Status {
     pub generation: u64,
     /// Nothing lies in a folder that is not in force.
     pub is_sound: bool,
+    /// Nothing has calls denied that no policy denies.
+    pub is_ready: bool,
+    /// Why calls are denied.
+    pub denying: Vec<Finding>,
     pub listeners: Vec<ListenerStatus>,
     /// Host-wide policies.
     pub policies: Vec<PolicyStatus>,
@@ -83,20 +89,28 @@ pub struct Reporter {
     started: (Instant, SystemTime),
     listeners: Vec<ListenerStatus>,
     decider: std::sync::Arc<Decider>,
+    store: Store,
 }
 
 // === impl Reporter ===
 
 impl Reporter {
-    pub fn new(config: &Config, decider: std::sync::Arc<Decider>) -> Self {
+    pub fn new(config: &Config, decider: std::sync::Arc<Decider>, store: Store) -> Self {
         let listeners = config.listeners.iter().map(ListenerStatus::of).collect();
-        Self { started: (Instant::now(), SystemTime::now()), listeners, decider }
+        Self { started: (Instant::now(), SystemTime::now()), listeners, decider, store }
+    }
+
+    /// Whether calls are decided as they should be.
+    pub fn readiness(&self) -> Readiness {
+        let live = self.decider.live();
+        Readiness::of(&live.load(), &live.troubles(), self.store.problem())
     }
 
     pub fn status(&self) -> Status {
         let live = self.decider.live();
         let (snapshot, troubles) = (live.load(), live.troubles());
         let Snapshot { generation, host, tenants, .. } = &*snapshot;
+        let Readiness { is_ready, denying, .. } = Readiness::of(&snapshot, &troubles, self.store.problem());
         let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
         let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
         // Of tenants that are not in force, too.
@@ -107,6 +121,8 @@ impl Reporter {
             uptime_s: self.started.0.elapsed().as_secs(),
             generation: generation.0,
             is_sound: troubles.is_empty(),
+            is_ready,
+            denying,
             listeners: self.listeners.clone(),
             policies: host.members.iter().map(|member| PolicyStatus::of(member)).collect(),
             problems: others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)).collect(),

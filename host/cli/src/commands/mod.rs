@@ -1,11 +1,13 @@
 //! One file for each subcommand.
 
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod decide;
 pub(crate) mod explain;
 pub(crate) mod policy;
 mod policy_config;
+pub(crate) mod ready;
 pub(crate) mod reload;
 pub(crate) mod serve;
 pub(crate) mod state;
@@ -17,6 +19,7 @@ use std::io::Read;
 use std::path::Path;
 
 use portcullis_daemon::config::{Config, Problems};
+use serde::Serialize;
 
 use crate::exit::{Exit, fail};
 
@@ -33,6 +36,13 @@ pub(crate) fn checked(config: Result<Config, Problems>) -> Result<Config, Exit> 
         eprintln!("{problems}");
         fail(Exit::Usage, format_args!("{mistakes} in the configuration; nothing was started"))
     })
+}
+
+/// What a command was asked for, as JSON on stdout.
+pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Exit> {
+    let json = serde_json::to_string_pretty(value).map_err(|error| fail(Exit::Failed, error))?;
+    println!("{json}");
+    Ok(())
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {

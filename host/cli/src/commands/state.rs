@@ -1,16 +1,23 @@
 //! `portcullis state`
 
 use hyper::Method;
+use portcullis_daemon::admin::keys::{KeyStatus, KeyValue, Keys};
 use portcullis_daemon::admin::state::{Cleared, Reset, StateStatus};
+use portcullis_model::TenantName;
 
 use crate::admin::{Call, escaped};
-use crate::args::{Origin, State, StateClear, StateLs, StateReset};
+use crate::args::{Origin, State, StateClear, StateGet, StateLs, StateReset};
+use crate::commands::print_json;
 use crate::exit::{Exit, fail};
 use crate::table::{Align, Table};
 
 pub(crate) fn run(args: &State) -> Exit {
     Exit::from(match args {
-        State::Ls(args) => list(args),
+        State::Ls(args) => match &args.policy {
+            Some(policy) => list_keys(args, policy),
+            None => list(args),
+        },
+        State::Get(args) => get(args),
         State::Clear(args) => clear(args),
         State::Reset(args) => reset(args),
     })
@@ -45,20 +52,82 @@ fn table(status: &StateStatus) -> Table {
     table
 }
 
-fn clear(args: &StateClear) -> Result<(), Exit> {
-    let tenant = format!("/v1/tenants/{}/state", escaped(&args.tenant));
-    let path = match (&args.policy, args.origin) {
-        (None, _) => tenant,
-        (Some(policy), Origin::Host) => format!("{tenant}/host/{}", escaped(policy)),
-        (Some(policy), Origin::Tenant) => format!("{tenant}/tenant/{}", escaped(policy)),
+/// All pages of them.
+fn list_keys(args: &StateLs, policy: &str) -> Result<(), Exit> {
+    let space = space(args.tenant.as_deref().unwrap_or(TenantName::DEFAULT), args.origin, policy);
+    let mut all = Keys { keys: Vec::new(), next: None };
+    loop {
+        let after = all.next.as_ref().map(|after| format!("?after={}", escaped(after))).unwrap_or_default();
+        let page: Keys = Call::new(Method::GET, format!("{space}{after}")).json(&args.host)?;
+        all.keys.extend(page.keys);
+        all.next = page.next;
+        if all.next.is_none() {
+            break;
+        }
+    }
+    if args.json {
+        return print_json(&all);
+    }
+    let mut table = Table::new(&[("KEY", Align::Left), ("BYTES", Align::Right)]);
+    for KeyStatus { key, bytes } in all.keys {
+        table.row([plain(&key), bytes.to_string()]);
+    }
+    table.print().map_err(|error| fail(Exit::Failed, error))
+}
+
+fn get(args: &StateGet) -> Result<(), Exit> {
+    let path = format!("{}/keys/{}", space(&args.tenant, args.origin, &args.policy), escaped(&args.key));
+    let value: KeyValue = Call::new(Method::GET, path).json(&args.host)?;
+    if args.json {
+        return print_json(&value);
+    }
+    let KeyValue { key, bytes, base64, counter, text } = value;
+    println!("key      {}\nbytes    {bytes}", plain(&key));
+    // Whatever has 8 bytes may be a counter; one that was counted up is hardly a text.
+    if let Some(counter) = counter {
+        println!("counter  {counter}");
+    }
+    if let Some(text) = text {
+        println!("text     {}", plain(&text));
+    }
+    println!("base64   {base64}");
+    Ok(())
+}
+
+/// What policies keep is not the operator's own text: nothing of it may move the cursor.
+fn plain(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+fn space(tenant: &str, origin: Origin, policy: &str) -> String {
+    let origin = match origin {
+        Origin::Host => "host",
+        Origin::Tenant => "tenant",
     };
-    let Cleared { keys, bytes } = Call::new(Method::DELETE, path).json(&args.host)?;
+    format!("/v1/tenants/{}/state/{origin}/{}", escaped(tenant), escaped(policy))
+}
+
+fn clear(args: &StateClear) -> Result<(), Exit> {
+    let path = match (&args.policy, &args.key) {
+        (None, _) => format!("/v1/tenants/{}/state", escaped(&args.tenant)),
+        (Some(policy), None) => space(&args.tenant, args.origin, policy),
+        (Some(policy), Some(key)) => format!("{}/keys/{}", space(&args.tenant, args.origin, policy), escaped(key)),
+    };
+    let cleared: Cleared = Call::new(Method::DELETE, path).json(&args.host)?;
+    if args.json {
+        return print_json(&cleared);
+    }
+    let Cleared { keys, bytes } = cleared;
     println!("cleared {keys} keys, {bytes} bytes");
     Ok(())
 }
 
 fn reset(args: &StateReset) -> Result<(), Exit> {
-    let Reset { given_up } = Call::new(Method::POST, "/v1/state/reset").json(&args.host)?;
+    let reset: Reset = Call::new(Method::POST, "/v1/state/reset").json(&args.host)?;
+    if args.json {
+        return print_json(&reset);
+    }
+    let Reset { given_up } = reset;
     if given_up.is_empty() {
         println!("nothing was set aside");
     }

@@ -61,6 +61,12 @@ fn of_tenant(args: &args::Status, name: &str) -> Result<(), Exit> {
 fn print(status: &Status) -> std::io::Result<()> {
     let Status { version, generation, uptime_s, .. } = status;
     println!("portcullis {version}, generation {generation}, up {}", uptime(Duration::from_secs(*uptime_s)));
+    if status.is_ready {
+        println!("ready");
+    } else {
+        println!("not ready: calls are denied for what is wrong with");
+        status.denying.iter().for_each(|finding| println!("  {finding}"));
+    }
     for listener in &status.listeners {
         let bound = listener.tenant.as_ref().map(|tenant| format!(", for tenant {tenant}")).unwrap_or_default();
         println!("listener {} at {}{bound}", listener.name, listener.socket);

@@ -1,17 +1,17 @@
 //! `portcullis version`
 
-use serde_json::json;
+use portcullis_daemon::version::Version as Own;
 
 use crate::args::Version;
+use crate::commands::print_json;
 use crate::exit::Exit;
 
 pub(crate) fn run(args: &Version) -> Exit {
-    let (version, contract, sandbox) =
-        (env!("CARGO_PKG_VERSION"), portcullis_engine::CONTRACT, portcullis_engine::RUNTIME);
+    let own = Own::own();
     if args.json {
-        println!("{:#}", json!({ "portcullis": version, "contract": contract, "sandbox": sandbox }));
-    } else {
-        println!("portcullis {version}\ncontract   {contract}\nsandbox    {sandbox}");
+        return Exit::from(print_json(&own));
     }
+    let Own { portcullis, contract, sandbox } = own;
+    println!("portcullis {portcullis}\ncontract   {contract}\nsandbox    {sandbox}");
     Exit::Done
 }

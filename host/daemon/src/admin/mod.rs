@@ -4,6 +4,9 @@
 //! | call | answer |
 //! |---|---|
 //! | `GET /v1/openapi.json` | the document that describes all of these |
+//! | `GET /v1/health/live` | that the host answers; to whoever asks |
+//! | `GET /v1/health/ready` | [`Readiness`](crate::health::Readiness), with 503 where it is not |
+//! | `GET /v1/version` | [`Version`](crate::version::Version) |
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/tenants/{tenant}/status` | [`TenantStatus`]: of that tenant, and nothing of others |
 //! | `POST /v1/reload` | when everything was read again |
@@ -22,7 +25,7 @@
 //! | `POST /v1/state/reset` | gives up a damaged store that was set aside |
 //! | `DELETE /v1/tenants/{tenant}/state` | clears all that is kept for a tenant |
 //! | `GET`, `DELETE /v1/tenants/{tenant}/state/{origin}/{policy}` | the keys of one policy for one tenant; clears them |
-
+//! | `GET`, `DELETE …/keys/{key}` below that | the value of one key; clears it |
 //!
 //! ```text
 //! socket ──> connection ──> head ──> access (who asks) ──> route (may they) ──> state, policies, …
@@ -38,6 +41,8 @@ mod decide;
 mod error;
 mod gate;
 mod head;
+mod health;
+pub mod keys;
 mod openapi;
 mod places;
 mod policies;

@@ -68,7 +68,7 @@ mod tests {
             .map(|route| {
                 (
                     (route.method.to_string(), route.path.replace("{*", "{")),
-                    route.needs.scope.map_or_else(|| "none".to_owned(), |scope| scope.to_string()),
+                    route.needs.scope.map_or_else(|| "nobody".to_owned(), |scope| scope.to_string()),
                 )
             })
             .collect();

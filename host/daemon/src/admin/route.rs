@@ -11,7 +11,9 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use crate::admin::access::{Principal, Scope, unknown_caller};
 use crate::admin::error::Failure;
-use crate::admin::{Admin, body, config, data, decide, openapi, policies, reload, state, status, tenant_status};
+use crate::admin::{
+    Admin, body, config, data, decide, health, keys, openapi, policies, reload, state, status, tenant_status,
+};
 
 /// One method of one path.
 pub(crate) struct Route {
@@ -47,6 +49,9 @@ pub(crate) fn table() -> Vec<Route> {
     use Scope::{Data, Policies, Read};
     vec![
         Route::get("/v1/openapi.json", Read, openapi::read),
+        Route::get("/v1/health/live", Read, health::live).open(),
+        Route::get("/v1/health/ready", Read, health::ready),
+        Route::get("/v1/version", Read, health::version),
         Route::get("/v1/status", Read, status),
         Route::get("/v1/tenants/{tenant}/status", Read, tenant_status),
         Route::post("/v1/reload", Policies, reload),
@@ -89,8 +94,10 @@ pub(crate) fn table() -> Vec<Route> {
         Route::get("/v1/tenants/{tenant}/state", Read, state::list_tenant),
         // What host-wide policies keep is among it.
         Route::delete("/v1/tenants/{tenant}/state", Policies, state::clear_tenant).host_wide(),
-        Route::get("/v1/tenants/{tenant}/state/{origin}/{policy}", Read, state::keys),
+        Route::get("/v1/tenants/{tenant}/state/{origin}/{policy}", Read, keys::list),
         Route::delete("/v1/tenants/{tenant}/state/{origin}/{policy}", Policies, state::clear),
+        Route::get("/v1/tenants/{tenant}/state/{origin}/{policy}/keys/{key}", Read, keys::read),
+        Route::delete("/v1/tenants/{tenant}/state/{origin}/{policy}/keys/{key}", Policies, keys::clear),
     ]
 }
 
@@ -175,7 +182,6 @@ impl Route {
     }
 
     /// Answers whoever asks, by TCP too: nothing of it may be worth hiding.
-    #[expect(dead_code, reason = "no route is for everybody yet")]
     fn open(self) -> Self {
         Self { needs: Needs { scope: None, ..self.needs }, ..self }
     }

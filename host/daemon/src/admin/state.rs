@@ -12,9 +12,6 @@ use crate::admin::Admin;
 use crate::admin::error::Failure;
 use crate::state::{SpaceName, Store, Usage};
 
-/// Keys that are listed at once.
-const PAGE: usize = 1000;
-
 /// The answer to `GET /v1/state`, and to that of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateStatus {
@@ -31,19 +28,6 @@ pub struct SpaceStatus {
     pub origin: String,
     pub policy: String,
     pub keys: u32,
-    pub bytes: u64,
-}
-
-/// Keys in their order; more follow after the last one of a full page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keys {
-    pub keys: Vec<KeyStatus>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyStatus {
-    pub key: String,
-    /// Of the value.
     pub bytes: u64,
 }
 
@@ -101,14 +85,6 @@ async fn spaces(admin: &Admin, of: Option<TenantName>) -> Result<Json<StateStatu
     status.await.map(Json)
 }
 
-/// The first page of keys.
-pub(crate) async fn keys(State(admin): State<Admin>, Path(which): Path<Which>) -> Result<Json<Keys>, Failure> {
-    let (store, space) = (admin.store.clone(), which.space()?);
-    let keys = reading(move || store.keys(&space, None, PAGE)).await?;
-    let keys = keys.into_iter().map(|key| KeyStatus { key: key.key, bytes: key.value_bytes });
-    Ok(Json(Keys { keys: keys.collect() }))
-}
-
 pub(crate) async fn clear(State(admin): State<Admin>, Path(which): Path<Which>) -> Result<Json<Cleared>, Failure> {
     cleared(admin.store.clear(which.space()?).await)
 }
@@ -129,19 +105,21 @@ pub(crate) async fn reset(State(admin): State<Admin>) -> Result<Json<Reset>, Fai
 }
 
 /// The store reads from the disk.
-async fn reading<T: Send + 'static>(
+pub(crate) async fn reading<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, StateFault> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(read).await.map_err(|_| Failure::panicked())?.map_err(unavailable)
 }
 
-fn cleared(cleared: Result<Usage, StateFault>) -> Result<Json<Cleared>, Failure> {
+pub(crate) fn cleared(cleared: Result<Usage, StateFault>) -> Result<Json<Cleared>, Failure> {
     let Usage { keys, bytes } = cleared.map_err(unavailable)?;
     Ok(Json(Cleared { keys, bytes }))
 }
 
 fn unavailable(fault: StateFault) -> Failure {
-    Failure::new(StatusCode::SERVICE_UNAVAILABLE, fault.to_string())
+    let is_asked_wrongly = matches!(fault, StateFault::KeyTooLong { .. });
+    let status = if is_asked_wrongly { StatusCode::BAD_REQUEST } else { StatusCode::SERVICE_UNAVAILABLE };
+    Failure::new(status, fault.to_string())
 }
 
 fn tenant_name(name: &str) -> Result<TenantName, Failure> {
@@ -151,7 +129,7 @@ fn tenant_name(name: &str) -> Result<TenantName, Failure> {
 // === impl Which ===
 
 impl Which {
-    fn space(&self) -> Result<SpaceName, Failure> {
+    pub(crate) fn space(&self) -> Result<SpaceName, Failure> {
         let origin = match self.origin.as_str() {
             "host" => Origin::Host,
             "tenant" => Origin::Tenant,

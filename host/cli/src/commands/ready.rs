@@ -1,0 +1,51 @@
+//! `portcullis ready`
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use hyper::{Method, StatusCode};
+use portcullis_daemon::health::Readiness;
+
+use crate::admin::{Call, parse, succeeded};
+use crate::args::Ready;
+use crate::commands::print_json;
+use crate::exit::{Exit, fail};
+
+/// How soon a host that is waited for is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+pub(crate) fn run(args: &Ready) -> Exit {
+    ready(args).unwrap_or_else(|exit| exit)
+}
+
+fn ready(args: &Ready) -> Result<Exit, Exit> {
+    let readiness = await_ready(args)?;
+    if args.json {
+        print_json(&readiness)?;
+    } else {
+        print(&readiness);
+    }
+    Ok(if readiness.is_ready { Exit::Done } else { Exit::Failed })
+}
+
+/// Asks until the host is ready, or the time is over; one that cannot be reached yet is waited for, too.
+fn await_ready(args: &Ready) -> Result<Readiness, Exit> {
+    let deadline = Instant::now() + Duration::from_secs(args.wait);
+    loop {
+        let is_last = Instant::now() >= deadline;
+        match Call::new(Method::GET, "/v1/health/ready").attempt(&args.host)? {
+            Ok((StatusCode::SERVICE_UNAVAILABLE, body)) if is_last => return parse(&body),
+            Ok((StatusCode::SERVICE_UNAVAILABLE, _)) => {}
+            Ok((status, body)) => return parse(&succeeded(status, body)?),
+            Err(problem) if is_last => return Err(fail(Exit::Failed, problem)),
+            Err(_) => {}
+        }
+        sleep(AGAIN);
+    }
+}
+
+fn print(readiness: &Readiness) {
+    println!("{}", if readiness.is_ready { "ready" } else { "not ready" });
+    readiness.denying.iter().for_each(|finding| println!("  calls are denied: {finding}"));
+    readiness.warnings.iter().for_each(|finding| println!("  not in force: {finding}"));
+}

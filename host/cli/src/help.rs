@@ -1,0 +1,78 @@
+//! What `--help` shows below the options: examples that can be copied.
+
+pub(crate) const SERVE: &str = "\
+Examples:
+  portcullis serve                                # with /etc/portcullis
+  portcullis serve --config ./try --log-format text
+  kill -HUP $(pidof portcullis)                   # reads policies, data and tenants again; portcullis.toml only at start
+
+Under systemd, use Type=notify: the host says when its sockets are there.";
+
+pub(crate) const CHECK: &str = "\
+Examples:
+  portcullis check target/wasm32-unknown-unknown/release/my_policy.wasm
+  portcullis check seccomp.wasm --grant log       # what it imports beyond that is named, and the exit code is 1";
+
+pub(crate) const DECIDE: &str = "\
+Examples:
+  portcullis decide GET /v1.44/containers/json --user alice
+  portcullis decide POST /v1.44/containers/create --body create.json --live   # asks the running host
+  portcullis decide --request call.json && echo allowed                       # as dockerd posts it
+
+The exit code is 0 for allow and 3 for deny.";
+
+pub(crate) const EXPLAIN: &str = "\
+Examples:
+  portcullis explain --request call.json          # operation, mounts, image, … as a policy is shown them
+  portcullis explain --request call.json --json | jq .request.mounts";
+
+pub(crate) const STATUS: &str = "\
+Examples:
+  portcullis status
+  portcullis status --tenant ci
+  portcullis status --json | jq '.tenants[] | {name, decisions, denials}'";
+
+pub(crate) const READY: &str = "\
+Examples:
+  portcullis ready || portcullis status           # why not
+  portcullis ready --wait 30                      # in a script, after the host was started
+  HEALTHCHECK CMD [\"portcullis\", \"ready\"]         # in a Dockerfile
+
+Calls are denied that no policy denies where something is broken that has no last good version. What stays behind and has
+no call denied is a warning, and the exit code is 0.";
+
+pub(crate) const POLICY: &str = "\
+Examples:
+  portcullis policy put 10-seccomp.wasm           # host-wide; compiled, probed, written, and in force when this ends
+  portcullis policy put own.wasm --tenant ci
+  portcullis policy ls --tenant ci
+  portcullis policy get own --tenant ci --output own.wasm
+  portcullis policy rm own --tenant ci --if-match sha256:…   # only if it is still that
+  portcullis policy mode own observe --tenant ci
+  portcullis policy settings 10-seccomp settings.json";
+
+pub(crate) const DATA: &str = "\
+Examples:
+  portcullis data ls
+  portcullis data get /users/alice                # a place in data/users.json
+  portcullis data put /users users.json --tenant ci
+  echo '{\"bob\": null}' | portcullis data patch /users - --merge   # bob goes, the others stay";
+
+pub(crate) const TOKEN: &str = "\
+Examples:
+  portcullis token --name ci-deployer --scope read,policies --tenant ci
+  portcullis token --name dashboard --scope read --output /root/dashboard.token";
+
+pub(crate) const STATE: &str = "\
+Examples:
+  portcullis state ls                             # by tenant and policy
+  portcullis state ls --policy say-hello          # under which keys
+  portcullis state get said-hello --policy say-hello
+  portcullis state clear --tenant ci --policy say-hello --key said-hello
+  portcullis state reset                          # only after a damaged store was set aside";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  portcullis completions bash > /etc/bash_completion.d/portcullis
+  portcullis completions zsh > \"${fpath[1]}/_portcullis\"
+  portcullis completions fish > ~/.config/fish/completions/portcullis.fish";

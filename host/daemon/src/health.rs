@@ -1,0 +1,116 @@
+//! Whether the host does what it is there for: what has calls denied makes it not ready, and what stays behind is a warning.
+
+use std::collections::BTreeSet;
+
+use portcullis_model::TenantName;
+use portcullis_model::decision::Mode;
+use serde::{Deserialize, Serialize};
+
+use crate::policies::{Layer, Member, Snapshot, Tenant, Troubles};
+
+/// The answer to `GET /v1/health/ready`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Nothing has calls denied that no policy denies.
+    pub is_ready: bool,
+    pub generation: u64,
+    /// Why calls are denied.
+    pub denying: Vec<Finding>,
+    /// What lies in a folder and is not in force, and has no call denied: its last good version stays, or nobody asks it.
+    pub warnings: Vec<Finding>,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// Whose; none is the host's.
+    pub tenant: Option<String>,
+    /// `policy`, `data`, `tenant`, `folder`, `listener` or `state`.
+    pub what: String,
+    /// Empty where there is only one.
+    pub name: String,
+    pub problem: String,
+}
+
+// === impl Readiness ===
+
+impl Readiness {
+    /// `store` is why what policies keep is not available.
+    pub(crate) fn of(snapshot: &Snapshot, troubles: &Troubles, store: Option<String>) -> Self {
+        let mut denying = of_layer(None, &snapshot.host, Mode::Enforce);
+        for tenant in &snapshot.tenants {
+            denying.extend(of_layer(Some(&tenant.name), &tenant.layer, tenant.mode()));
+        }
+        let unbound = snapshot.bound.iter().filter(|(_, tenant)| tenant.is_none());
+        denying.extend(unbound.map(|(listener, _)| {
+            Finding::new(None, "listener", listener, "the tenant that it is bound to is not there")
+        }));
+        denying.extend(snapshot.rest.as_ref().err().map(|problem| Finding::new(None, "tenant", "", problem)));
+        let store = store.map(|problem| Finding::new(None, "state", "", &problem));
+        let (store_denies, store_warns) = if needs_state(snapshot) { (store, None) } else { (None, store) };
+        denying.extend(store_denies);
+        let known: BTreeSet<_> = denying.iter().map(Finding::place).collect();
+        let mut warnings: Vec<_> = findings(troubles).filter(|finding| !known.contains(&finding.place())).collect();
+        warnings.extend(store_warns);
+        Self { is_ready: denying.is_empty(), generation: snapshot.generation.0, denying, warnings }
+    }
+}
+
+/// What of a folder has calls denied. Data does so in an observed tenant, too: no policy can be asked without it.
+fn of_layer(tenant: Option<&TenantName>, layer: &Layer, mode: Mode) -> Vec<Finding> {
+    let broken = layer.members.iter().filter(|member| counts(member, mode)).filter_map(|member| {
+        let problem = member.policy.as_ref().err()?;
+        Some(Finding::new(tenant, "policy", member.name.as_str(), problem))
+    });
+    let data = layer.data.as_ref().err().map(|problem| {
+        let what = if layer.is_unread { "folder" } else { "data" };
+        Finding::new(tenant, what, "", problem)
+    });
+    broken.chain(data).collect()
+}
+
+/// Whether what a policy says counts; `mode` is its tenant's.
+fn counts(member: &Member, mode: Mode) -> bool {
+    mode == Mode::Enforce && member.file.mode == Mode::Enforce
+}
+
+/// Whether some policy that counts keeps something.
+fn needs_state(snapshot: &Snapshot) -> bool {
+    let keeps =
+        |layer: &Layer, mode| layer.members.iter().any(|member| counts(member, mode) && member.file.grants.state);
+    let of_tenant = |tenant: &Tenant| tenant.file.grants.state && keeps(&tenant.layer, tenant.mode());
+    keeps(&snapshot.host, Mode::Enforce) || snapshot.tenants.iter().any(|tenant| of_tenant(tenant))
+}
+
+fn findings(troubles: &Troubles) -> impl Iterator<Item = Finding> {
+    troubles.iter().flat_map(|(tenant, troubles)| {
+        troubles.iter().map(|trouble| Finding::new(tenant.as_ref(), trouble.what, &trouble.name, &trouble.problem))
+    })
+}
+
+// === impl Finding ===
+
+impl Finding {
+    fn new(tenant: Option<&TenantName>, what: &str, name: &str, problem: &str) -> Self {
+        let tenant = tenant.map(ToString::to_string);
+        Self { tenant, what: what.to_owned(), name: name.to_owned(), problem: problem.to_owned() }
+    }
+
+    fn place(&self) -> (Option<String>, String, String) {
+        (self.tenant.clone(), self.what.clone(), self.name.clone())
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { tenant, what, name, problem } = self;
+        f.write_str(what)?;
+        if !name.is_empty() {
+            write!(f, " {name}")?;
+        }
+        if let Some(tenant) = tenant {
+            write!(f, " of tenant {tenant}")?;
+        }
+        write!(f, ": {problem}")
+    }
+}
