@@ -148,8 +148,12 @@ fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> 
     None
 }
 
-fn deepest<'e>(error: &'e (dyn Error + 'static)) -> &'e dyn Error {
-    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| error.source()).last().unwrap_or(error)
+fn deepest<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest
 }
 
 /// Host and port of a URL, and the name that the certificate must have.

@@ -166,7 +166,9 @@ async fn json_of(request: Request<Body>) -> Result<Document, Failure> {
 fn object(document: &Document) -> Result<Map<String, Value>, Failure> {
     match value(document).map_err(Failure::bad_request)? {
         Value::Object(members) => Ok(members),
-        _ => Err(Failure::bad_request(format!("the body is {}; expected an object", document.root().kind()))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(Failure::bad_request(format!("the body is {}; expected an object", document.root().kind())))
+        }
     }
 }
 
