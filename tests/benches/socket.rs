@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --workspace --bench socket`, or `make bench`. `docs/performance.md` explains the table.
 
-#![expect(clippy::indexing_slicing, reason = "JSON of this repository")]
+#![expect(clippy::indexing_slicing, reason = "JSON of this repository, and rows that were just made")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -53,18 +53,45 @@ fn main() -> Result<()> {
     let servers = [
         floor("floor: parse the call", "parse")?,
         floor("floor: and the body", "value")?,
-        host("portcullis, no policy", &[])?,
-        host("portcullis, 1 policy", &["seccomp"])?,
-        host("portcullis, 3 policies", &["seccomp", "user-roles", "bind-mounts"])?,
+        host("portcullis, no policy", &[], "")?,
+        host("portcullis, 1 policy", &["seccomp"], "")?,
+        host("portcullis, 3 policies", &["seccomp", "user-roles", "bind-mounts"], "")?,
     ];
-    for (name, call) in calls()? {
-        for server in &servers {
-            let reply = plugin::ask(&server.socket, &call)?;
-            assert!(reply.allow, "{name}, {}: {reply:?}", server.name);
-        }
-        println!("\n{name} ({} bytes on the socket)", call.len());
-        println!("{}", table(&servers, &plugin::call(REQUEST, &call))?);
+    let is_unwanted = |what: &str| std::env::var("PORTCULLIS_BENCH").is_ok_and(|wanted| wanted != what);
+    let all = calls()?;
+    if !is_unwanted("socket") {
+        all.iter().try_for_each(|(name, call)| compare(&servers, 1, name, call))?;
     }
+    drop(servers);
+    if !is_unwanted("log") {
+        let [list, create, _] = &all;
+        let servers = logging()?;
+        [list, create]
+            .into_iter()
+            .try_for_each(|(name, call)| compare(&servers, 0, &format!("the log: {name}"), call))?;
+    }
+    Ok(())
+}
+
+/// The same host with its decision log off, and written in every way.
+fn logging() -> Result<[Server; 4]> {
+    let host = |name, toml| host(name, &["seccomp"], toml);
+    Ok([
+        host("log off", "sinks = []\nrecent = 0")?,
+        host("file, drop", "sinks = [\"file\"]")?,
+        host("file, deny, sync = false", "sinks = [\"file\"]\non_full = \"deny\"\nsync = false")?,
+        host("file, deny, sync = true", "sinks = [\"file\"]\non_full = \"deny\"\nsync = true")?,
+    ])
+}
+
+/// Measures servers in turn; the one at `base` is what the others are compared with.
+fn compare(servers: &[Server], base: usize, name: &str, call: &[u8]) -> Result<()> {
+    for server in servers {
+        let reply = plugin::ask(&server.socket, call)?;
+        assert!(reply.allow, "{name}, {}: {reply:?}", server.name);
+    }
+    println!("\n{name} ({} bytes on the socket)", call.len());
+    println!("{}", table(servers, base, &plugin::call(REQUEST, call))?);
     Ok(())
 }
 
@@ -115,8 +142,13 @@ fn floor(name: &'static str, mode: &str) -> Result<Server> {
     Ok(Server { name, socket, pid, _running: Running::Floor { _process: process, _scratch: scratch } })
 }
 
-fn host(name: &'static str, policies: &[&str]) -> Result<Server> {
-    let mut config = Config::new()?.toml("default = \"allow\"");
+/// `log` is what its `[decision_log]` says beside the file's path.
+fn host(name: &'static str, policies: &[&str], log: &str) -> Result<Server> {
+    let config = Config::new()?;
+    let path = config.path().join("decisions.log");
+    let mut config = config.toml(&format!(
+        "default = \"allow\"\n[decision_log]\n{log}\n[decision_log.file]\npath = {path:?}\nfiles = 1\n"
+    ));
     for policy in policies {
         config = config.policy(policy)?;
     }
@@ -130,12 +162,11 @@ fn host(name: &'static str, policies: &[&str]) -> Result<Server> {
 
 // === measuring ===
 
-fn table(servers: &[Server], call: &[u8]) -> Result<String> {
+fn table(servers: &[Server], base: usize, call: &[u8]) -> Result<String> {
     let mut text = format!("{:<26}", "");
     for connections in CONNECTIONS {
-        let _ = write!(text, " | {connections:>3} connections: µs CPU,      /s, × floor");
+        let _ = write!(text, " | {connections:>3} connections: µs CPU,      /s, × base");
     }
-    let mut floors = [Figure::default(); CONNECTIONS.len()];
     let mut rows = vec![vec![Vec::new(); CONNECTIONS.len()]; servers.len()];
     for _ in 0..ROUNDS {
         for (server, row) in servers.iter().zip(&mut rows) {
@@ -144,14 +175,12 @@ fn table(servers: &[Server], call: &[u8]) -> Result<String> {
             }
         }
     }
-    for (position, (server, row)) in servers.iter().zip(rows).enumerate() {
+    let rows: Vec<Vec<Figure>> = rows.into_iter().map(|row| row.into_iter().map(median).collect()).collect();
+    for (position, (server, row)) in servers.iter().zip(&rows).enumerate() {
         let _ = write!(text, "\n{:<26}", server.name);
-        for (floor, figures) in floors.iter_mut().zip(row) {
-            let figure = median(figures);
-            if position == 1 {
-                *floor = figure;
-            }
-            let times = if position == 0 { String::new() } else { format!("{:.2}", figure.cpu_us / floor.cpu_us) };
+        for (base_figure, figure) in rows[base].iter().zip(row) {
+            let times = figure.cpu_us / base_figure.cpu_us;
+            let times = if position < base { String::new() } else { format!("{times:.2}") };
             let _ = write!(text, " | {:>22.1} {:>9.0} {times:>8}", figure.cpu_us, figure.per_second);
         }
     }

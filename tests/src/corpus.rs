@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::error::{Doing, Error, Result};
 use crate::http::Answer;
+use crate::plugin::split_id;
 use crate::portcullis;
 
 pub use bypass::{Bypass, Guarded, Leaves, Unguarded};
@@ -71,7 +72,7 @@ impl Denial {
         let failure = format!("plugin {} failed with error", portcullis::NAME);
         let said = text.split_once(&sentence).map(|(_, said)| said);
         let failed = text.find(&failure).and_then(|at| text.get(at..));
-        said.or(failed).map(|said| Self(said.trim_end().to_owned()))
+        said.or(failed).map(|said| Self(split_id(said.trim_end()).0.to_owned()))
     }
 
     /// Whether a host rule denied.

@@ -14,6 +14,7 @@ mod cgroups;
 pub mod cleanup;
 pub mod command;
 pub mod corpus;
+pub mod decisions;
 pub mod docker;
 pub mod dockerd;
 pub mod error;

@@ -2,10 +2,10 @@
 //! answer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use portcullis_docker::{DockerRequest, Reader, Refusal, wire};
+use portcullis_docker::{DockerRequest, Reader, wire};
 use portcullis_engine::Share;
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
@@ -15,8 +15,8 @@ use portcullis_model::{Answer, Cause, Decision, Request, TenantName};
 use tokio::time::timeout;
 
 use crate::asking::explained;
-use crate::config::{Config, Listener};
-use crate::decision_log::{DecisionLog, Record, Subject};
+use crate::config::Config;
+use crate::decision_log::{About, DecisionId, DecisionLog, Entry, Sender, Subject, Times, UNWRITTEN, Unkept};
 use crate::plugin::Received;
 use crate::policies::{Live, PolicyLog, Snapshot, Tenant};
 use crate::resolve::HostPaths;
@@ -45,7 +45,7 @@ pub struct Judged {
     problem: Option<String>,
     about: About,
     lines: PolicyLog,
-    took_to_read: Duration,
+    times: Times,
 }
 
 /// What became of a question.
@@ -58,15 +58,6 @@ pub(crate) struct Considered {
     pub(crate) explained: Option<serde_json::Value>,
 }
 
-/// What is known of a call.
-#[derive(Debug)]
-enum About {
-    Nothing,
-    Call { method: String, uri: String, user: Option<String> },
-    Refused(Box<Refusal>),
-    Request(Arc<DockerRequest>),
-}
-
 /// Decides the calls of the plugin sockets, and logs what was decided.
 #[derive(Debug)]
 pub struct Decider {
@@ -74,6 +65,16 @@ pub struct Decider {
     log: DecisionLog,
     /// Of calls that are nobody's.
     strangers: Tally,
+}
+
+/// A call that has come, or that could not come whole.
+#[derive(Debug)]
+struct Arrived<'a> {
+    sender: &'a Sender,
+    /// By the clock, and for measuring.
+    at: (SystemTime, Instant),
+    /// Bytes.
+    size: usize,
 }
 
 /// Who sent a call, and where it came in.
@@ -147,33 +148,40 @@ impl Judge {
         let start = Instant::now();
         let snapshot = self.live.load();
         let is_large = call.len() >= LARGE;
-        let call = match work(is_large, move || wire::read_call(&call)).await {
+        let read = work(is_large, move || wire::read_call(&call)).await;
+        let mut times = Times { read: start.elapsed(), ..Times::default() };
+        let call = match read {
             Ok(Ok(call)) => call,
             Ok(Err(error)) => {
                 let decision = Decision::refuse(Cause::BadCall, &error.to_string(), snapshot.generation);
-                return Judged { took_to_read: start.elapsed(), ..Judged::refused(decision, None, About::Nothing) };
+                return Judged { times, ..Judged::refused(decision, None, About::Nothing) };
             }
-            Err(Lost) => return Judged::lost(&snapshot, None),
+            Err(Lost) => return Judged { times, ..Judged::lost(&snapshot, None) },
         };
         let tenant = match snapshot.place(&Arrival { listener, call: &call }) {
             Ok(tenant) => Arc::clone(tenant),
             Err(unplaced) => {
                 let decision = Decision::refuse(Cause::Unplaced, &unplaced.told(), snapshot.generation);
                 let problem = Some(unplaced.to_string());
-                return Judged { problem, ..Judged::refused(decision, None, About::of(call)) };
+                return Judged { problem, times, ..Judged::refused(decision, None, About::of(call)) };
             }
         };
         let admission = Arc::clone(&tenant.resources.admission);
-        let _place = match admission.enter(is_large).await {
+        let waits = Instant::now();
+        let place = admission.enter(is_large).await;
+        times.wait = waits.elapsed();
+        let _place = match place {
             Ok(place) => place,
             Err(overload) => {
                 let told = "too many decisions are in flight";
                 let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
                 let problem = Some(overload.to_string());
-                return Judged { problem, ..Judged::refused(decision, Some(tenant), About::of(call)) };
+                return Judged { problem, times, ..Judged::refused(decision, Some(tenant), About::of(call)) };
             }
         };
-        self.read_and_ask(&snapshot, tenant, call, is_large, None).await
+        let judged = self.read_and_ask(&snapshot, tenant, call, is_large, None).await;
+        let Times { read, ask, .. } = judged.times;
+        Judged { times: Times { read: times.read + read, ask, ..times }, ..judged }
     }
 
     /// A question has a share of its own, and leaves no trace.
@@ -187,21 +195,24 @@ impl Judge {
     ) -> Judged {
         let start = Instant::now();
         let reader = Arc::clone(&self.reader);
-        match work(is_large, move || reader.read(call)).await {
+        let read = work(is_large, move || reader.read(call)).await;
+        let took_to_read = start.elapsed();
+        let mut times = Times { read: took_to_read, ..Times::default() };
+        match read {
             Ok(Ok(request)) => {
-                let took_to_read = start.elapsed();
                 let request = Arc::new(request);
                 let (decision, lines) = self.ask(snapshot, &tenant, &request, question).await;
+                times.ask = start.elapsed() - took_to_read;
                 let about = About::Request(request);
-                Judged { decision, tenant: Some(tenant), problem: None, about, lines, took_to_read }
+                Judged { decision, tenant: Some(tenant), problem: None, about, lines, times }
             }
             Ok(Err(refusal)) => {
                 let cause = Cause::Rule(refusal.rule.name());
                 let decision = Decision::refuse(cause, &refusal.to_string(), snapshot.generation);
                 let about = About::Refused(Box::new(refusal));
-                Judged { took_to_read: start.elapsed(), ..Judged::refused(decision, Some(tenant), about) }
+                Judged { times, ..Judged::refused(decision, Some(tenant), about) }
             }
-            Err(Lost) => Judged::lost(snapshot, Some(tenant)),
+            Err(Lost) => Judged { times, ..Judged::lost(snapshot, Some(tenant)) },
         }
     }
 
@@ -243,7 +254,7 @@ async fn work<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send
 
 impl Judged {
     fn refused(decision: Decision, tenant: Option<Arc<Tenant>>, about: About) -> Self {
-        Self { decision, tenant, problem: None, about, lines: Vec::new(), took_to_read: Duration::ZERO }
+        Self { decision, tenant, problem: None, about, lines: Vec::new(), times: Times::default() }
     }
 
     fn lost(snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Self {
@@ -277,30 +288,6 @@ impl Judged {
             granted -= kept;
             *dropped = dropped.saturating_add(count(lines.len()) - kept);
             lines.truncate(kept as usize);
-        }
-    }
-}
-
-// === impl About ===
-
-impl About {
-    fn of(call: wire::Call) -> Self {
-        Self::Call { method: call.method, uri: call.uri, user: call.user }
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        match self {
-            Self::Nothing => Subject::default(),
-            Self::Call { method, uri, user } => {
-                Subject { operation: None, method: Some(method), path: Some(uri), user: user.as_deref() }
-            }
-            Self::Refused(refusal) => Subject {
-                operation: refusal.operation,
-                method: Some(&refusal.method),
-                path: Some(&refusal.path),
-                user: refusal.user.as_deref(),
-            },
-            Self::Request(request) => Subject::of(request),
         }
     }
 }
@@ -340,39 +327,82 @@ impl Decider {
         &self.judge
     }
 
+    /// Where decisions go.
+    pub fn log(&self) -> &DecisionLog {
+        &self.log
+    }
+
     /// Of calls that are nobody's.
     pub fn strangers(&self) -> &Tally {
         &self.strangers
     }
 
     /// Decides one plugin call.
-    pub(crate) async fn decide(&self, received: Received, listener: &Listener) -> Answer {
-        let start = Instant::now();
+    pub(crate) async fn decide(&self, received: Received, sender: &Sender) -> Answer {
+        let arrived = Arrived::now(sender, received.bytes.len());
         // What it holds of the room for large calls is given back when it is decided.
-        let judged = self.judge.judge(received.bytes.clone(), &listener.name).await;
-        self.conclude(judged, listener, start)
+        let judged = self.judge.judge(received.bytes.clone(), &sender.listener).await;
+        self.conclude(judged, arrived).await
     }
 
     /// Denies a call that could not even be received.
-    pub(crate) fn refuse(&self, cause: Cause, told: &str, listener: &Listener) -> Answer {
+    pub(crate) async fn refuse(&self, cause: Cause, told: &str, sender: &Sender) -> Answer {
         let decision = Decision::refuse(cause, told, self.judge.live.load().generation);
-        self.conclude(Judged::refused(decision, None, About::Nothing), listener, Instant::now())
+        self.conclude(Judged::refused(decision, None, About::Nothing), Arrived::now(sender, 0)).await
     }
 
-    fn conclude(&self, mut judged: Judged, listener: &Listener, start: Instant) -> Answer {
+    /// Counts and logs what was decided, and gives what the caller is told.
+    async fn conclude(&self, mut judged: Judged, arrived: Arrived<'_>) -> Answer {
         judged.bound_lines();
-        let took = start.elapsed();
-        let Judged { decision, tenant, problem, about, lines, took_to_read } = &judged;
+        let Arrived { sender, at: (at, start), size } = arrived;
+        let Judged { decision, tenant, problem, about, lines, times } = judged;
+        let times = Times { whole: start.elapsed(), ..times };
         let tally = tenant.as_ref().map_or(&self.strangers, |tenant| &*tenant.resources.tally);
-        tally.count(decision, took);
-        if let Some(tenant) = tenant {
-            tenant.set.count(decision);
+        tally.count(&decision, times.whole);
+        if let Some(tenant) = &tenant {
+            tenant.set.count(&decision);
         }
         let mode = tenant.as_ref().map_or(Mode::Enforce, |tenant| tenant.mode());
-        let tenant = tenant.as_ref().map(|tenant| tenant.name.as_str());
-        let (listener, took_to_read) = (listener.name.as_str(), *took_to_read);
-        let (problem, subject) = (problem.as_deref(), about.subject());
-        self.log.write(&Record { decision, tenant, mode, problem, subject, lines, listener, took, took_to_read });
-        judged.decision.answer
+        let id = DecisionId::new(at);
+        let answer = with_id(&decision.answer, id);
+        let tenant_name = tenant.as_ref().map(|tenant| tenant.name.clone());
+        let entry = Entry {
+            id,
+            at,
+            decision,
+            tenant: tenant_name,
+            mode,
+            problem,
+            about,
+            lines,
+            sender: sender.clone(),
+            times,
+            size,
+            is_bodiless: false,
+            waits: None,
+        };
+        match self.log.keep(Box::new(entry)).await {
+            Ok(()) => answer,
+            Err(Unkept) => {
+                tally.overturn();
+                with_id(&Answer::deny(UNWRITTEN), id)
+            }
+        }
+    }
+}
+
+/// What the caller is told: a denial has the ID by which the operator finds it.
+fn with_id(answer: &Answer, id: DecisionId) -> Answer {
+    match answer {
+        Answer::Allow => Answer::Allow,
+        Answer::Deny(reason) => Answer::Deny(reason.tagged(id.short(&mut [0; DecisionId::LEN]))),
+    }
+}
+
+// === impl Arrived ===
+
+impl<'a> Arrived<'a> {
+    fn now(sender: &'a Sender, size: usize) -> Self {
+        Self { sender, at: (SystemTime::now(), Instant::now()), size }
     }
 }

@@ -3,13 +3,15 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Lines that may wait.
+/// So many times may something wait that was written.
 const QUEUE: usize = 16_384;
+/// Bytes that may wait.
+const QUEUE_BYTES: usize = 32 << 20;
 /// How long lines are gathered: who writes one while this thread sleeps need not wake it, which costs a decision more
 /// than all the rest of its line.
 const GATHER: Duration = Duration::from_millis(2);
@@ -29,12 +31,20 @@ pub enum Format {
 #[derive(Clone, Debug)]
 pub struct LogSink {
     lines: SyncSender<Message>,
-    dropped: Arc<AtomicU64>,
+    waiting: Arc<Waiting>,
     format: Format,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: AtomicUsize,
+    /// Lines that found no room, and of which nothing was said yet.
+    dropped: AtomicU64,
 }
 
 #[derive(Debug)]
 enum Message {
+    /// One line or more, each with its end.
     Line(Vec<u8>),
     Stop,
 }
@@ -50,11 +60,11 @@ impl LogSink {
     /// Starts the thread that writes to `out`.
     pub fn start(format: Format, out: impl Write + Send + 'static) -> std::io::Result<(Self, Flush)> {
         let (lines, messages) = sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&dropped);
+        let waiting = Arc::new(Waiting::default());
+        let counted = Arc::clone(&waiting);
         let write = move || write_all(out, &messages, &counted, format);
         let thread = std::thread::Builder::new().name("log".into()).spawn(write)?;
-        Ok((Self { lines: lines.clone(), dropped, format }, Flush { lines, thread: Some(thread) }))
+        Ok((Self { lines: lines.clone(), waiting, format }, Flush { lines, thread: Some(thread) }))
     }
 
     pub fn format(&self) -> Format {
@@ -63,8 +73,20 @@ impl LogSink {
 
     /// Takes whole lines, each with its end.
     pub fn write(&self, lines: Vec<u8>) {
-        if let Err(TrySendError::Full(_)) = self.lines.try_send(Message::Line(lines)) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        let bytes = lines.len();
+        // A moment's excess does no harm, and so one step must do.
+        let refused = if self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_BYTES {
+            Some(lines)
+        } else {
+            match self.lines.try_send(Message::Line(lines)) {
+                Err(TrySendError::Full(Message::Line(lines))) => Some(lines),
+                Ok(()) | Err(TrySendError::Full(Message::Stop) | TrySendError::Disconnected(_)) => None,
+            }
+        };
+        if let Some(lines) = refused {
+            self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            let count = lines.iter().filter(|byte| **byte == b'\n').count();
+            self.waiting.dropped.fetch_add(count as u64, Ordering::Relaxed);
         }
     }
 }
@@ -77,7 +99,7 @@ impl Drop for Flush {
     }
 }
 
-fn write_all(mut out: impl Write, messages: &Receiver<Message>, dropped: &AtomicU64, format: Format) {
+fn write_all(mut out: impl Write, messages: &Receiver<Message>, waiting: &Waiting, format: Format) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut stopping = false;
     while !stopping {
@@ -95,10 +117,13 @@ fn write_all(mut out: impl Write, messages: &Receiver<Message>, dropped: &Atomic
                 Err(_) => break,
             }
         }
-        match dropped.swap(0, Ordering::Relaxed) {
+        let taken = batch.len();
+        match waiting.dropped.swap(0, Ordering::Relaxed) {
             0 => {}
             lost => batch.extend_from_slice(loss(lost, format).as_bytes()),
         }
+        // What is in the batch waits no longer. Lines of a loss were never counted.
+        waiting.bytes.fetch_sub(taken, Ordering::Relaxed);
         // Nobody is left to be told that the log cannot be written.
         let _ = out.write_all(&batch).and_then(|()| out.flush());
         batch.clear();

@@ -43,6 +43,8 @@ pub enum ServeError {
     Admin(#[source] Problems),
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error("the thread of the decision log cannot be started: {0}")]
+    Log(#[source] std::io::Error),
     #[error("signals cannot be received: {0}")]
     Signals(#[source] std::io::Error),
 }
@@ -57,7 +59,10 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let (watch, live) = Watch::start(&config, spaces, workshop.clone()).map_err(ServeError::Watch)?;
     let watch = Arc::new(watch);
     let manager = Manager::new(&config, Arc::clone(&watch), Arc::clone(&live), workshop);
-    let decider = Arc::new(Decider::new(Judge::new(&config, live), DecisionLog::new(sink)));
+    // Dropped last: what waits is written.
+    let (log, _log_thread) =
+        DecisionLog::start(&config.decision_log, sink, config.limits.decision_timeout).map_err(ServeError::Log)?;
+    let decider = Arc::new(Decider::new(Judge::new(&config, live), log.clone()));
     let bodies = BodyLimits::new(&config.limits);
     let (stop, stopped) = watch::channel(false);
     let bound: Vec<_> =
@@ -81,7 +86,7 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     info!("ready");
     let supervisor = Supervisor::of_environment();
     supervisor.ready();
-    signals.until_stop(&watch, gate.as_ref()).await;
+    signals.until_stop(&watch, gate.as_ref(), &log).await;
     info!("stopping");
     supervisor.stopping();
     // Every receiver is told, for each holds the other end.
@@ -134,11 +139,12 @@ impl Signals {
     }
 
     /// Reloads on SIGHUP, until SIGTERM or SIGINT; those do not wait for a reload to end.
-    async fn until_stop(&mut self, watch: &Watch, gate: Option<&Arc<Gate>>) {
+    async fn until_stop(&mut self, watch: &Watch, gate: Option<&Arc<Gate>>, log: &DecisionLog) {
         let reload = async {
             loop {
                 let _ = self.hangup.recv().await;
                 info!("reloading");
+                log.reopen();
                 if let Some(gate) = gate {
                     gate.reload().await;
                 }

@@ -25,6 +25,11 @@ pub struct Certificates {
 // === impl Certificates ===
 
 impl Certificates {
+    /// PEM, as they were sent; the caller's own first.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
     /// The caller's own first.
     pub fn read(&self) -> Result<&[Certificate], UnreadableCertificate> {
         self.read.get_or_init(|| certificates(&self.texts)).as_deref().map_err(Clone::clone)

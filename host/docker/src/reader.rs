@@ -32,10 +32,10 @@ pub struct Refusal {
     pub reason: String,
     /// The operation, if the call got as far.
     pub operation: Option<&'static str>,
-    pub method: String,
     /// As policies would see it, or as it was sent where it cannot be read.
     pub path: String,
-    pub user: Option<String>,
+    /// The call, without its body.
+    pub call: Call,
 }
 
 // === impl Reader ===
@@ -169,7 +169,7 @@ impl Reader {
 
 fn refusal(call: Call, operation: Option<&'static str>, path: String, violation: Violation) -> Refusal {
     let Violation { rule, reason } = violation;
-    Refusal { rule, reason, operation, method: call.method, path, user: call.user }
+    Refusal { rule, reason, operation, path, call: Call { body: None, ..call } }
 }
 
 /// A parameter that is there more than once with different values, where the daemon takes the first.

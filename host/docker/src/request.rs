@@ -7,7 +7,8 @@ use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
 use portcullis_model::{Access, Document, Request};
 
-use crate::operation::{Operation, Parameters};
+use crate::json::Shape;
+use crate::operation::{Body, Operation, Parameters};
 use crate::target::Target;
 use crate::view::{Facts, devices, image, mounts, namespaces, ports, security};
 use crate::wire::Call;
@@ -86,6 +87,32 @@ impl DockerRequest {
     /// All headers, the last value of each.
     pub fn headers(&self) -> &[(String, String)] {
         &self.call.headers
+    }
+
+    /// The PEM texts of the caller's certificates, its own first.
+    pub fn certificate_texts(&self) -> &[String] {
+        self.call.certificates.texts()
+    }
+
+    /// What the daemon decodes the body into.
+    pub fn shape(&self) -> Option<Shape> {
+        match self.operation.body {
+            Body::Json(shape) => Some(shape),
+            Body::Tar | Body::Import | Body::Credentials(_) | Body::Parameters | Body::None => None,
+        }
+    }
+
+    /// The mounts, if somebody asked for them: nothing is looked up on this machine.
+    pub fn known_mounts(&self) -> &[Mount] {
+        self.mounts.get().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The same call without its body, and without what is told from that but for its mounts.
+    pub fn without_body(&self) -> Self {
+        let Self { call, operation, parameters, target, resolver, .. } = self;
+        let without =
+            Self::new(call.clone(), operation, parameters.clone(), target.clone(), None, Arc::clone(resolver));
+        Self { mounts: self.mounts.clone(), ..without }
     }
 
     fn facts(&self) -> Facts<'_> {

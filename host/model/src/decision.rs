@@ -79,6 +79,8 @@ pub enum Cause {
     Overloaded,
     /// The operator's data cannot be read, so no policy can be asked.
     Data,
+    /// The decision's record cannot be written, and nothing is allowed without.
+    Log,
     /// The host itself failed.
     Internal,
 }
@@ -163,6 +165,7 @@ impl Cause {
             Self::Unplaced => "unplaced",
             Self::Overloaded => "overloaded",
             Self::Data => "data",
+            Self::Log => "log",
             Self::Internal => "internal",
         }
     }

@@ -36,10 +36,10 @@ pub use self::arena::{Node, Span};
 pub use self::builder::{Builder, Duplicate, Mark};
 pub use self::change::{Change, ChangeError, Why};
 pub use self::value::Value;
+pub use self::write::text as write_text;
 pub(crate) use self::{
     change::{Draft, Graft, Way},
     pointer::split_first,
-    write::text as write_text,
 };
 
 /// A document of more bytes than this is not read and not made: a longer text does not fit a [`Node`]'s length.

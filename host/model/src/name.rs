@@ -1,5 +1,6 @@
 //! Names and numbers that must not be mixed up.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -110,7 +111,9 @@ impl std::fmt::Display for Generation {
 impl std::fmt::Display for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // One character after the other is several times as fast as `{:02x}`.
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).try_for_each(|digit| f.write_char(digit))
     }
 }
 

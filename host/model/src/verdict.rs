@@ -48,6 +48,19 @@ impl Reason {
         reason.push_str(Self::CUT);
     }
 
+    /// The same followed by ` [tag]`, cut so far that both fit. The tag is a few printable characters, and never cut.
+    pub fn tagged(&self, tag: &str) -> Self {
+        let mut text = String::with_capacity(self.0.len() + tag.len() + 3);
+        text.push_str(&self.0);
+        let room = Self::MAX.saturating_sub(tag.len() + 3);
+        if text.len() > room {
+            while text.len() + Self::CUT.len() > room && text.pop().is_some() {}
+            text.push_str(Self::CUT);
+        }
+        text.extend([" [", tag, "]"]);
+        Self(text)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -81,6 +94,19 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(Reason::new(text).as_str(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_never_cut() {
+        let tag = "7Q2M9X4KPD";
+        assert_eq!(Reason::new("a: no").tagged(tag).as_str(), "a: no [7Q2M9X4KPD]");
+        for text in ["x".repeat(499), "x".repeat(500), "é".repeat(400), "x".repeat(10_000)] {
+            let tagged = Reason::new(&text).tagged(tag);
+            assert!(tagged.as_str().len() <= Reason::MAX, "{tagged}");
+            assert!(tagged.as_str().len() > Reason::MAX - 8, "{tagged}");
+            assert!(tagged.as_str().ends_with(" [7Q2M9X4KPD]"), "{tagged}");
+            assert_eq!(tagged.as_str().contains('…'), text.len() > Reason::MAX - 13, "{tagged}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::config::limits::at_least_one;
 use crate::config::problem::Problems;
 use crate::config::reader::{File, Table};
 use crate::config::setting::Bytes;
-use crate::config::{Config, HostLimits, Listener};
+use crate::config::{Config, HostLimits, Listener, decision_log};
 
 type Objection = Result<(), (String, String)>;
 
@@ -29,6 +29,7 @@ pub(crate) fn read(dir: &Path, path: &Path, text: &str, problems: &mut Problems)
         trusted_headers: file.get("trusted_headers").unwrap_or_default(),
         listeners: listeners(file),
         limits: file.table("limits", limits).unwrap_or_default(),
+        decision_log: file.table("decision_log", decision_log::read).unwrap_or_default(),
     })
 }
 

@@ -2,6 +2,7 @@
 //! `tenants/`.
 
 mod admin;
+mod decision_log;
 mod host_file;
 mod limits;
 pub(crate) mod policy_edit;
@@ -22,6 +23,7 @@ use portcullis_model::{PolicyName, TenantName};
 use crate::policies::{Fence, Root};
 
 pub use admin::{AdminListener, Client, Proof, Rights, TlsFiles, Token};
+pub use decision_log::{DecisionLogSettings, OnFull, SinkSettings};
 pub use policy_file::{PolicyFile, Terms};
 pub use problem::{Problem, Problems};
 pub use tenant_file::{TenantFile, Vocabulary};
@@ -56,6 +58,7 @@ pub struct Config {
     pub trusted_headers: Vec<String>,
     pub listeners: Vec<Listener>,
     pub limits: HostLimits,
+    pub decision_log: DecisionLogSettings,
 }
 
 /// One plugin socket: dockerd knows it by its file's name.

@@ -101,7 +101,11 @@ impl<'f, 't> Table<'_, 'f, 't> {
     /// A table below this one.
     pub(crate) fn table<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T) -> Option<T> {
         let DeValue::Table(entries) = self.table_value(key)? else { return None };
-        Some(self.below(format!("[{key}]"), entries, read))
+        let name = match self.name.trim_matches(['[', ']']) {
+            "" => format!("[{key}]"),
+            above => format!("[{above}.{key}]"),
+        };
+        Some(self.below(name, entries, read))
     }
 
     /// The tables of a list of tables.

@@ -93,7 +93,7 @@ impl Setting for TenantName {
 }
 
 impl Setting for Duration {
-    const EXPECTED: &str = "expected a time such as \"20ms\", \"5s\" or \"2m\"";
+    const EXPECTED: &str = "expected a time such as \"20ms\", \"5s\", \"2m\" or \"7d\"";
 
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let text = String::read(value)?;
@@ -102,6 +102,8 @@ impl Setting for Duration {
             "ms" => 1,
             "s" => 1_000,
             "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => return Err(format!("is `{text}`")),
         };
         let number = number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds));

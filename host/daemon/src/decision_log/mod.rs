@@ -1,261 +1,203 @@
-//! One line a decision, for the operator.
+//! What became of every call, for the operator: a record each, weeks later too.
+//!
+//! The decision path hands over an [`Entry`] of what it has already, through a bounded [`queue`]. One thread, the
+//! [`writer`], makes a [`line`] of JSON of it, without what is secret ([`redact`]), and gives it to every [`sink`] and to
+//! those who listen ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
 
+mod entry;
+pub mod feed;
+pub mod id;
+mod line;
+mod queue;
 pub mod record;
+pub mod redact;
+pub mod sink;
+mod text;
+mod writer;
 
-use std::borrow::Cow;
-use std::io::Write as _;
-use std::time::{Duration, SystemTime};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use portcullis_docker::DockerRequest;
-use portcullis_engine::Level;
-use portcullis_model::decision::Mode;
-use portcullis_model::{Answer, Cause, Decision, Opinion, Request, Verdict};
-use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use crate::log_sink::{Format, LogSink};
-use crate::policies::PolicyLog;
+pub(crate) use self::entry::Subject;
+pub use self::entry::{About, Entry, Peer, Sender, Times};
+pub use self::feed::Feed;
+pub use self::id::DecisionId;
+pub(crate) use self::line::{level, micros};
+use self::queue::{Message, Queue};
+use self::sink::Sink;
+use self::writer::{Outlet, Writer};
+pub use crate::config::{DecisionLogSettings, OnFull, SinkSettings};
+use crate::log_sink::{Flush, Format, LogSink};
 
-/// Writes decisions. Cheap to clone.
+/// What the caller is told where the record cannot be kept.
+pub(crate) const UNWRITTEN: &str = "the decision log cannot be written";
+
+/// Takes decisions. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct DecisionLog(LogSink);
+pub struct DecisionLog {
+    queue: Queue,
+    feed: Feed,
+    figures: Arc<Figures>,
+    /// Nothing is written or kept: records are only made while somebody listens.
+    is_off: bool,
+    /// How long an answer waits for its record; none where it does not.
+    patience: Option<Duration>,
+}
 
-/// What is written of one decision.
+/// The log's thread; what waits is written when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Record<'a> {
-    pub(crate) decision: &'a Decision,
-    /// None where it cannot be told.
-    pub(crate) tenant: Option<&'a str>,
-    /// The tenant's.
-    pub(crate) mode: Mode,
-    /// What the operator is told and the caller is not.
-    pub(crate) problem: Option<&'a str>,
-    pub(crate) subject: Subject<'a>,
-    pub(crate) lines: &'a PolicyLog,
-    pub(crate) listener: &'a str,
-    pub(crate) took: Duration,
-    pub(crate) took_to_read: Duration,
+pub struct LogThread {
+    queue: Queue,
+    thread: Option<JoinHandle<()>>,
+    /// Of sinks with a thread of their own: dropped when all that waits has come to them.
+    flushes: Vec<Flush>,
 }
 
-/// What the call was about, as far as it could be read.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Subject<'a> {
-    pub(crate) operation: Option<&'a str>,
-    pub(crate) method: Option<&'a str>,
-    pub(crate) path: Option<&'a str>,
-    pub(crate) user: Option<&'a str>,
+/// What became of records.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// By each sink.
+    pub written: AtomicU64,
+    /// Records that a sink has not, because the queue was full or it failed.
+    pub lost: AtomicU64,
+    /// Calls that were denied because their record could not be kept.
+    pub refused: AtomicU64,
+    /// Lost in the queue, and not told yet.
+    dropped: AtomicU64,
+    /// By sink, why it fails now.
+    problems: Mutex<BTreeMap<&'static str, String>>,
 }
 
-impl<'a> Subject<'a> {
-    pub(crate) fn of(request: &'a DockerRequest) -> Self {
-        Self {
-            operation: Some(request.operation()),
-            method: Some(request.method()),
-            path: Some(request.path()),
-            user: request.user(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    timestamp: &'a str,
-    level: &'static str,
-    message: &'static str,
-    answer: &'static str,
-    cause: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    would: Option<record::WouldBe>,
-    mode: &'static str,
-    operation: Option<&'a str>,
-    method: Option<&'a str>,
-    path: Option<&'a str>,
-    user: Option<&'a str>,
-    tenant: Option<&'a str>,
-    listener: &'a str,
-    generation: u64,
-    took_us: u64,
-    read_us: u64,
-    policies: Vec<PolicyPart<'a>>,
-}
-
-#[derive(Serialize)]
-struct PolicyPart<'a> {
-    policy: &'a str,
-    origin: &'static str,
-    mode: &'static str,
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Cow<'a, str>>,
-    took_us: u64,
-}
-
-#[derive(Serialize)]
-struct PolicyLine<'a> {
-    timestamp: &'a str,
-    level: &'static str,
-    message: &'a str,
-    tenant: Option<&'a str>,
-    policy: &'a str,
-    generation: u64,
-}
+/// The record of an allowed call cannot be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unkept;
 
 // === impl DecisionLog ===
 
 impl DecisionLog {
-    pub fn new(sink: LogSink) -> Self {
-        Self(sink)
-    }
-
-    pub(crate) fn write(&self, record: &Record<'_>) {
-        let timestamp = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-        let mut text = Vec::with_capacity(768);
-        for (policy, lines, dropped) in record.lines {
-            for line in lines {
-                self.policy_line(
-                    &mut text,
-                    &timestamp,
-                    record,
-                    policy.as_str(),
-                    level(line.level),
-                    line.message.as_str(),
-                );
-            }
-            if *dropped > 0 {
-                let message =
-                    format!("{dropped} more lines were dropped: `log_lines` or `log_lines_per_second` is reached");
-                self.policy_line(&mut text, &timestamp, record, policy.as_str(), "WARN", &message);
-            }
+    /// Starts the log's thread. `patience` is how long an answer may wait for its record, where answers do.
+    pub fn start(
+        settings: &DecisionLogSettings,
+        stderr: LogSink,
+        patience: Duration,
+    ) -> std::io::Result<(Self, LogThread)> {
+        let (queue, drain) = queue::queue();
+        let feed = Feed::new(usize::try_from(settings.recent).unwrap_or(usize::MAX));
+        let figures = Arc::new(Figures::default());
+        let mut flushes = Vec::new();
+        let mut sinks = Vec::with_capacity(settings.sinks.len());
+        for sink in &settings.sinks {
+            sinks.push(outlet(sink, settings.on_full, &stderr, &mut flushes)?);
         }
-        match self.0.format() {
-            Format::Json => json(&mut text, &line(record, &timestamp)),
-            Format::Text => one_line(&mut text, record, &timestamp),
-        }
-        self.0.write(text);
-    }
-
-    fn policy_line(
-        &self,
-        text: &mut Vec<u8>,
-        timestamp: &str,
-        record: &Record<'_>,
-        policy: &str,
-        level: &'static str,
-        message: &str,
-    ) {
-        match self.0.format() {
-            Format::Json => {
-                let generation = record.decision.generation.0;
-                let tenant = record.tenant;
-                json(text, &PolicyLine { timestamp, level, message, tenant, policy, generation });
-            }
-            // A vector takes all that is written.
-            Format::Text => {
-                let tenant = record.tenant.unwrap_or("-");
-                let _ = writeln!(text, "{timestamp} {level:>5} {policy}: {message} tenant={tenant}");
-            }
-        }
-    }
-}
-
-fn json(text: &mut Vec<u8>, line: &impl Serialize) {
-    // Strings and numbers always have JSON, and a vector takes all that is written.
-    let _ = serde_json::to_writer(&mut *text, line);
-    text.push(b'\n');
-}
-
-fn line<'a>(record: &Record<'a>, timestamp: &'a str) -> Line<'a> {
-    let Record { decision, subject, .. } = record;
-    Line {
-        timestamp,
-        level: "INFO",
-        message: "decision",
-        answer: answer(&decision.answer),
-        cause: decision.cause.kind(),
-        rule: if let Cause::Rule(rule) = decision.cause { Some(rule) } else { None },
-        reason: reason(&decision.answer),
-        problem: record.problem,
-        would: decision.would.as_ref().map(record::WouldBe::of),
-        mode: record.mode.as_str(),
-        operation: subject.operation,
-        method: subject.method,
-        path: subject.path,
-        user: subject.user,
-        tenant: record.tenant,
-        listener: record.listener,
-        generation: decision.generation.0,
-        took_us: micros(record.took),
-        read_us: micros(record.took_to_read),
-        policies: decision.opinions.iter().map(PolicyPart::of).collect(),
-    }
-}
-
-fn one_line(text: &mut Vec<u8>, record: &Record<'_>, timestamp: &str) {
-    let Record { decision, subject, .. } = record;
-    let (said, kind) = (answer(&decision.answer), decision.cause.kind());
-    let what = subject.operation.unwrap_or("-");
-    let method = subject.method.unwrap_or("-");
-    let path = subject.path.unwrap_or("-");
-    let user = subject.user.unwrap_or("-");
-    let tenant = record.tenant.unwrap_or("-");
-    // A vector takes all that is written.
-    let _ = write!(text, "{timestamp}  INFO {said:<5} {kind} {what} {method} {path:?} user={user:?} tenant={tenant}");
-    if let Some(reason) = reason(&decision.answer) {
-        let _ = write!(text, " reason={reason:?}");
-    }
-    if let Some(problem) = record.problem {
-        let _ = write!(text, " problem={problem:?}");
-    }
-    if let Some(would) = &decision.would {
-        let _ = write!(text, " would={}", answer(&would.answer));
-        if let Some(reason) = reason(&would.answer) {
-            let _ = write!(text, ":{reason:?}");
-        }
-    }
-    let _ = writeln!(text, " generation={} took={}us", decision.generation, micros(record.took));
-    for fault in decision.opinions.iter().filter_map(|opinion| opinion.judgement.as_ref().err().map(|f| (opinion, f))) {
-        let _ = writeln!(text, "{timestamp}  WARN {}: {}", fault.0.policy, fault.1);
-    }
-}
-
-impl<'a> PolicyPart<'a> {
-    fn of(opinion: &'a Opinion) -> Self {
-        let (verdict, reason) = match &opinion.judgement {
-            Ok(Verdict::Allow) => ("allow", None),
-            Ok(Verdict::Abstain) => ("abstain", None),
-            Ok(Verdict::Deny(reason)) => ("deny", Some(Cow::Borrowed(reason.as_str()))),
-            Err(fault) => (fault.kind().as_str(), Some(Cow::Owned(fault.to_string()))),
+        let is_off = sinks.is_empty() && settings.recent == 0;
+        let patience = (settings.on_full == OnFull::Deny).then_some(patience);
+        let writer = Writer {
+            drain,
+            redactor: settings.redactor.clone(),
+            sinks,
+            feed: feed.clone(),
+            figures: Arc::clone(&figures),
+            is_awaited: patience.is_some(),
         };
-        let (origin, mode) = (opinion.origin.as_str(), opinion.mode.as_str());
-        Self { policy: opinion.policy.as_str(), origin, mode, verdict, reason, took_us: micros(opinion.took) }
+        let thread = std::thread::Builder::new().name("decisions".into()).spawn(move || writer.run())?;
+        let log = Self { queue: queue.clone(), feed, figures, is_off, patience };
+        Ok((log, LogThread { queue, thread: Some(thread), flushes }))
+    }
+
+    /// Every record as it is made, and the last ones.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Opens files anew, after what waits is written.
+    pub fn reopen(&self) {
+        self.queue.ask(Message::Reopen);
+    }
+
+    /// Takes a decision. An allowed call whose record cannot be kept must be denied; that can only be where the operator
+    /// wants it so, and there the record of an allowed call is kept when this is ready.
+    pub(crate) async fn keep(&self, mut entry: Box<Entry>) -> Result<(), Unkept> {
+        if self.is_off && self.feed.is_idle() {
+            return Ok(());
+        }
+        entry.lighten();
+        let waits = self.patience.filter(|_| entry.decision.answer.is_allow()).map(|patience| {
+            let (sender, written) = oneshot::channel();
+            entry.waits = Some(sender);
+            (written, patience)
+        });
+        let pushed = self.queue.push(entry);
+        if pushed.is_err() {
+            self.figures.dropped.fetch_add(1, Ordering::Relaxed);
+            self.figures.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        let Some((written, patience)) = waits else { return Ok(()) };
+        if pushed.is_err() {
+            self.figures.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Unkept);
+        }
+        match timeout(patience, written).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Unkept),
+            Err(_) => {
+                self.figures.refused.fetch_add(1, Ordering::Relaxed);
+                Err(Unkept)
+            }
+        }
     }
 }
 
-fn answer(answer: &Answer) -> &'static str {
-    if answer.is_allow() { "allow" } else { "deny" }
+fn outlet(sink: &SinkSettings, on_full: OnFull, stderr: &LogSink, flushes: &mut Vec<Flush>) -> std::io::Result<Outlet> {
+    let sink: Box<dyn Sink> = match sink {
+        SinkSettings::Stderr => Box::new(sink::Stderr(stderr.clone())),
+        SinkSettings::Stdout => {
+            let (lines, flush) = LogSink::start(Format::Json, std::io::stdout())?;
+            flushes.push(flush);
+            Box::new(sink::Stdout(lines))
+        }
+        // A file alone can tell that a record is kept.
+        SinkSettings::File(file) => {
+            return Ok(Outlet::new(Box::new(sink::FileSink::new(file.clone())), on_full == OnFull::Deny));
+        }
+        SinkSettings::Journald(socket) => Box::new(sink::JournaldSink::new(socket.clone())),
+    };
+    Ok(Outlet::new(sink, false))
 }
 
-fn reason(answer: &Answer) -> Option<&str> {
-    match answer {
-        Answer::Allow => None,
-        Answer::Deny(reason) => Some(reason.as_str()),
+// === impl LogThread ===
+
+impl Drop for LogThread {
+    fn drop(&mut self) {
+        self.queue.ask(Message::Stop);
+        // An error is a panic, which was told.
+        let _ = self.thread.take().map(JoinHandle::join);
+        self.flushes.clear();
     }
 }
 
-pub(crate) fn level(level: Level) -> &'static str {
-    match level {
-        Level::Debug => "DEBUG",
-        Level::Info => "INFO",
-        Level::Warn => "WARN",
-        Level::Error => "ERROR",
-    }
-}
+// === impl Figures ===
 
-pub(crate) fn micros(duration: Duration) -> u64 {
-    duration.as_micros().try_into().unwrap_or(u64::MAX)
+impl Figures {
+    /// By sink, why it fails now.
+    pub fn problems(&self) -> BTreeMap<&'static str, String> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_problem(&self, sink: &'static str, problem: Option<String>) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        match problem {
+            Some(problem) => drop(problems.insert(sink, problem)),
+            None => drop(problems.remove(sink)),
+        }
+    }
 }

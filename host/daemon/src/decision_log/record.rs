@@ -61,7 +61,7 @@ pub struct DecisionRecord {
     pub ask_us: u64,
     /// Every policy that was asked, in order.
     pub policies: Vec<PolicyRecord>,
-    /// The call, canonical and redacted; null where there is none, or where it is too large to be logged.
+    /// The call, canonical and redacted; null where there is none, or where even without its body it is too large.
     pub request: Option<RequestRecord>,
 }
 
@@ -134,6 +134,9 @@ pub struct RequestRecord {
     /// JSON pointers into this record of what was replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,
+    /// JSON pointers into this record of what was left out: it was not read, or the record would be too large.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 // === impl WouldBe ===

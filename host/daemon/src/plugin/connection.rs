@@ -1,6 +1,7 @@
 //! Accepts connections and serves them until the host is told to stop.
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tracing::{error, warn};
 
 use crate::config::{HostLimits, Listener};
 use crate::decide::Decider;
+use crate::decision_log::{Peer, Sender};
 use crate::plugin::body::BodyLimits;
 use crate::plugin::endpoint::{self, Reply};
 use crate::socket::Bound;
@@ -33,6 +35,8 @@ const READ_BUFFER: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Front {
     pub(crate) listener: Listener,
+    /// The listener's.
+    name: Arc<str>,
     pub(crate) decider: Arc<Decider>,
     pub(crate) bodies: BodyLimits,
     limits: HostLimits,
@@ -40,14 +44,12 @@ pub struct Front {
 
 impl Front {
     pub fn new(listener: Listener, decider: Arc<Decider>, bodies: BodyLimits, limits: &HostLimits) -> Self {
-        Self { listener, decider, bodies, limits: limits.clone() }
+        let name = listener.name.as_str().into();
+        Self { listener, name, decider, bodies, limits: limits.clone() }
     }
 
-    fn admits(&self, stream: &UnixStream) -> bool {
-        match stream.peer_cred() {
-            Ok(peer) => self.listener.allow_uids.contains(&peer.uid()),
-            Err(_) => false,
-        }
+    fn admits(&self, peer: Option<Peer>) -> bool {
+        peer.is_some_and(|peer| self.listener.allow_uids.contains(&peer.uid))
     }
 }
 
@@ -95,14 +97,18 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 }
 
 async fn connection(stream: UnixStream, front: Arc<Front>, mut stop: watch::Receiver<bool>) {
-    let admitted = front.admits(&stream);
+    let peer = stream.peer_cred().ok().map(|peer| Peer { uid: peer.uid(), pid: peer.pid() });
+    let admitted = front.admits(peer);
     if !admitted {
-        warn!(listener = front.listener.name, peer = ?stream.peer_cred().ok(), "a user that may not ask was refused");
+        warn!(listener = front.listener.name, ?peer, "a user that may not ask was refused");
     }
     let idle = front.limits.idle_timeout;
+    let sender = Sender { listener: Arc::clone(&front.name), peer };
     let service = service_fn(move |request| {
-        let front = Arc::clone(&front);
-        async move { Ok::<_, Infallible>(if admitted { guarded(front, request).await } else { endpoint::stranger() }) }
+        let (front, sender) = (Arc::clone(&front), sender.clone());
+        async move {
+            Ok::<_, Infallible>(if admitted { guarded(front, request, sender).await } else { endpoint::stranger() })
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(idle).half_close(true).max_buf_size(READ_BUFFER);
@@ -117,10 +123,17 @@ async fn connection(stream: UnixStream, front: Arc<Front>, mut stop: watch::Rece
 }
 
 /// A panic of the host's own is a denial too: the connection must not close without an answer.
-async fn guarded(front: Arc<Front>, request: Request<Incoming>) -> Reply {
-    let answer = std::panic::AssertUnwindSafe(endpoint::answer(front, request)).catch_unwind().await;
-    answer.unwrap_or_else(|_| {
-        error!("the host panicked while it answered a call");
-        endpoint::internal_error()
-    })
+async fn guarded(front: Arc<Front>, request: Request<Incoming>, sender: Sender) -> Reply {
+    let is_question = endpoint::is_question(&request);
+    let answer = AssertUnwindSafe(endpoint::answer(&front, request, &sender)).catch_unwind().await;
+    if let Ok(answer) = answer {
+        return answer;
+    }
+    error!("the host panicked while it answered a call");
+    if !is_question {
+        return endpoint::internal_error();
+    }
+    // The denial is logged, unless it is the log that panics.
+    let logged = AssertUnwindSafe(endpoint::failed(&front, &sender)).catch_unwind().await;
+    logged.unwrap_or_else(|_| endpoint::internal_error())
 }

@@ -7,8 +7,6 @@
 //! | `POST /AuthZPlugin.AuthZRes` | allow: the operation has already happened |
 //! | `GET /` | what this is, for a person with `curl` |
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -17,12 +15,14 @@ use hyper::{Method, Request, Response, StatusCode};
 use portcullis_docker::wire;
 use portcullis_model::{Answer, Cause};
 
+use crate::decision_log::Sender;
 use crate::plugin::connection::Front;
 
 pub(crate) type Reply = Response<Full<Bytes>>;
 
 const PLUGIN_JSON: HeaderValue = HeaderValue::from_static("application/vnd.docker.plugins.v1.2+json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const FAILED: &str = "the host failed; its log says how";
 const IMPLEMENTS: &[u8] = br#"{"Implements":["authz"]}"#;
 const ABOUT: &str = concat!(
     "Portcullis ",
@@ -31,11 +31,18 @@ const ABOUT: &str = concat!(
      dockerd calls it; name it in `authorization-plugins` of /etc/docker/daemon.json.\n"
 );
 
+/// Whether a decision is asked for.
+pub(crate) fn is_question(request: &Request<Incoming>) -> bool {
+    request.method() == Method::POST && request.uri().path() == "/AuthZPlugin.AuthZReq"
+}
+
 /// Answers one call.
-pub(crate) async fn answer(front: Arc<Front>, request: Request<Incoming>) -> Reply {
+pub(crate) async fn answer(front: &Front, request: Request<Incoming>, sender: &Sender) -> Reply {
+    if is_question(&request) {
+        return authz_req(front, request.into_body(), sender).await;
+    }
     match (request.method(), request.uri().path()) {
-        (&Method::POST, "/AuthZPlugin.AuthZReq") => authz_req(front, request.into_body()).await,
-        (&Method::POST, "/AuthZPlugin.AuthZRes") => authz_res(&front, request.into_body()).await,
+        (&Method::POST, "/AuthZPlugin.AuthZRes") => authz_res(front, request.into_body()).await,
         (&Method::POST, "/Plugin.Activate") => reply(StatusCode::OK, PLUGIN_JSON, Bytes::from_static(IMPLEMENTS)),
         (&Method::GET | &Method::HEAD, "/") => reply(StatusCode::OK, TEXT, ABOUT),
         (_, "/" | "/AuthZPlugin.AuthZReq" | "/AuthZPlugin.AuthZRes" | "/Plugin.Activate") => {
@@ -52,13 +59,18 @@ pub(crate) fn stranger() -> Reply {
 
 /// Answers a call on which the host itself failed.
 pub(crate) fn internal_error() -> Reply {
-    decision(&Answer::deny("the host failed; its log says how"))
+    decision(&Answer::deny(FAILED))
 }
 
-async fn authz_req(front: Arc<Front>, body: Incoming) -> Reply {
+/// The same of a decision, which is logged.
+pub(crate) async fn failed(front: &Front, sender: &Sender) -> Reply {
+    decision(&front.decider.refuse(Cause::Internal, FAILED, sender).await)
+}
+
+async fn authz_req(front: &Front, body: Incoming, sender: &Sender) -> Reply {
     let answer = match front.bodies.receive(body).await {
-        Ok(received) => front.decider.decide(received, &front.listener).await,
-        Err(error) => front.decider.refuse(Cause::BadCall, &error.to_string(), &front.listener),
+        Ok(received) => front.decider.decide(received, sender).await,
+        Err(error) => front.decider.refuse(Cause::BadCall, &error.to_string(), sender).await,
     };
     decision(&answer)
 }

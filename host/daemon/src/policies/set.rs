@@ -44,7 +44,8 @@ struct Kept {
     sum: StateLimits,
 }
 
-/// Lines that policies wrote while a decision was made.
+/// Lines that policies wrote while a decision was made, by the policy's place among those that were asked, up to the last
+/// one that wrote any; and how many were dropped.
 pub type PolicyLog = Vec<(PolicyName, Vec<LogLine>, u32)>;
 
 // === impl PolicySet ===
@@ -122,6 +123,10 @@ impl PolicySet {
         for policy in asked {
             let outcome = policy.ask(&request, share, state(policy)).await;
             if !outcome.log.is_empty() || outcome.log_dropped > 0 {
+                // Those before it wrote nothing.
+                log.extend(
+                    opinions.iter().skip(log.len()).map(|before: &Opinion| (before.policy.clone(), Vec::new(), 0)),
+                );
                 log.push((policy.member.name.clone(), outcome.log, outcome.log_dropped));
             }
             opinions.push(policy.opinion(outcome.judgement, outcome.took));

@@ -90,11 +90,17 @@ impl Tally {
             | Cause::BadCall
             | Cause::Unplaced
             | Cause::Data
+            | Cause::Log
             | Cause::Internal => {}
         }
         if let Some(bucket) = self.times.get(bucket(took)) {
             one(bucket);
         }
+    }
+
+    /// A decision that was counted as allowed is denied after all.
+    pub fn overturn(&self) {
+        self.denials.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn read(&self) -> Figures {

@@ -325,7 +325,7 @@ fn a_call_that_breaks_several_rules_is_explained_by_all_of_them() {
 fn a_refusal_says_which_call_it_was() {
     let refusal = read(with_json("POST", "/v1.44/containers%2Fcreate?name=x", "{")).expect_err("is not JSON");
     assert_eq!(
-        (refusal.operation, refusal.method.as_str(), refusal.path.as_str()),
+        (refusal.operation, refusal.call.method.as_str(), refusal.path.as_str()),
         (Some("ContainerCreate"), "POST", "/containers/create"),
     );
     assert_eq!(

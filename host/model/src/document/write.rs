@@ -110,8 +110,8 @@ fn scalar_or_opened<'a>(value: Value<'a>, out: &mut String) -> Option<Open<'a>> 
     None
 }
 
-/// Appends a JSON string.
-pub(crate) fn text(text: &str, out: &mut String) {
+/// Appends a text as a JSON string.
+pub fn text(text: &str, out: &mut String) {
     out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;

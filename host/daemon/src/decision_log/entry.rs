@@ -1,0 +1,161 @@
+//! What the decision path hands over: what it has already, and nothing made for the log.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use portcullis_docker::wire::Call;
+use portcullis_docker::{DockerRequest, Refusal};
+use portcullis_model::decision::Mode;
+use portcullis_model::{Cause, Decision, Generation, Request, TenantName};
+use tokio::sync::oneshot;
+
+use crate::decision_log::id::DecisionId;
+use crate::policies::PolicyLog;
+
+/// A plugin call of more bytes than this leaves its body behind: what waits to be logged is to hold little.
+const LARGE: usize = 256 << 10;
+/// What an entry holds beside its call.
+const OVERHEAD: usize = 1 << 10;
+
+/// One decision, on its way to the log.
+#[derive(Debug)]
+pub struct Entry {
+    pub id: DecisionId,
+    /// When the call had arrived.
+    pub at: SystemTime,
+    pub decision: Decision,
+    /// None where it cannot be told.
+    pub tenant: Option<TenantName>,
+    /// The tenant's.
+    pub mode: Mode,
+    /// What the operator is told and the caller is not.
+    pub problem: Option<String>,
+    pub about: About,
+    /// By the place of the policy among the decision's opinions; maybe shorter.
+    pub lines: PolicyLog,
+    pub sender: Sender,
+    pub times: Times,
+    /// Bytes of the plugin call.
+    pub(crate) size: usize,
+    /// Whether the body was left behind.
+    pub(crate) is_bodiless: bool,
+    /// Who waits for the record to be kept.
+    pub(crate) waits: Option<oneshot::Sender<()>>,
+}
+
+/// What is known of a call.
+#[derive(Debug)]
+pub enum About {
+    Nothing,
+    /// It was not read any further, and has no body here.
+    Call(Box<Call>),
+    Refused(Box<Refusal>),
+    Request(Arc<DockerRequest>),
+}
+
+/// Where a call came in, and by which process.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// The listener's name.
+    pub listener: Arc<str>,
+    pub peer: Option<Peer>,
+}
+
+/// The process at the other end of a socket, as the kernel tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub uid: u32,
+    pub pid: Option<i32>,
+}
+
+/// How long a call took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// From its last byte to the answer.
+    pub whole: Duration,
+    pub read: Duration,
+    /// For a place.
+    pub wait: Duration,
+    /// Asking policies.
+    pub ask: Duration,
+}
+
+/// What a record says of the call itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subject<'a> {
+    pub(crate) operation: Option<&'a str>,
+    pub(crate) method: Option<&'a str>,
+    pub(crate) path: Option<&'a str>,
+    pub(crate) user: Option<&'a str>,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// Bytes that it holds, roughly: what is read of a call takes as much again.
+    pub(crate) fn weight(&self) -> usize {
+        OVERHEAD + if self.is_bodiless { 0 } else { 2 * self.size }
+    }
+
+    /// Leaves behind what is too large to wait.
+    pub(crate) fn lighten(&mut self) {
+        if self.size <= LARGE {
+            return;
+        }
+        self.is_bodiless = true;
+        if let About::Request(request) = &self.about {
+            self.about = About::Request(Arc::new(request.without_body()));
+        }
+    }
+
+    /// What becomes of an allowed call whose record cannot be kept.
+    pub(crate) fn overturn(&mut self) {
+        let generation: Generation = self.decision.generation;
+        let denied = Decision::refuse(Cause::Log, super::UNWRITTEN, generation);
+        self.decision = Decision { opinions: std::mem::take(&mut self.decision.opinions), ..denied };
+    }
+}
+
+// === impl About ===
+
+impl About {
+    pub(crate) fn of(call: Call) -> Self {
+        Self::Call(Box::new(Call { body: None, ..call }))
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Nothing => Subject::default(),
+            Self::Call(call) => Subject {
+                operation: None,
+                method: Some(&call.method),
+                path: Some(&call.uri),
+                user: call.user.as_deref(),
+            },
+            Self::Refused(refusal) => Subject {
+                operation: refusal.operation,
+                method: Some(&refusal.call.method),
+                path: Some(&refusal.path),
+                user: refusal.call.user.as_deref(),
+            },
+            Self::Request(request) => Subject {
+                operation: Some(request.operation()),
+                method: Some(request.method()),
+                path: Some(request.path()),
+                user: request.user(),
+            },
+        }
+    }
+
+    /// SHA-256 of the caller's own certificate.
+    pub(crate) fn certificate(&self) -> Option<&str> {
+        let read = match self {
+            Self::Nothing => return None,
+            Self::Call(call) => call.certificates.read(),
+            Self::Refused(refusal) => refusal.call.certificates.read(),
+            Self::Request(request) => request.certificates(),
+        };
+        // One that cannot be read has no fingerprint; whoever asked for it has denied.
+        read.ok()?.first().map(|own| own.fingerprint.as_str())
+    }
+}

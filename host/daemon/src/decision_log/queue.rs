@@ -1,0 +1,90 @@
+//! What waits to be logged: so many entries, of so many bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, TrySendError, sync_channel};
+
+use crate::decision_log::entry::Entry;
+
+/// Entries that may wait.
+const ENTRIES: usize = 16_384;
+/// Bytes that they may hold together.
+const BYTES: usize = 64 << 20;
+
+/// The end that takes entries. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue {
+    messages: SyncSender<Message>,
+    bytes: Arc<AtomicUsize>,
+}
+
+/// The end that gives them.
+#[derive(Debug)]
+pub(crate) struct Drain {
+    messages: Receiver<Message>,
+    bytes: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Message {
+    Entry(Box<Entry>),
+    /// Open what is written to anew.
+    Reopen,
+    Stop,
+}
+
+pub(crate) fn queue() -> (Queue, Drain) {
+    let (sender, messages) = sync_channel(ENTRIES);
+    let bytes = Arc::new(AtomicUsize::new(0));
+    (Queue { messages: sender, bytes: Arc::clone(&bytes) }, Drain { messages, bytes })
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// Takes an entry, or gives it back where there is no room.
+    pub(crate) fn push(&self, entry: Box<Entry>) -> Result<(), Box<Entry>> {
+        let weight = entry.weight();
+        // A moment's excess does no harm, and so one step must do.
+        if self.bytes.fetch_add(weight, Ordering::Relaxed) > BYTES {
+            self.bytes.fetch_sub(weight, Ordering::Relaxed);
+            return Err(entry);
+        }
+        match self.messages.try_send(Message::Entry(entry)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
+                self.bytes.fetch_sub(weight, Ordering::Relaxed);
+                match message {
+                    Message::Entry(entry) => Err(entry),
+                    Message::Reopen | Message::Stop => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Asks for something else, and waits for room.
+    pub(crate) fn ask(&self, message: Message) {
+        // An error means that nobody is left to do it.
+        let _ = self.messages.send(message);
+    }
+}
+
+// === impl Drain ===
+
+impl Drain {
+    /// Waits for the next message.
+    pub(crate) fn next(&self) -> Result<Message, RecvError> {
+        self.messages.recv().inspect(|message| self.taken(message))
+    }
+
+    /// The next message, if it is there.
+    pub(crate) fn try_next(&self) -> Result<Message, TryRecvError> {
+        self.messages.try_recv().inspect(|message| self.taken(message))
+    }
+
+    fn taken(&self, message: &Message) {
+        if let Message::Entry(entry) = message {
+            self.bytes.fetch_sub(entry.weight(), Ordering::Relaxed);
+        }
+    }
+}

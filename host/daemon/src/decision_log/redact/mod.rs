@@ -1,0 +1,181 @@
+//! A call as it is logged: what a policy can see of it, with what is secret taken out.
+//!
+//! [`known`] says what can carry a secret in a call of any operation, [`rule`] what the operator said beside that; `body`
+//! and `target` write the parts of a call, by [`words`].
+
+mod body;
+pub(crate) mod known;
+mod rule;
+mod target;
+#[cfg(test)]
+mod tests;
+pub mod words;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use portcullis_docker::DockerRequest;
+use portcullis_docker::wire::Call;
+use portcullis_model::Request;
+use portcullis_model::document::write_text;
+use portcullis_model::view::MountKind;
+
+use self::body::Body;
+use crate::decision_log::entry::{About, Entry};
+
+pub use self::rule::{BadRule, Rule};
+pub(crate) use self::target::path;
+
+/// Takes out what is secret.
+#[derive(Clone, Debug, Default)]
+pub struct Redactor {
+    /// Places of which nothing is logged.
+    pub redact: Vec<Rule>,
+    /// Places that are logged though they can carry a secret.
+    pub keep: Vec<Rule>,
+}
+
+/// The parts of a call.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    operation: Option<&'a str>,
+    uri: &'a str,
+    headers: &'a [(String, String)],
+    authentication: Option<&'a str>,
+    certificates: &'a [String],
+    request: Option<&'a DockerRequest>,
+    /// Whether its body may have been left out.
+    is_bodiless: bool,
+}
+
+// === impl Redactor ===
+
+impl Redactor {
+    /// Appends the call of a record: JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`.
+    /// `with_body` is whether the body may be in it.
+    pub(crate) fn write(&self, entry: &Entry, with_body: bool, out: &mut String) {
+        match Parts::of(entry) {
+            Some(parts) => self.parts(Parts { is_bodiless: parts.is_bodiless || !with_body, ..parts }, out),
+            None => out.push_str("null"),
+        }
+    }
+
+    fn parts(&self, parts: Parts<'_>, out: &mut String) {
+        let Parts { operation, uri, headers, authentication, certificates, request, is_bodiless } = parts;
+        let mut redacted = Vec::new();
+        let (uri, is_redacted) = target::target(self, operation, uri);
+        redacted.extend(is_redacted.then(|| "/uri".to_owned()));
+        out.push_str("{\"uri\":");
+        write_text(&uri, out);
+        self.headers(operation, headers, &mut redacted, out);
+        if let Some(authentication) = authentication {
+            out.push_str(",\"authentication\":");
+            write_text(authentication, out);
+        }
+        texts("certificates", certificates.iter().map(String::as_str), out);
+        let mut left_out = is_bodiless;
+        if let Some(request) = request {
+            if let (Some(body), Some(shape), false) = (request.body(), request.shape(), is_bodiless) {
+                out.push_str(",\"body\":");
+                let mut body_of = Body { redactor: self, out, redacted: &mut redacted, pointer: "/body".to_owned() };
+                body_of.write(request.operation(), body.root(), shape);
+            }
+            left_out &= request.shape().is_some();
+            resolved(request, out);
+        }
+        texts("redacted", redacted.iter().map(String::as_str), out);
+        if left_out {
+            out.push_str(",\"left_out\":[\"/body\"]");
+        }
+        out.push('}');
+    }
+
+    fn headers(
+        &self,
+        operation: Option<&str>,
+        headers: &[(String, String)],
+        redacted: &mut Vec<String>,
+        out: &mut String,
+    ) {
+        for (at, (name, value)) in headers.iter().enumerate() {
+            let (value, is_redacted) = target::header(self, operation, name, value);
+            redacted.extend(is_redacted.then(|| format!("/headers/{at}/1")));
+            out.push_str(if at == 0 { ",\"headers\":[[" } else { ",[" });
+            write_text(name, out);
+            out.push(',');
+            write_text(&value, out);
+            out.push(']');
+        }
+        if !headers.is_empty() {
+            out.push(']');
+        }
+    }
+}
+
+// === impl Parts ===
+
+impl<'a> Parts<'a> {
+    fn of(entry: &'a Entry) -> Option<Self> {
+        let of_call = |operation, call: &'a Call| Self {
+            operation,
+            uri: &call.uri,
+            headers: &call.headers,
+            authentication: call.authentication.as_deref(),
+            certificates: call.certificates.texts(),
+            request: None,
+            is_bodiless: !matches!(call.method.as_str(), "GET" | "HEAD"),
+        };
+        Some(match &entry.about {
+            About::Nothing => return None,
+            About::Call(call) => of_call(None, call),
+            About::Refused(refusal) => of_call(refusal.operation, &refusal.call),
+            About::Request(request) => Self {
+                // What no rule keeps out although no daemon knows it.
+                operation: Some(request.operation()).filter(|operation| *operation != "(Unknown)"),
+                uri: request.uri(),
+                headers: request.headers(),
+                authentication: request.authentication(),
+                certificates: request.certificate_texts(),
+                request: Some(request),
+                is_bodiless: entry.is_bodiless,
+            },
+        })
+    }
+}
+
+/// A member that is a list of texts, unless that is empty.
+fn texts<'t>(name: &str, texts: impl Iterator<Item = &'t str>, out: &mut String) {
+    let mut is_first = true;
+    for text in texts {
+        if std::mem::take(&mut is_first) {
+            // A text takes all that is written.
+            let _ = write!(out, ",\"{name}\":[");
+        } else {
+            out.push(',');
+        }
+        write_text(text, out);
+    }
+    if !is_first {
+        out.push(']');
+    }
+}
+
+/// Where paths of mounts led that do not lead where they are written, if a policy asked.
+fn resolved(request: &DockerRequest, out: &mut String) {
+    let binds = request.known_mounts().iter().filter(|mount| mount.kind == MountKind::Bind);
+    let elsewhere = binds.filter(|mount| mount.resolved.as_deref() != Some(&mount.source));
+    let paths: BTreeMap<&str, Option<&str>> =
+        elsewhere.map(|mount| (mount.source.as_str(), mount.resolved.as_deref())).collect();
+    for (at, (path, resolved)) in paths.iter().enumerate() {
+        out.push_str(if at == 0 { ",\"resolved\":{" } else { "," });
+        write_text(path, out);
+        out.push(':');
+        match resolved {
+            Some(resolved) => write_text(resolved, out),
+            None => out.push_str("null"),
+        }
+    }
+    if !paths.is_empty() {
+        out.push('}');
+    }
+}

@@ -1,0 +1,35 @@
+//! Beside the host's own lines.
+
+use crate::decision_log::sink::{Batch, Sink, SinkError};
+use crate::decision_log::text;
+use crate::log_sink::{Format, LogSink};
+
+/// Writes decisions, and the lines of policies, for whoever reads stderr. Whether that reads is not known here: what
+/// waits for it too long is dropped and counted by the [`LogSink`].
+#[derive(Debug)]
+pub(crate) struct Stderr(pub(crate) LogSink);
+
+impl Sink for Stderr {
+    fn name(&self) -> &'static str {
+        "stderr"
+    }
+
+    fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
+        let format = self.0.format();
+        let mut out = String::new();
+        match (batch.missing_line(), format) {
+            (None, _) => {}
+            (Some(line), Format::Json) => out.push_str(&line),
+            (Some(_), Format::Text) => out.push_str(&format!(" WARN {} decisions are missing\n", batch.missing)),
+        }
+        for record in batch.records {
+            text::policy_lines(&record.entry, format, &mut out);
+            match format {
+                Format::Json => out.extend([&*record.line, "\n"]),
+                Format::Text => text::decision(&record.entry, &mut out),
+            }
+        }
+        self.0.write(out.into_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,24 @@
+//! For whoever reads stdout, such as a container's runtime.
+
+use crate::decision_log::sink::{Batch, Sink, SinkError};
+use crate::log_sink::LogSink;
+
+/// Writes records, one a line, and nothing else. Whether anybody reads is not known here: what waits for it too long is
+/// dropped and counted by the [`LogSink`].
+#[derive(Debug)]
+pub(crate) struct Stdout(pub(crate) LogSink);
+
+impl Sink for Stdout {
+    fn name(&self) -> &'static str {
+        "stdout"
+    }
+
+    fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
+        let mut out = batch.missing_line().unwrap_or_default();
+        for record in batch.records {
+            out.extend([&*record.line, "\n"]);
+        }
+        self.0.write(out.into_bytes());
+        Ok(())
+    }
+}

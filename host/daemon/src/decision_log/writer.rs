@@ -1,0 +1,195 @@
+//! The log's thread: renders what waits, and gives it to every sink and to those who listen.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tracing::{error, info};
+
+use crate::decision_log::Figures;
+use crate::decision_log::entry::Entry;
+use crate::decision_log::feed::{Feed, Published};
+use crate::decision_log::line;
+use crate::decision_log::queue::{Drain, Message};
+use crate::decision_log::redact::Redactor;
+use crate::decision_log::sink::{Batch, Logged, Sink, SinkError};
+
+/// How long entries are gathered where nobody waits for them: who adds one while this thread sleeps need not wake it,
+/// which costs a decision more than all the rest of its record.
+const GATHER: Duration = Duration::from_millis(2);
+/// So many entries are written together at most.
+const BATCH: usize = 512;
+
+/// What the thread works with.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) drain: Drain,
+    pub(crate) redactor: Redactor,
+    /// Those that nothing is allowed without come first.
+    pub(crate) sinks: Vec<Outlet>,
+    pub(crate) feed: Feed,
+    pub(crate) figures: Arc<Figures>,
+    /// Whether answers wait for what is written.
+    pub(crate) is_awaited: bool,
+}
+
+/// A sink, and how it fares.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    sink: Box<dyn Sink>,
+    /// Whether nothing is allowed without it.
+    is_required: bool,
+    is_failing: bool,
+    /// Records that it has not, and that it has not said yet.
+    missing: u64,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    /// Writes until it is told to stop, and then what is left.
+    pub(crate) fn run(mut self) {
+        let mut line = String::new();
+        loop {
+            let (entries, control) = self.gather();
+            let count = entries.len() as u64;
+            // A defect of rendering must not end the log. Who waits for an entry that is gone is refused.
+            if catch_unwind(AssertUnwindSafe(|| self.write(entries, &mut line))).is_err() {
+                self.figures.lost.fetch_add(count, Ordering::Relaxed);
+                self.sinks.iter_mut().for_each(|outlet| outlet.missing += count);
+                error!(missing = count, "the host panicked while it wrote decisions");
+            }
+            match control {
+                Some(Message::Reopen) => self.sinks.iter_mut().for_each(|outlet| outlet.sink.reopen()),
+                Some(Message::Stop) => break,
+                Some(Message::Entry(_)) | None => {}
+            }
+        }
+        self.feed.close();
+    }
+
+    /// Waits for entries; gives those that are there, and what is asked for after them.
+    fn gather(&self) -> (Vec<Box<Entry>>, Option<Message>) {
+        let mut entries = Vec::new();
+        match self.drain.next() {
+            Ok(Message::Entry(entry)) => entries.push(entry),
+            Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
+            // Nobody is left who could add one.
+            Err(_) => return (entries, Some(Message::Stop)),
+        }
+        if !self.is_awaited {
+            std::thread::sleep(GATHER);
+        }
+        while entries.len() < BATCH {
+            match self.drain.try_next() {
+                Ok(Message::Entry(entry)) => entries.push(entry),
+                Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
+                Err(_) => break,
+            }
+        }
+        (entries, None)
+    }
+
+    fn write(&mut self, entries: Vec<Box<Entry>>, line: &mut String) {
+        let dropped = self.figures.dropped.swap(0, Ordering::Relaxed);
+        self.sinks.iter_mut().for_each(|outlet| outlet.missing += dropped);
+        if entries.is_empty() {
+            return;
+        }
+        let mut records: Vec<Logged> =
+            entries.into_iter().map(|entry| render(overturned_if_given_up(entry), &self.redactor, line)).collect();
+        let (required, others): (Vec<&mut Outlet>, Vec<&mut Outlet>) =
+            self.sinks.iter_mut().partition(|outlet| outlet.is_required);
+        let mut is_kept = true;
+        for outlet in required {
+            is_kept &= outlet.write(&records, &self.figures);
+        }
+        for record in &mut records {
+            settle(record, is_kept, &self.redactor, line, &self.figures);
+        }
+        self.feed.publish(records.iter().map(Logged::published));
+        for outlet in others {
+            outlet.write(&records, &self.figures);
+        }
+    }
+}
+
+/// A call whose answer is no longer waited for was denied.
+fn overturned_if_given_up(mut entry: Box<Entry>) -> Box<Entry> {
+    if entry.waits.as_ref().is_some_and(|waits| waits.is_closed()) {
+        entry.waits = None;
+        entry.overturn();
+    }
+    entry
+}
+
+fn render(entry: Box<Entry>, redactor: &Redactor, line: &mut String) -> Logged {
+    line.clear();
+    line::write(&entry, redactor, line);
+    Logged { entry, line: line.as_str().into() }
+}
+
+/// Tells who waits whether the record is kept. Where it is not, it becomes that of the denial, for the other sinks.
+fn settle(record: &mut Logged, is_kept: bool, redactor: &Redactor, line: &mut String, figures: &Figures) {
+    let Some(waits) = record.entry.waits.take() else { return };
+    // Who waited may have given up in this very moment: the record then says that the call was allowed, and it was not.
+    if is_kept {
+        let _ = waits.send(());
+        return;
+    }
+    drop(waits);
+    figures.refused.fetch_add(1, Ordering::Relaxed);
+    record.entry.overturn();
+    line.clear();
+    line::write(&record.entry, redactor, line);
+    record.line = line.as_str().into();
+}
+
+// === impl Logged ===
+
+impl Logged {
+    fn published(&self) -> Published {
+        let tenant = self.entry.tenant.clone();
+        Published { id: self.entry.id, tenant, line: Arc::clone(&self.line) }
+    }
+}
+
+// === impl Outlet ===
+
+impl Outlet {
+    pub(crate) fn new(sink: Box<dyn Sink>, is_required: bool) -> Self {
+        Self { sink, is_required, is_failing: false, missing: 0 }
+    }
+
+    /// Whether the records are written. A failure is told once, and so is its end.
+    fn write(&mut self, records: &[Logged], figures: &Figures) -> bool {
+        let count = records.len() as u64;
+        match self.sink.write(&Batch { records, missing: self.missing }) {
+            Ok(()) => {
+                figures.written.fetch_add(count, Ordering::Relaxed);
+                let missing = std::mem::take(&mut self.missing);
+                if std::mem::take(&mut self.is_failing) {
+                    info!(sink = self.sink.name(), missing, "the decision log is written again");
+                    figures.set_problem(self.sink.name(), None);
+                } else if missing > 0 {
+                    tracing::warn!(sink = self.sink.name(), missing, "decisions are missing in the log");
+                }
+                true
+            }
+            Err(error) => {
+                figures.lost.fetch_add(count, Ordering::Relaxed);
+                self.missing += count;
+                self.fail(&error, figures);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &SinkError, figures: &Figures) {
+        figures.set_problem(self.sink.name(), Some(error.to_string()));
+        if !std::mem::replace(&mut self.is_failing, true) {
+            error!(sink = self.sink.name(), problem = %error, "the decision log cannot be written");
+        }
+    }
+}
