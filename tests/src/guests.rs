@@ -57,6 +57,42 @@ pub fn that_says(words: &str) -> Result<Vec<u8>> {
     from_text("says", &text)
 }
 
+/// A policy that counts how often it is asked, denies, and says `count` and ten digits. It needs to be granted state.
+pub fn that_counts() -> Result<Vec<u8>> {
+    let text = r#"(module
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (import "portcullis:policy/state@0.1.0" "add" (func $add (param i32 i32 i64) (result i64)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "count 0000000000")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "decide") (param i32 i32) (result i32)
+    (local $count i64)
+    (local $at i32)
+    (call $drop_request (local.get 0))
+    (call $drop_document (local.get 1))
+    (local.set $count (call $add (i32.const 16) (i32.const 5) (i64.const 1)))
+    (local.set $at (i32.const 31))
+    (loop $digit
+      (i32.store8
+        (local.get $at)
+        (i32.add (i32.const 48) (i32.wrap_i64 (i64.rem_u (local.get $count) (i64.const 10)))))
+      (local.set $count (i64.div_u (local.get $count) (i64.const 10)))
+      (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+      (br_if $digit (i32.gt_u (local.get $at) (i32.const 21))))
+    (i32.store8 (i32.const 0) (i32.const 1))
+    (i32.store (i32.const 4) (i32.const 16))
+    (i32.store (i32.const 8) (i32.const 16))
+    (i32.const 0)))"#;
+    from_text("counts", text)
+}
+
+/// What such a policy counted, from what the caller is told.
+pub fn counted(told: &str) -> Option<u64> {
+    let (_, rest) = told.split_once("count ")?;
+    rest.get(..10)?.parse().ok()
+}
+
 /// A policy's bytes from its text, as [`wasm`] makes them of a file with this name.
 pub fn from_text(name: &str, text: &str) -> Result<Vec<u8>> {
     let failed = |error: String| Error::Unexpected(format!("guest `{name}`: {error}"));

@@ -29,6 +29,7 @@ pub mod portcullis;
 pub mod process;
 pub mod proxy;
 pub mod scratch;
+pub mod small_disk;
 pub mod tls;
 pub mod wait;
 pub mod walk;

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use portcullis_tests::command::Finished;
+use portcullis_tests::docker::Docker;
+use portcullis_tests::dockerd::Dockerd;
+use portcullis_tests::portcullis::{self, Config};
 use portcullis_tests::scratch::Scratch;
 use portcullis_tests::walk::{Caller, Step, hello, tutorial};
 use portcullis_tests::{Error, Result, artifacts};
@@ -99,6 +102,25 @@ fn the_readme_of_the_seeds_is_true() -> Result<()> {
 #[test]
 fn the_readme_of_the_tenants_is_true() -> Result<()> {
     walk(&readme("tenants")?, &Scratch::new()?, None)
+}
+
+/// With a daemon that has nothing but the walk's own images, and a host without a policy.
+#[test]
+fn the_tutorial_over_the_admin_api_is_true() -> Result<()> {
+    let host = Config::new()?.start()?;
+    let dockerd = Dockerd::setup().guarded_by(portcullis::NAME, &host.config().plugin_folder()).start()?;
+    let wasm = artifacts::policy("seccomp")?;
+    let wasm = wasm.parent().unwrap_or(&wasm);
+    let script = root().join("examples/admin-api/tutorial.sh");
+    let (admin, script) = (host.config().admin_socket(), script.display());
+    let line = format!("ADMIN={} WASM={} {script}", admin.display(), wasm.display());
+    let walked = Docker::new(&dockerd)?.shell(&line)?;
+    assert!(walked.status.success(), "{}\n{}", walked.stdout, walked.stderr);
+    assert!(walked.stdout.ends_with("Everything was as expected, and nothing was restarted.\n"), "{walked:?}");
+    let left = std::fs::read_dir(host.config().path().join("policies"))
+        .map_err(|error| Error::Unexpected(error.to_string()))?;
+    assert_eq!(left.count(), 0, "it removes what it put");
+    Ok(())
 }
 
 #[test]

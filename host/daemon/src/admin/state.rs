@@ -17,6 +17,8 @@ use crate::state::{SpaceName, Store, Usage};
 pub struct StateStatus {
     /// Why nothing of it is to be had.
     pub problem: Option<String>,
+    /// Transactions that went to the disk since the host started: changes that come together share one.
+    pub commits: u64,
     pub spaces: Vec<SpaceStatus>,
 }
 
@@ -68,7 +70,7 @@ pub(crate) async fn list_tenant(
 async fn spaces(admin: &Admin, of: Option<TenantName>) -> Result<Json<StateStatus>, Failure> {
     let store = admin.store.clone();
     let status = reading(move || match store.problem() {
-        Some(problem) => Ok(StateStatus { problem: Some(problem), spaces: Vec::new() }),
+        Some(problem) => Ok(StateStatus { problem: Some(problem), commits: store.commits(), spaces: Vec::new() }),
         None => {
             let spaces = store.spaces()?.into_iter();
             let spaces =
@@ -79,7 +81,7 @@ async fn spaces(admin: &Admin, of: Option<TenantName>) -> Result<Json<StateStatu
                     keys: space.usage.keys,
                     bytes: space.usage.bytes,
                 });
-            Ok(StateStatus { problem: None, spaces: spaces.collect() })
+            Ok(StateStatus { problem: None, commits: store.commits(), spaces: spaces.collect() })
         }
     });
     status.await.map(Json)

@@ -39,6 +39,7 @@ impl Manager {
     pub async fn policy_config(&self, scope: Scope, name: PolicyName) -> Result<PolicyConfig, ManageError> {
         let manager = self.clone();
         blocking(move || {
+            manager.layer(&scope)?;
             let root = manager.root(&scope)?;
             let Some(text) = text(&root, &name)? else {
                 return if root.has(&wasm(&name)) { Ok(PolicyConfig::default()) } else { Err(no_policy(&name)) };
@@ -55,7 +56,7 @@ impl Manager {
     pub async fn effective_config(&self, scope: Scope, name: PolicyName) -> Result<PolicyConfig, ManageError> {
         let manager = self.clone();
         blocking(move || {
-            let (root, terms) = (manager.root(&scope)?, manager.terms(&scope)?);
+            let (terms, root) = (manager.terms(&scope)?, manager.root(&scope)?);
             let text = text(&root, &name)?;
             if text.is_none() && !root.has(&wasm(&name)) {
                 return Err(no_policy(&name));
@@ -94,7 +95,7 @@ impl Manager {
         let _writer = self.lock(&scope).await;
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
         blocking(move || {
-            let (root, terms) = (manager.root(&own)?, manager.terms(&own)?);
+            let (terms, root) = (manager.terms(&own)?, manager.root(&own)?);
             let before = text(&root, &file)?.ok_or_else(|| no_config(&file))?;
             precondition.check(&what(&file), Some(&tag(&before)))?;
             manager.check_with_policy(&own, &root, &file, &PolicyFile::with_terms(&terms))?;
@@ -134,7 +135,7 @@ impl Manager {
         precondition: &Precondition,
         edit: impl FnOnce(Map<String, Value>) -> Result<Map<String, Value>, String>,
     ) -> Result<(String, bool, bool), ManageError> {
-        let (root, terms) = (self.root(scope)?, self.terms(scope)?);
+        let (terms, root) = (self.terms(scope)?, self.root(scope)?);
         let before = text(&root, name)?;
         precondition.check(&what(name), before.as_deref().map(tag).as_deref())?;
         let old = before.as_deref().unwrap_or_default();
