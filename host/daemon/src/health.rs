@@ -6,6 +6,7 @@ use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use serde::{Deserialize, Serialize};
 
+use crate::decision_log::DecisionLog;
 use crate::policies::{Layer, Member, Snapshot, Tenant, Troubles};
 
 /// The answer to `GET /v1/health/ready`.
@@ -25,7 +26,7 @@ pub struct Readiness {
 pub struct Finding {
     /// Whose; none is the host's.
     pub tenant: Option<String>,
-    /// `policy`, `data`, `tenant`, `folder`, `listener` or `state`.
+    /// `policy`, `data`, `tenant`, `folder`, `listener`, `state` or `log`.
     pub what: String,
     /// Empty where there is only one.
     pub name: String,
@@ -53,6 +54,20 @@ impl Readiness {
         let mut warnings: Vec<_> = findings(troubles).filter(|finding| !known.contains(&finding.place())).collect();
         warnings.extend(store_warns);
         Self { is_ready: denying.is_empty(), generation: snapshot.generation.0, denying, warnings }
+    }
+
+    /// Adds where decisions cannot be logged.
+    pub(crate) fn with_log(mut self, log: &DecisionLog) -> Self {
+        for (sink, problem) in log.problems() {
+            let finding = Finding::new(None, "log", sink, &problem);
+            if log.is_required(sink) {
+                self.is_ready = false;
+                self.denying.push(finding);
+            } else {
+                self.warnings.push(finding);
+            }
+        }
+        self
     }
 }
 

@@ -103,14 +103,14 @@ impl Reporter {
     /// Whether calls are decided as they should be.
     pub fn readiness(&self) -> Readiness {
         let live = self.decider.live();
-        Readiness::of(&live.load(), &live.troubles(), self.store.problem())
+        Readiness::of(&live.load(), &live.troubles(), self.store.problem()).with_log(self.decider.log())
     }
 
     pub fn status(&self) -> Status {
         let live = self.decider.live();
         let (snapshot, troubles) = (live.load(), live.troubles());
         let Snapshot { generation, host, tenants, .. } = &*snapshot;
-        let Readiness { is_ready, denying, .. } = Readiness::of(&snapshot, &troubles, self.store.problem());
+        let Readiness { is_ready, denying, .. } = self.readiness();
         let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
         let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
         // Of tenants that are not in force, too.

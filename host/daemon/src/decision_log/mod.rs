@@ -38,6 +38,9 @@ use crate::log_sink::{Flush, Format, LogSink};
 /// What the caller is told where the record cannot be kept.
 pub(crate) const UNWRITTEN: &str = "the decision log cannot be written";
 
+/// The sink that can be required.
+const FILE: &str = "file";
+
 /// Takes decisions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DecisionLog {
@@ -119,6 +122,16 @@ impl DecisionLog {
         &self.figures
     }
 
+    /// By sink, why it fails now.
+    pub fn problems(&self) -> BTreeMap<&'static str, String> {
+        self.figures.problems()
+    }
+
+    /// Whether calls are denied while this sink fails.
+    pub fn is_required(&self, sink: &str) -> bool {
+        self.patience.is_some() && sink == FILE
+    }
+
     /// Opens files anew, after what waits is written.
     pub fn reopen(&self) {
         self.queue.ask(Message::Reopen);
@@ -188,8 +201,7 @@ impl Drop for LogThread {
 // === impl Figures ===
 
 impl Figures {
-    /// By sink, why it fails now.
-    pub fn problems(&self) -> BTreeMap<&'static str, String> {
+    fn problems(&self) -> BTreeMap<&'static str, String> {
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

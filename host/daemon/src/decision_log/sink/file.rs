@@ -72,7 +72,7 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn name(&self) -> &'static str {
-        "file"
+        crate::decision_log::FILE
     }
 
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
