@@ -1,9 +1,9 @@
 //! What a tenant's own people see: theirs, and nothing of others'.
 
-use portcullis_tests::Result;
 use portcullis_tests::caller::Caller;
 use portcullis_tests::portcullis::Config;
 use portcullis_tests::tls::Authority;
+use portcullis_tests::{Result, guests, http};
 use serde_json::{Value, json};
 
 use super::{CI, CI_TOML, OPS_TOML, ROOT, ask, bearer, start, tokens};
@@ -106,5 +106,34 @@ fn who_changed_what_is_in_the_log_and_a_token_never_is() -> Result<()> {
     for secret in ["wrong-token", ROOT, CI, &bearer(CI)] {
         assert!(!log.contains(secret), "`{secret}` is in the log");
     }
+    Ok(())
+}
+
+/// What a host-wide policy writes, and why it failed, is the operator's to know.
+#[test]
+fn a_tenant_asks_for_itself_and_is_told_no_more_than_it_may_know() -> Result<()> {
+    let authority = Authority::new()?;
+    let config = config()?.file("policies/logs.wasm", &guests::wasm("flood_log")?)?;
+    let config = config.file("policies/logs.toml", b"grants = [\"log\"]\nmode = \"observe\"\n")?;
+    let config = config.file("policies/traps.wasm", &guests::wasm("trap")?)?;
+    let (_host, door) = start(config.file("policies/traps.toml", b"mode = \"observe\"\n")?, &authority, &tokens())?;
+    let told = |who: &str| {
+        let question = br#"{"method": "GET", "path": "/containers/json", "user": "olga"}"#;
+        let (who, json) = (bearer(who), ("content-type", "application/json"));
+        let answer =
+            door.send(&http::request("POST", "/v1/tenants/ci/decide", &[("authorization", &who), json], question))?;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let answer = answer.json()?;
+        assert_eq!(answer["tenant"], json!("ci"), "{answer:#}");
+        let policies = answer["policies"].as_array().cloned().unwrap_or_default();
+        let of =
+            |name: &str| policies.iter().find(|policy| policy["policy"] == json!(name)).cloned().unwrap_or_default();
+        Ok::<_, portcullis_tests::Error>((of("logs"), of("traps")))
+    };
+    let (logs, traps) = told(ROOT)?;
+    assert!(logs["log"][0]["message"].is_string() && traps["reason"].is_string(), "{logs:#} {traps:#}");
+    let (logs, traps) = told(CI)?;
+    assert!(logs["log"].is_null() && logs["log_dropped"].is_null() && traps["reason"].is_null(), "{logs:#} {traps:#}");
+    assert_eq!((&logs["mode"], &traps["verdict"]), (&json!("observe"), &json!("trap")));
     Ok(())
 }

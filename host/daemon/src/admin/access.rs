@@ -217,6 +217,14 @@ impl Principal {
         }
     }
 
+    /// Whether it is one tenant's, and not the host's.
+    pub(crate) fn is_of_tenant(&self) -> bool {
+        match self {
+            Self::Operator => false,
+            Self::Remote(rights) => rights.tenant.is_some(),
+        }
+    }
+
     /// For the log.
     pub(crate) fn name(&self) -> &str {
         match self {

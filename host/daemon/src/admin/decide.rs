@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::Request;
 use portcullis_docker::target::Target;
 use portcullis_model::TenantName;
 use serde::Deserialize;
 
 use crate::admin::Admin;
+use crate::admin::access::Principal;
 use crate::admin::error::Failure;
 use crate::admin::policies::receive;
 use crate::asking::{Asking, Manner, Question, Report};
@@ -36,6 +37,7 @@ pub(crate) struct Which {
 pub(crate) async fn decide(
     State(admin): State<Admin>,
     Path(which): Path<Which>,
+    Extension(principal): Extension<Principal>,
     request: Request<Body>,
 ) -> Result<Json<Report>, Failure> {
     let tenant = which.tenant.map(|name| TenantName::new(&name)).transpose();
@@ -45,7 +47,8 @@ pub(crate) async fn decide(
     let bytes = receive(request, *most).await?;
     let question = Question::read(&bytes).map_err(|error| Failure::bad_request(error.to_string()))?;
     drop(bytes);
-    Ok(Json(asking.ask(decider.judge(), question, manner).await?))
+    let report = asking.ask(decider.judge(), question, manner).await?;
+    Ok(Json(if principal.is_of_tenant() { report.for_tenant() } else { report }))
 }
 
 fn manner(query: &str) -> Result<Manner, Failure> {

@@ -1,10 +1,10 @@
 //! The answer to a question, as `POST /v1/decide` and `portcullis decide --json` give it.
 
-use std::iter::Peekable;
 use std::sync::Arc;
 
+use portcullis_engine::LogLine;
 use portcullis_model::decision::{Mode, Origin};
-use portcullis_model::{Answer, Cause, Data, Opinion, Verdict};
+use portcullis_model::{Answer, Cause, Data, Opinion, PolicyName, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -60,6 +60,17 @@ impl Report {
         self.answer == "allow"
     }
 
+    /// Without what host-wide policies write for the operator, and why one failed: for a tenant's own people.
+    #[must_use]
+    pub(crate) fn for_tenant(mut self) -> Self {
+        self.problem = None;
+        for policy in self.policies.iter_mut().filter(|policy| policy.origin == Origin::Host.as_str()) {
+            (policy.log, policy.log_dropped) = (Vec::new(), 0);
+            policy.reason.take_if(|_| policy.verdict != "deny");
+        }
+        self
+    }
+
     pub(crate) fn of(considered: &Considered) -> Self {
         let Considered { judged, snapshot, explained } = considered;
         let decision = &judged.decision;
@@ -67,7 +78,8 @@ impl Report {
             Answer::Allow => None,
             Answer::Deny(reason) => Some(reason.to_string()),
         };
-        let mut lines = judged.lines().iter().peekable();
+        // Of each policy that was asked, in the same order.
+        let mut lines = judged.lines().iter();
         Self {
             answer: if decision.answer.is_allow() { "allow" } else { "deny" }.to_owned(),
             reason,
@@ -78,28 +90,22 @@ impl Report {
             tenant: judged.tenant.as_ref().map(|tenant| tenant.name.to_string()),
             generation: decision.generation.0,
             operation: judged.subject().operation.map(str::to_owned),
-            policies: decision.opinions.iter().map(|opinion| policy(opinion, &mut lines)).collect(),
+            policies: decision.opinions.iter().map(|opinion| policy(opinion, lines.next())).collect(),
             documents: judged.tenant.as_ref().map(|tenant| documents(snapshot, tenant)).unwrap_or_default(),
             explain: explained.clone(),
         }
     }
 }
 
-type Lines<'a> = &'a (portcullis_model::PolicyName, Vec<portcullis_engine::LogLine>, u32);
-
-/// Lines are in the order in which policies were asked, and there are none of a policy that wrote none.
-fn policy<'a>(opinion: &Opinion, lines: &mut Peekable<impl Iterator<Item = Lines<'a>>>) -> PolicyRecord {
-    let own = lines.next_if(|(name, _, _)| *name == opinion.policy);
+fn policy(opinion: &Opinion, lines: Option<&(PolicyName, Vec<LogLine>, u32)>) -> PolicyRecord {
     let (verdict, reason) = match &opinion.judgement {
         Ok(Verdict::Allow) => ("allow", None),
         Ok(Verdict::Abstain) => ("abstain", None),
         Ok(Verdict::Deny(reason)) => ("deny", Some(reason.to_string())),
         Err(fault) => (fault.kind().as_str(), Some(fault.to_string())),
     };
-    let line = |line: &portcullis_engine::LogLine| PolicyLineRecord {
-        level: level(line.level).to_owned(),
-        message: line.message.to_string(),
-    };
+    let line =
+        |line: &LogLine| PolicyLineRecord { level: level(line.level).to_owned(), message: line.message.to_string() };
     PolicyRecord {
         policy: opinion.policy.to_string(),
         origin: opinion.origin.as_str().to_owned(),
@@ -112,8 +118,8 @@ fn policy<'a>(opinion: &Opinion, lines: &mut Peekable<impl Iterator<Item = Lines
         verdict: verdict.to_owned(),
         reason,
         took_us: micros(opinion.took),
-        log: own.map(|(_, lines, _)| lines.iter().map(line).collect()).unwrap_or_default(),
-        log_dropped: own.map_or(0, |(_, _, dropped)| *dropped),
+        log: lines.map(|(_, lines, _)| lines.iter().map(line).collect()).unwrap_or_default(),
+        log_dropped: lines.map_or(0, |(_, _, dropped)| *dropped),
     }
 }
 
