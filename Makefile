@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup policies build lint unit e2e bench bench-isolation bench-tenants fuzz clean deny
+.PHONY: help demo test setup policies build lint unit e2e bench bench-isolation bench-tenants bench-data fuzz clean deny
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,12 +43,15 @@ e2e: setup policies build ## Run the tests of the built binary and of the real d
 bench: setup policies build ## Run the benchmarks and print their figures
 	$(CARGO) bench --workspace
 
-# ARGS: `--seconds N`, `--json`, and what else each of the two says when it does not understand.
+# ARGS: `--seconds N`, `--json`, and what else each of them says when it does not understand.
 bench-isolation: setup policies build ## Measure what a tenant feels of noisy neighbours (fails where it is too much)
 	@$(TARGET)/release/bench-isolation $(ARGS)
 
 bench-tenants: setup policies build ## Measure what 1, 10, 100 and 1,000 tenants cost
 	@$(TARGET)/release/bench-tenants $(ARGS)
+
+bench-data: setup policies build ## Measure what a document of a million users costs (fails where it takes too much memory)
+	@$(TARGET)/release/bench-data $(ARGS)
 
 # For each fuzz target.
 SECONDS ?= 60

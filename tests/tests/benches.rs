@@ -1,5 +1,5 @@
-//! The benchmarks of tenants run to their end and tell everything. How fast is not asked here: `make bench-isolation` and
-//! `make bench-tenants` are for machines that are at rest.
+//! The benchmarks of tenants run to their end and tell everything. How fast is not asked here: `make bench-isolation`,
+//! `bench-tenants` and `bench-data` are for machines that are at rest.
 
 #![expect(clippy::indexing_slicing, reason = "JSON has a value, or null, at every name")]
 
@@ -66,8 +66,22 @@ fn the_benchmark_of_tenants_tells_every_count() -> Result<()> {
 }
 
 #[test]
+fn the_benchmark_of_data_tells_every_step() -> Result<()> {
+    let (code, printed) = run("bench-data", &["--users", "20000", "--patches", "2", "--json"])?;
+    let report: Value =
+        serde_json::from_str(&printed).map_err(|error| Error::Unexpected(format!("{error}: {printed}")))?;
+    let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
+    assert_eq!((list("decisions").len(), list("steps").len()), (3, 4), "{printed}");
+    list("decisions").iter().for_each(|row| numbers(row, &["p50_us", "p99_us"]));
+    list("steps").iter().for_each(|row| numbers(row, &["took_ms", "peak_times_json"]));
+    numbers(&report["patches"], &["p50_ms", "longest_ms", "write_p50_ms", "disk_p50_ms", "longest_decision_ms"]);
+    assert_eq!(report["passed"].as_bool(), Some(code == Some(0)), "{printed}");
+    Ok(())
+}
+
+#[test]
 fn an_unknown_argument_is_refused() -> Result<()> {
-    for program in ["bench-isolation", "bench-tenants"] {
+    for program in ["bench-isolation", "bench-tenants", "bench-data"] {
         let told = run(program, &["--second", "1"]).expect_err("refused").to_string();
         assert!(told.contains("unknown argument `--second`") && told.contains("usage"), "{told}");
     }

@@ -72,6 +72,10 @@ impl<'de> Visitor<'de> for OfValue<'_> {
         self.0.push("null")
     }
 
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Err(E::custom("there is nothing in it; write `{}` for an empty document"))
+    }
+
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
         self.0.push(if value { "true" } else { "false" })
     }
@@ -211,7 +215,8 @@ mod tests {
             ("a: [1\n", "line"),
             ("a: *nobody\n", "unknown anchor"),
             ("a: 1\n---\nb: 2\n", "more than one document"),
-            ("", "EOF"),
+            ("", "there is nothing in it"),
+            ("# nothing yet\n", "there is nothing in it"),
         ] {
             let error = made(text).expect_err(text);
             assert!(error.contains(told), "{text}: {error}");

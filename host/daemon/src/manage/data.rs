@@ -12,13 +12,16 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use portcullis_model::TenantName;
 use portcullis_model::document::MAX_TEXT;
 use tokio::sync::oneshot;
+use tracing::info;
 
 use crate::config::DATA;
 use crate::manage::{ManageError, Manager, Precondition, Scope, blocking};
-use crate::policies::{DOCUMENTS, Drawer, Fingerprint, Kept, Offer, Root};
+use crate::policies::{DOCUMENTS, Drawer, Fingerprint, Kept, Root};
 
 use self::desk::Waiting;
 use self::edit::Version;
@@ -184,7 +187,7 @@ impl Manager {
         let why = || self.trouble(scope, "data", &name).unwrap_or_else(|| "it is just being written".to_owned());
         let mut version = Version::new(&name, &disk.files, kept.map(|kept| Arc::clone(&kept.document)), why);
         let tag = disk.fingerprint.map(|file| file.tag());
-        let mut outcomes = Vec::with_capacity(waiting.len());
+        let (mut outcomes, start) = (Vec::with_capacity(waiting.len()), Instant::now());
         for Waiting { place, edit, precondition, answer } in waiting {
             let outcome = match version.check(&precondition, tag.as_deref()) {
                 Ok(true) => version.apply(&place, edit).map_or_else(Outcome::Failed, |()| Outcome::Done),
@@ -196,7 +199,14 @@ impl Manager {
         let is_change = version.is_changed();
         let others =
             layer.documents.iter().filter(|(other, _)| **other != name).map(|(_, kept)| kept.file.size()).sum();
+        let in_memory = start.elapsed();
         let written = if is_change { self.write(scope, &drawer, &disk, version, others) } else { Ok(None) };
+        if is_change && written.is_ok() {
+            let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+            let (memory_us, write_us) = (micros(in_memory), micros(start.elapsed() - in_memory));
+            let (tenant, changes) = (scope.as_ref().map(TenantName::as_str), outcomes.len());
+            info!(tenant, name, changes, memory_us, write_us, "data written");
+        }
         Batch { name, is_new: disk.files.is_empty(), outcomes, written, is_change }
     }
 
@@ -217,8 +227,8 @@ impl Manager {
             return Ok(None);
         };
         let most = self.terms(scope).map_err(Problem::of)?.data_bytes;
-        let (offers, mut is_over) = (&self.0.workshop.offers, false);
-        offers.put(scope, &file, Offer::Coming);
+        let mut is_over = false;
+        let coming = self.0.workshop.offers.coming(scope, &file);
         let put = drawer.put(&file, |file| {
             let mut out = Limited { file, left: most.saturating_sub(others), is_over: &mut is_over };
             match &text {
@@ -228,11 +238,10 @@ impl Manager {
         });
         match put {
             Ok(fingerprint) => {
-                offers.put(scope, &file, Offer::Document(document, fingerprint));
+                coming.arrived(document, fingerprint);
                 Ok(Some((file, fingerprint)))
             }
             Err(error) => {
-                offers.withdraw(scope, &file);
                 let too_large = || format!("all documents together would have more than {most} bytes");
                 Err(if is_over { Problem::TooLarge(too_large()) } else { failed(&file, &error) })
             }

@@ -26,7 +26,6 @@ mod watch;
 pub(crate) use drawer::Drawer;
 pub(crate) use layer::{DOCUMENTS, Kept, Layer, MAX_SETTINGS, Member};
 pub use layer::{Trouble, Workshop};
-pub(crate) use offers::Offer;
 pub use offers::Offers;
 pub use once::load_once;
 pub(crate) use root::{Fence, Fingerprint, Root};

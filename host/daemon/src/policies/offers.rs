@@ -24,10 +24,24 @@ pub(crate) enum Offer {
     Document(Arc<Document>, Fingerprint),
 }
 
+/// A file that is being written. It is not waited for any longer when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Coming<'o> {
+    offers: &'o Offers,
+    scope: &'o Scope,
+    file: &'o str,
+}
+
 // === impl Offers ===
 
 impl Offers {
-    pub(crate) fn put(&self, scope: &Scope, file: &str, offer: Offer) {
+    /// A file will be written.
+    pub(crate) fn coming<'o>(&'o self, scope: &'o Scope, file: &'o str) -> Coming<'o> {
+        self.put(scope, file, Offer::Coming);
+        Coming { offers: self, scope, file }
+    }
+
+    fn put(&self, scope: &Scope, file: &str, offer: Offer) {
         self.lock().entry(scope.clone()).or_default().insert(file.to_owned(), offer);
     }
 
@@ -48,5 +62,45 @@ impl Offers {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Scope, ByFile>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Coming ===
+
+impl Coming<'_> {
+    /// The file is there. What is offered stays until it is withdrawn.
+    pub(crate) fn arrived(self, document: Arc<Document>, file: Fingerprint) {
+        self.offers.put(self.scope, self.file, Offer::Document(document, file));
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        if matches!(self.offers.get(self.scope, self.file), Some(Offer::Coming)) {
+            self.offers.withdraw(self.scope, self.file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policies::root::{Fence, Root};
+
+    #[test]
+    fn what_was_not_written_is_not_waited_for() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let root = Root::open(dir.path(), Fence::Open).expect("open");
+        let file = root.fingerprint(".").expect("is there");
+        let (offers, scope) = (Offers::default(), None);
+        let coming = offers.coming(&scope, "a.json");
+        assert!(matches!(offers.get(&scope, "a.json"), Some(Offer::Coming)));
+        drop(coming);
+        assert!(offers.get(&scope, "a.json").is_none());
+        offers.coming(&scope, "a.json").arrived(Arc::default(), file);
+        assert!(matches!(offers.get(&scope, "a.json"), Some(Offer::Document(_, seen)) if seen == file));
+        assert!(offers.get(&scope, "b.json").is_none());
+        offers.withdraw(&scope, "a.json");
+        assert!(offers.lock().is_empty());
     }
 }

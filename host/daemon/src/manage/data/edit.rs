@@ -200,3 +200,85 @@ pub(super) fn overtaken(name: &str, tag: Option<&str>) -> ManageError {
 fn label(name: &str) -> String {
     format!("document `{name}`")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(json: &str) -> Edit {
+        Edit::Put(Given { document: crate::document::from_json(json).expect("JSON"), yaml: None })
+    }
+
+    fn place(path: &str) -> Place {
+        Place::of_path(path).expect(path)
+    }
+
+    fn files(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn version<'n>(files: &'n [String], json: Option<&str>) -> Version<'n> {
+        let document = json.map(|json| Arc::new(crate::document::from_json(json).expect("JSON")));
+        Version::new("n", files, document, || "it is broken".to_owned())
+    }
+
+    fn json(version: Version<'_>) -> Option<(String, String)> {
+        version.into_content().map(|(file, document, _)| (file, document.root().to_json()))
+    }
+
+    #[test]
+    fn changes_that_wait_together_are_made_one_after_the_other() {
+        let there = files(&["n.json"]);
+        let mut version = version(&there, Some("{}"));
+        let one = Precondition::Tags(vec!["1".to_owned()]);
+        assert!(version.check(&one, Some("2")).is_err());
+        assert!(version.check(&one, Some("1")).expect("holds"));
+        version.apply(&place("n/a"), given("1")).expect("is set");
+        // Nobody can know the tag of what is not written yet.
+        assert!(!version.check(&one, Some("1")).expect("is told later"));
+        assert!(version.check(&Precondition::Something, Some("1")).expect("holds"));
+        version.apply(&place("n/b/c"), given("1")).expect_err("no `b`");
+        version.apply(&place("n"), Edit::Remove).expect("is removed");
+        assert!(!version.check(&Precondition::Something, Some("1")).expect("does not hold"));
+        assert!(version.check(&Precondition::Nothing, Some("1")).expect("holds"));
+        assert!(matches!(version.apply(&place("n"), Edit::Remove), Err(ManageError::NotFound { .. })));
+        version.apply(&place("n"), given("[]")).expect("is made");
+        version.apply(&place("n/-"), given("2")).expect("is added");
+        assert_eq!(json(version), Some(("n.json".to_owned(), "[2]".to_owned())));
+    }
+
+    #[test]
+    fn what_is_not_known_is_only_replaced_as_a_whole() {
+        for (there, known) in [(files(&["n.json"]), false), (files(&["n.json", "n.yml"]), true)] {
+            let document = known.then_some("{}");
+            for edit in [given("1"), Edit::Remove, Edit::Merge(Document::default()), Edit::Patch(Document::default())] {
+                let refused = version(&there, document).apply(&place("n/a"), edit);
+                assert!(matches!(refused, Err(ManageError::Conflict(_))), "{there:?}: {refused:?}");
+            }
+            assert_eq!(version(&there, document).apply(&place("n"), given("1")).is_ok(), !known);
+            let mut removed = version(&there, document);
+            removed.apply(&place("n"), Edit::Remove).expect("both are removed");
+            assert!(removed.is_changed() && json(removed).is_none());
+        }
+        let mut new = version(&[], None);
+        assert!(matches!(new.apply(&place("n"), Edit::Remove), Err(ManageError::NotFound { .. })));
+        new.apply(&place("n"), given("1")).expect("is made");
+        assert_eq!(json(new), Some(("n.json".to_owned(), "1".to_owned())));
+    }
+
+    #[test]
+    fn yaml_stays_as_it_was_sent_where_the_file_can_have_it() {
+        let yaml = || Edit::Put(Given { document: Document::default(), yaml: Some(b"{} # empty".to_vec()) });
+        for (there, path, expected, is_yaml) in [
+            (files(&[]), "n", "n.yaml", true),
+            (files(&["n.yml"]), "n", "n.yml", true),
+            (files(&["n.json"]), "n", "n.json", false),
+            (files(&["n.yaml"]), "n/a", "n.yaml", false),
+        ] {
+            let mut version = version(&there, (!there.is_empty()).then_some("{}"));
+            version.apply(&place(path), yaml()).expect("is put");
+            let (file, _, text) = version.into_content().expect("is there");
+            assert_eq!((file.as_str(), text.is_some()), (expected, is_yaml), "{there:?} {path}");
+        }
+    }
+}
