@@ -9,16 +9,20 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup policies build lint unit e2e bench bench-isolation bench-tenants bench-data fuzz clean deny
+.PHONY: help demo test setup setup-demo policies build lint unit e2e bench bench-isolation bench-tenants bench-data fuzz clean deny
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup policies build ## Walk the two seeds with a real, throwaway dockerd, step by step (as root)
+demo: setup-demo policies build ## Walk the two seeds with a real, throwaway dockerd, step by step (as root)
 	@$(TARGET)/release/demo
 
 test: setup policies build ## Run every test, with the walk against a real dockerd among them (as root)
 	$(CARGO) test --release --workspace
+
+# What the demo needs; the tests need more.
+setup-demo:
+	@scripts/setup demo
 
 setup: ## Install what is missing on a Debian machine: Docker, busybox, schemathesis, the wasm target, … (as root)
 	@scripts/setup

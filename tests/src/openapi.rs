@@ -50,6 +50,17 @@ impl Document {
         members(&self.0, "/paths").flat_map(of_path).collect()
     }
 
+    /// The `operationId` of each operation whose answer has no end.
+    pub fn streams(&self) -> Vec<&str> {
+        let is_stream = |says: &&Value| {
+            let answers = says.pointer("/responses/200").map(|answer| self.resolved(answer));
+            answers.is_some_and(|answer| answer.pointer("/content/text~1event-stream").is_some())
+        };
+        let operations =
+            members(&self.0, "/paths").flat_map(|(_, says)| METHODS.iter().filter_map(|method| says.get(method)));
+        operations.filter(is_stream).filter_map(|says| says.get("operationId")?.as_str()).collect()
+    }
+
     /// Whether an answer to a call is as described: its status, its headers, its type and its shape.
     pub fn check(&self, method: &str, target: &str, answer: &Answer) -> Result<()> {
         let wrong = |what: &str| {
@@ -197,6 +208,14 @@ mod tests {
             let found = document().check(method, target, &answer);
             assert_eq!(found.is_ok(), expected, "{method} {target}: {found:?}");
         }
+    }
+
+    #[test]
+    fn what_has_no_end_is_named() {
+        let stream = json!({ "content": { "text/event-stream": {} } });
+        let follow = json!({ "get": { "operationId": "follow", "responses": { "200": stream } } });
+        let status = json!({ "get": { "operationId": "status", "responses": { "200": { "content": {} } } } });
+        assert_eq!(Document(json!({ "paths": { "/a": follow, "/b": status } })).streams(), ["follow"]);
     }
 
     #[test]

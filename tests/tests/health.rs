@@ -133,6 +133,33 @@ fn a_store_that_is_lost_counts_where_a_policy_keeps_something() -> Result<()> {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_counts_where_nothing_is_allowed_without_it() -> Result<()> {
+    for (on_full, denies) in [("deny", true), ("drop", false)] {
+        let config = Config::new()?.policy("allow-all")?;
+        let folder = config.path().join("logs");
+        let file = folder.join("decisions.log");
+        let toml = format!(
+            "[decision_log]\nsinks = [\"file\"]\non_full = {on_full:?}\n[decision_log.file]\npath = {file:?}\n"
+        );
+        let host = config.toml(&toml).file("logs", b"no folder")?.start()?;
+        let ask = || Caller::named("alice").create(&host.socket(), "hello-world").map(|reply| reply.allow);
+        assert_eq!(ask()?, !denies, "{on_full}");
+        let findings = if denies { "denying" } else { "warnings" };
+        let told = wait::until("that it is told", wait::PATIENCE, || {
+            readiness(&host).ok().filter(|told| told[findings] != json!([]))
+        })?;
+        assert_eq!((places(&told[findings]), &told["is_ready"]), (vec!["log file of -".to_owned()], &json!(!denies)));
+        fs::remove_file(&folder).and_then(|()| fs::create_dir(&folder)).map_err(io)?;
+        let is_well = || {
+            let told = ask().and_then(|_| readiness(&host)).ok()?;
+            (told["is_ready"] == json!(true) && told["warnings"] == json!([])).then_some(())
+        };
+        wait::until("that it is well again", wait::PATIENCE, is_well)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_command_waits_until_the_host_is_ready() -> Result<()> {
     let config = Config::new()?.policy("allow-all")?;
     let socket = config.admin_socket().display().to_string();

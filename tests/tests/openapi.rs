@@ -262,6 +262,10 @@ fn a_fuzzer_gets_no_answer_that_is_not_described() -> Result<()> {
     command.args(["--header", "Host:portcullis", "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]);
     // The same calls each time, and not so many that somebody waits for them. (Python's parser is not made for two workers.)
     command.args(["--max-examples", "10", "--generation-deterministic", "--workers", "1", "--request-timeout", "20"]);
+    // It would wait for the end of an answer that has none.
+    for stream in Document::of(&host.config().admin_socket())?.streams() {
+        command.args(["--exclude-operation-id", stream]);
+    }
     command.args(["--continue-on-failure", "--warnings", "off"]).arg(format!("{}/v1/openapi.json", proxy.url()));
     command.env("SCHEMATHESIS_HOOKS", HOOKS).current_dir(scratch.path());
     let fuzzed = Finished::of(&mut command)?;
