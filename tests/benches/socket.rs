@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use portcullis_daemon::tenant::Tally;
+use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
+use portcullis_model::{Decision, Generation, Opinion, PolicyName, Verdict};
 use portcullis_tests::http::Connection;
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis};
@@ -70,7 +73,46 @@ fn main() -> Result<()> {
             .into_iter()
             .try_for_each(|(name, call)| compare(&servers, 0, &format!("the log: {name}"), call))?;
     }
+    if !is_unwanted("metrics") {
+        let [_, create, _] = &all;
+        let servers = traced()?;
+        compare(&servers, 0, &format!("traces: {}", create.0), &create.1)?;
+        println!("\n{}", recording(&servers[0], &create.1)?);
+    }
     Ok(())
+}
+
+/// The same host without traces, and with one of ten decisions for a collector that is not there.
+fn traced() -> Result<[Server; 2]> {
+    const TRACES: &str = "[traces]\nendpoint = \"http://127.0.0.1:1/v1/traces\"\n[decision_log]";
+    let policies = ["seccomp", "user-roles", "bind-mounts"];
+    Ok([host("no traces", &policies, "")?, host_with("one of ten is traced", &policies, TRACES, "")?])
+}
+
+/// What counting a decision of three policies costs, beside the CPU that such a decision takes.
+fn recording(server: &Server, call: &[u8]) -> Result<String> {
+    const COUNTS: u32 = 2_000_000;
+    let opinions = (0..3).filter_map(opinion).collect();
+    let decision = Decision::combine(opinions, DefaultVerdict::Allow, Mode::Enforce, Generation(1));
+    let tally = Tally::default();
+    let start = Instant::now();
+    for count in 0..COUNTS {
+        let (tally, decision) = (std::hint::black_box(&tally), std::hint::black_box(&decision));
+        let took = Duration::from_nanos(u64::from(count % 1_000_000));
+        tally.calls().count(tally.calls().note(decision, Some("ContainerCreate")), took);
+    }
+    let counting = start.elapsed().as_secs_f64() * 1e9 / f64::from(COUNTS);
+    let call = plugin::call(REQUEST, call);
+    let figures = (0..ROUNDS).map(|_| measure(server, &call, 1)).collect::<Result<Vec<_>>>()?;
+    let decision = median(figures).cpu_us * 1e3;
+    let part = 100.0 * counting / decision;
+    Ok(format!("counting a decision by operation and cause: {counting:.0} ns of {decision:.0} ns, {part:.2} %"))
+}
+
+fn opinion(number: u32) -> Option<Opinion> {
+    let (policy, judgement) = (PolicyName::new(&format!("policy-{number}")).ok()?, Ok(Verdict::Allow));
+    let (took, spent) = (Duration::ZERO, Spent::default());
+    Some(Opinion { policy, origin: Origin::Host, digest: None, mode: Mode::Enforce, judgement, took, spent })
 }
 
 /// The same host with its decision log off, and written in every way.
@@ -144,11 +186,14 @@ fn floor(name: &'static str, mode: &str) -> Result<Server> {
 
 /// `log` is what its `[decision_log]` says beside the file's path.
 fn host(name: &'static str, policies: &[&str], log: &str) -> Result<Server> {
+    host_with(name, policies, "[decision_log]", log)
+}
+
+fn host_with(name: &'static str, policies: &[&str], before: &str, log: &str) -> Result<Server> {
     let config = Config::new()?;
     let path = config.path().join("decisions.log");
-    let mut config = config.toml(&format!(
-        "default = \"allow\"\n[decision_log]\n{log}\n[decision_log.file]\npath = {path:?}\nfiles = 1\n"
-    ));
+    let mut config = config
+        .toml(&format!("default = \"allow\"\n{before}\n{log}\n[decision_log.file]\npath = {path:?}\nfiles = 1\n"));
     for policy in policies {
         config = config.policy(policy)?;
     }

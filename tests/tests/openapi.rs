@@ -62,6 +62,7 @@ fn of_host() -> Vec<Call> {
         call("GET", "/v1/health/live", 200),
         call("GET", "/v1/health/ready", 200),
         call("GET", "/v1/version", 200),
+        call("GET", "/metrics", 200),
         call("GET", "/v1/status", 200),
         call("GET", "/v1/tenants/ci/status", 200),
         call("GET", "/v1/tenants/nobody/status", 404),

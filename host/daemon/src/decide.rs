@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::asking::explained;
 use crate::config::Config;
 use crate::decision_log::{About, DecisionId, DecisionLog, Entry, Sender, Subject, Times, UNWRITTEN, Unkept};
+use crate::metrics::Recorder;
 use crate::plugin::Received;
 use crate::policies::{Live, PolicyLog, Snapshot, Tenant};
 use crate::resolve::HostPaths;
@@ -65,6 +66,7 @@ pub struct Decider {
     log: DecisionLog,
     /// Of calls that are nobody's.
     strangers: Tally,
+    recorder: Recorder,
 }
 
 /// A call that has come, or that could not come whole.
@@ -149,7 +151,8 @@ impl Judge {
         let snapshot = self.live.load();
         let is_large = call.len() >= LARGE;
         let read = work(is_large, move || wire::read_call(&call)).await;
-        let mut times = Times { read: start.elapsed(), ..Times::default() };
+        let parse = start.elapsed();
+        let mut times = Times { read: parse, parse, ..Times::default() };
         let call = match read {
             Ok(Ok(call)) => call,
             Ok(Err(error)) => {
@@ -315,8 +318,12 @@ impl Caller for Arrival<'_> {
 // === impl Decider ===
 
 impl Decider {
-    pub fn new(judge: Judge, log: DecisionLog) -> Self {
-        Self { judge, log, strangers: Tally::default() }
+    pub fn new(judge: Judge, log: DecisionLog, recorder: Recorder) -> Self {
+        Self { judge, log, strangers: Tally::default(), recorder }
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     pub fn live(&self) -> &Arc<Live> {
@@ -362,6 +369,7 @@ impl Decider {
         if let Some(tenant) = &tenant {
             tenant.set.count(&decision);
         }
+        let noted = self.recorder.note(&decision, &about, &lines, tenant.as_deref(), tally, &times);
         let mode = tenant.as_ref().map_or(Mode::Enforce, |tenant| tenant.mode());
         let id = DecisionId::new(at);
         let answer = with_id(&decision.answer, id);
@@ -381,7 +389,9 @@ impl Decider {
             is_bodiless: false,
             waits: None,
         };
-        match self.log.keep(Box::new(entry)).await {
+        let kept = self.log.keep(Box::new(entry)).await;
+        self.recorder.finish(noted, tally, kept.is_ok(), start.elapsed());
+        match kept {
             Ok(()) => answer,
             Err(Unkept) => {
                 tally.overturn();

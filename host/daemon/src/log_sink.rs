@@ -40,6 +40,8 @@ struct Waiting {
     bytes: AtomicUsize,
     /// Lines that found no room, and of which nothing was said yet.
     dropped: AtomicU64,
+    /// The same, since the start.
+    lost: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -87,7 +89,13 @@ impl LogSink {
             self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
             let count = lines.iter().filter(|byte| **byte == b'\n').count();
             self.waiting.dropped.fetch_add(count as u64, Ordering::Relaxed);
+            self.waiting.lost.fetch_add(count as u64, Ordering::Relaxed);
         }
+    }
+
+    /// Lines that were lost since the start.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.waiting.lost.load(Ordering::Relaxed)
     }
 }
 

@@ -20,6 +20,8 @@ use crate::decide::{Decider, Judge};
 use crate::decision_log::DecisionLog;
 use crate::log_sink::LogSink;
 use crate::manage::Manager;
+use crate::metrics::{self, Metrics, MetricsBindError, MetricsListener, Recorder, Sources};
+use crate::otlp::{self, Exports, Tracer};
 use crate::plugin::{self, BodyLimits, Front};
 use crate::policies::{Offers, Watch, Workshop};
 use crate::socket::{self, BindError, Bound};
@@ -45,6 +47,8 @@ pub enum ServeError {
     Bind(#[from] BindError),
     #[error("the thread of the decision log cannot be started: {0}")]
     Log(#[source] std::io::Error),
+    #[error(transparent)]
+    Metrics(#[from] MetricsBindError),
     #[error("signals cannot be received: {0}")]
     Signals(#[source] std::io::Error),
 }
@@ -58,11 +62,18 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let spaces = Spaces::Disk(store.clone());
     let (watch, live) = Watch::start(&config, spaces, workshop.clone()).map_err(ServeError::Watch)?;
     let watch = Arc::new(watch);
+    let (sandbox, swaps) = (workshop.sandbox.clone(), Arc::clone(&workshop.swaps));
     let manager = Manager::new(&config, Arc::clone(&watch), Arc::clone(&live), workshop);
-    // Dropped last: what waits is written.
-    let (log, _log_thread) =
-        DecisionLog::start(&config.decision_log, sink, config.limits.decision_timeout).map_err(ServeError::Log)?;
-    let decider = Arc::new(Decider::new(Judge::new(&config, live), log.clone()));
+    let mut exports = Exports::default();
+    let tracer = config.traces.as_ref().map(|traces| {
+        Tracer::new(exports.start("traces", traces.endpoint.clone(), otlp::traces::encode), traces.sample)
+    });
+    let recorder = Recorder::new(tracer);
+    // What waits is written when the thread is dropped.
+    let patience = config.limits.decision_timeout;
+    let (log, log_thread) =
+        DecisionLog::start(&config.decision_log, sink.clone(), patience, &mut exports).map_err(ServeError::Log)?;
+    let decider = Arc::new(Decider::new(Judge::new(&config, live), log.clone(), recorder));
     let bodies = BodyLimits::new(&config.limits);
     let (stop, stopped) = watch::channel(false);
     let bound: Vec<_> =
@@ -70,13 +81,31 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let gate = Gate::open(&config).map_err(ServeError::Admin)?;
     let admin = Bound::new(&config.admin_socket)?;
     let remote = gate.as_ref().map(|gate| socket::listen(gate.listen)).transpose()?;
+    let scraped = match config.metrics.listen {
+        Some(address) => Some(MetricsListener::bind(address).await?),
+        None => None,
+    };
     let mut fronts = JoinSet::new();
     let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone()));
     if let Some(address) = remote.as_ref().and_then(|remote| remote.local_addr().ok()) {
         info!(%address, "the admin API is listening");
     }
     let desk = Desk::new(&config, Arc::clone(&decider));
-    let routes = Admin { reporter, manager, store, gate: gate.clone(), desk };
+    let (decider_of, store_of, figures) = (Arc::clone(&decider), store.clone(), exports.figures());
+    let sources = Sources {
+        decider: decider_of,
+        sandbox,
+        swaps,
+        store: store_of,
+        log: sink,
+        requests: Arc::default(),
+        exports: figures,
+    };
+    let metrics = Arc::new(Metrics::new(sources));
+    if let Some(listener) = scraped {
+        fronts.spawn(metrics::serve(listener, Arc::clone(&metrics), stopped.clone()));
+    }
+    let routes = Admin { reporter, manager, store, gate: gate.clone(), desk, metrics };
     fronts.spawn(admin::serve(admin, remote, routes, config.limits.clone(), stopped.clone()));
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {
         info!(listener = listener.name, socket = %bound.path().display(), "listening");
@@ -94,6 +123,8 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     // Each keeps the grace itself; the operator's socket is not waited for any longer.
     let grace = config.limits.shutdown_grace + AFTER_GRACE;
     let _ = timeout(grace, async { while fronts.join_next().await.is_some() {} }).await;
+    drop(log_thread);
+    exports.finish().await;
     info!("stopped");
     Ok(())
 }
@@ -120,7 +151,7 @@ pub(crate) fn workshop(config: &Config) -> Result<Workshop, ServeError> {
     let cache = config.cache_dir.clone();
     std::fs::create_dir_all(&cache).map_err(|source| ServeError::Cache { path: cache.clone(), source })?;
     let sandbox = Sandbox::new(&SandboxConfig { instances: config.limits.instances, cache: Some(cache) })?;
-    Ok(Workshop { sandbox, runtime: Handle::current(), offers: Offers::default() })
+    Ok(Workshop { sandbox, runtime: Handle::current(), offers: Offers::default(), swaps: Arc::default() })
 }
 
 struct Signals {

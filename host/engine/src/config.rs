@@ -74,6 +74,8 @@ pub struct Stats {
     /// Instances that run now, and those of them that run long.
     pub instances: usize,
     pub long_runs: usize,
+    /// Instances that can run at once.
+    pub pool: usize,
     /// Files whose code is held now, and how many hold it: each owner once for each file.
     pub codes: usize,
     pub holders: usize,
@@ -116,6 +118,7 @@ impl Sandbox {
         Stats {
             instances: inner.instances.saturating_sub(inner.places.available_permits()),
             long_runs: inner.turns.long(),
+            pool: inner.instances,
             codes,
             holders,
             compilations: inner.compilations.load(Ordering::Relaxed),

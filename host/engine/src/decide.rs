@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use portcullis_model::decision::Spent;
 use portcullis_model::{Data, Document, Fault, Judgement, Limits, Reason, Request, Verdict};
 use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
@@ -41,6 +42,8 @@ pub struct Outcome {
     pub log: Vec<LogLine>,
     pub log_dropped: u32,
     pub took: Duration,
+    /// Where that time went.
+    pub spent: Spent,
 }
 
 /// A line that a policy wrote.
@@ -71,6 +74,7 @@ impl Policy {
         let Ok((_place, turn)) = self.admit(&question.share).await else {
             return Outcome::fault(Fault::Host("the sandbox is closed".into()), start);
         };
+        let waiting = start.elapsed();
         let mut store = match self.store(about, question.share, limits) {
             Ok(store) => store,
             Err(fault) => return Outcome::fault(fault, start),
@@ -78,9 +82,16 @@ impl Policy {
         if let Some(turn) = turn {
             store.data_mut().begin(turn);
         }
-        let judgement = self.ask(&mut store).await;
+        let (judgement, started) = self.ask(&mut store).await;
+        let took = start.elapsed();
+        let until_started = started.map_or(took, |started| started - start);
+        let spent = Spent {
+            waiting,
+            starting: until_started.saturating_sub(waiting),
+            deciding: took.saturating_sub(until_started),
+        };
         let host = store.into_data();
-        Outcome { judgement, log: host.log, log_dropped: host.log_dropped, took: start.elapsed() }
+        Outcome { judgement, log: host.log, log_dropped: host.log_dropped, took, spent }
     }
 
     /// Waits for an instance, and for a turn where the tenant must. Nobody who waits for a turn holds an instance, nor
@@ -127,16 +138,20 @@ impl Policy {
         }
     }
 
-    async fn ask(&self, store: &mut Store<Host>) -> Judgement {
+    /// The answer, and when there was an instance to give it.
+    async fn ask(&self, store: &mut Store<Host>) -> (Judgement, Option<Instant>) {
         let _running = self.compiled.sandbox.0.ticker.running();
+        let mut started = None;
         let answer = async {
             let policy = self.pre.instantiate_async(&mut *store).await?;
+            started = Some(Instant::now());
             policy.call_decide(&mut *store, host::request(), Held::Data.borrow()).await
         };
-        match answer.await {
+        let judgement = match answer.await {
             Ok(verdict) => judge(verdict),
             Err(error) => Err(from_wasmtime(&error, store.data().limits())),
-        }
+        };
+        (judgement, started)
     }
 }
 
@@ -176,7 +191,9 @@ fn judge(verdict: types::Verdict) -> Judgement {
 
 impl Outcome {
     fn fault(fault: Fault, start: Instant) -> Self {
-        Self { judgement: Err(fault), log: Vec::new(), log_dropped: 0, took: start.elapsed() }
+        let took = start.elapsed();
+        let spent = Spent { waiting: took, ..Spent::default() };
+        Self { judgement: Err(fault), log: Vec::new(), log_dropped: 0, took, spent }
     }
 }
 

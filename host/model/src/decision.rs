@@ -46,6 +46,19 @@ pub struct Opinion {
     pub mode: Mode,
     pub judgement: Judgement,
     pub took: Duration,
+    /// Where that time went.
+    pub spent: Spent,
+}
+
+/// Where the time went that asking one policy took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Waiting for an instance, and for a turn.
+    pub waiting: Duration,
+    /// Making the instance.
+    pub starting: Duration,
+    /// In the policy, and in what it asked of the host.
+    pub deciding: Duration,
 }
 
 /// What the caller gets.
@@ -233,7 +246,8 @@ mod tests {
 
     fn opinion(name: &str, origin: Origin, mode: Mode, judgement: Judgement) -> Opinion {
         let policy = PolicyName::new(name).expect("a good name");
-        Opinion { policy, origin, digest: None, mode, judgement, took: Duration::ZERO }
+        let spent = Spent::default();
+        Opinion { policy, origin, digest: None, mode, judgement, took: Duration::ZERO, spent }
     }
 
     fn deny(text: &str) -> Judgement {

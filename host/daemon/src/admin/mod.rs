@@ -26,6 +26,7 @@
 //! | `DELETE /v1/tenants/{tenant}/state` | clears all that is kept for a tenant |
 //! | `GET`, `DELETE /v1/tenants/{tenant}/state/{origin}/{policy}` | the keys of one policy for one tenant; clears them |
 //! | `GET`, `DELETE …/keys/{key}` below that | the value of one key; clears it |
+//! | `GET /metrics` | everything that is counted, in the OpenMetrics text format |
 //!
 //! ```text
 //! socket ──> connection ──> head ──> access (who asks) ──> route (may they) ──> state, policies, …
@@ -56,6 +57,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use portcullis_model::TenantName;
@@ -68,6 +70,7 @@ pub(crate) use crate::admin::decide::Desk;
 use crate::admin::error::Failure;
 use crate::config::HostLimits;
 use crate::manage::Manager;
+use crate::metrics::{self, Metrics, requests};
 use crate::socket::Bound;
 use crate::state::Store;
 use crate::status::{Reporter, Status, TenantStatus};
@@ -85,6 +88,7 @@ pub(crate) struct Admin {
     pub(crate) store: Store,
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) desk: Desk,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Serves both until it is told to stop.
@@ -96,11 +100,13 @@ pub(crate) async fn serve(
     stop: watch::Receiver<bool>,
 ) {
     let gate = admin.gate.clone();
+    let requests = Arc::clone(admin.metrics.requests());
     let routes = route::router()
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(admin)
-        .layer(middleware::from_fn_with_state(Doorkeeper::new(gate.clone()), identify));
+        .layer(middleware::from_fn_with_state(Doorkeeper::new(gate.clone()), identify))
+        .layer(middleware::from_fn_with_state(requests, requests::count));
     let server = Arc::new(Server::new(routes, limits.idle_timeout, limits.shutdown_grace));
     let (local, _file) = local.into_parts();
     let local = connection::serve(Listener::Local(local), Arc::clone(&server), stop.clone());
@@ -134,6 +140,10 @@ async fn reload(State(admin): State<Admin>) -> StatusCode {
     }
     admin.manager.reload().await;
     StatusCode::NO_CONTENT
+}
+
+async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], admin.metrics.page().await)
 }
 
 async fn unknown(request: Request) -> Response {

@@ -12,8 +12,9 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use crate::admin::access::{Principal, Scope, unknown_caller};
 use crate::admin::error::Failure;
 use crate::admin::{
-    Admin, body, config, data, decide, health, keys, openapi, policies, reload, state, status, tenant_status,
+    Admin, body, config, data, decide, health, keys, metrics, openapi, policies, reload, state, status, tenant_status,
 };
+use crate::metrics::requests::{self, RouteOf};
 
 /// One method of one path.
 pub(crate) struct Route {
@@ -98,6 +99,7 @@ pub(crate) fn table() -> Vec<Route> {
         Route::delete("/v1/tenants/{tenant}/state/{origin}/{policy}", Policies, state::clear),
         Route::get("/v1/tenants/{tenant}/state/{origin}/{policy}/keys/{key}", Read, keys::read),
         Route::delete("/v1/tenants/{tenant}/state/{origin}/{policy}/keys/{key}", Policies, keys::clear),
+        Route::get("/metrics", Read, metrics),
     ]
 }
 
@@ -105,7 +107,8 @@ pub(crate) fn table() -> Vec<Route> {
 pub(crate) fn router() -> Router<Admin> {
     table().into_iter().fold(Router::new(), |router, route| {
         let check = middleware::from_fn_with_state(route.needs, check);
-        router.route(route.path, route.handler.route_layer(check))
+        let name = middleware::from_fn_with_state(RouteOf(route.path), requests::name);
+        router.route(route.path, route.handler.route_layer(check).layer(name))
     })
 }
 

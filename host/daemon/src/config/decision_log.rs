@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::reader::Table;
-use crate::config::setting::Bytes;
+use crate::config::setting::{Bytes, Setting};
+use crate::config::telemetry;
 use crate::decision_log::redact::{Redactor, Rule};
 use crate::decision_log::sink::{FileSettings, JOURNAL};
+use crate::otlp::Endpoint;
 
 type Objection = Result<(), (String, String)>;
 
@@ -28,6 +30,8 @@ pub enum SinkSettings {
     File(FileSettings),
     /// With the path of the journal's socket.
     Journald(PathBuf),
+    /// A collector.
+    Otlp(Endpoint),
 }
 
 /// What becomes of a call whose record cannot be kept.
@@ -60,7 +64,7 @@ impl Default for FileSettings {
 }
 
 impl SinkSettings {
-    const NAMES: [&str; 4] = ["stderr", "stdout", "file", "journald"];
+    const NAMES: [&str; 5] = ["stderr", "stdout", "file", "journald", "otlp"];
 }
 
 pub(crate) fn read(table: &mut Table<'_, '_, '_>) -> DecisionLogSettings {
@@ -72,15 +76,22 @@ pub(crate) fn read(table: &mut Table<'_, '_, '_>) -> DecisionLogSettings {
         table.table("file", |table| file(table, sync)).unwrap_or_else(|| FileSettings { sync, ..Default::default() });
     let journal = table.table("journald", |table| table.get("socket")).flatten();
     let journal = journal.unwrap_or_else(|| PathBuf::from(JOURNAL));
+    let collector = table.table("otlp", telemetry::endpoint).flatten();
+    if names.iter().any(|name| name == "otlp") && table.line_of("otlp").is_none() {
+        let line = table.line_of("sinks");
+        table.problem(line, "`sinks` names `otlp`, and `[decision_log.otlp]` has no `endpoint`", Endpoint::EXPECTED);
+    }
     let sink = |name: &String| match name.as_str() {
-        "stdout" => SinkSettings::Stdout,
-        "file" => SinkSettings::File(file.clone()),
-        "journald" => SinkSettings::Journald(journal.clone()),
+        "stdout" => Some(SinkSettings::Stdout),
+        "file" => Some(SinkSettings::File(file.clone())),
+        "journald" => Some(SinkSettings::Journald(journal.clone())),
+        // Without an endpoint it was refused.
+        "otlp" => collector.clone().map(SinkSettings::Otlp),
         // Others were refused.
-        _ => SinkSettings::Stderr,
+        _ => Some(SinkSettings::Stderr),
     };
     DecisionLogSettings {
-        sinks: names.iter().map(sink).collect(),
+        sinks: names.iter().filter_map(sink).collect(),
         on_full,
         recent: table.get_checked("recent", recent).map_or(default.recent, |bytes| bytes.0),
         redactor: Redactor { redact: rules(table, "redact"), keep: rules(table, "keep") },

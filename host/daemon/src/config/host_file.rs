@@ -11,7 +11,7 @@ use crate::config::limits::at_least_one;
 use crate::config::problem::Problems;
 use crate::config::reader::{File, Table};
 use crate::config::setting::Bytes;
-use crate::config::{Config, HostLimits, Listener, decision_log};
+use crate::config::{Config, HostLimits, Listener, decision_log, telemetry};
 
 type Objection = Result<(), (String, String)>;
 
@@ -30,6 +30,8 @@ pub(crate) fn read(dir: &Path, path: &Path, text: &str, problems: &mut Problems)
         listeners: listeners(file),
         limits: file.table("limits", limits).unwrap_or_default(),
         decision_log: file.table("decision_log", decision_log::read).unwrap_or_default(),
+        metrics: file.table("metrics", telemetry::metrics).unwrap_or_default(),
+        traces: file.table("traces", telemetry::traces).flatten(),
     })
 }
 

@@ -10,6 +10,7 @@ mod policy_file;
 pub mod problem;
 mod reader;
 mod setting;
+mod telemetry;
 mod tenant_file;
 
 use std::io::ErrorKind;
@@ -26,6 +27,7 @@ pub use admin::{AdminListener, Client, Proof, Rights, TlsFiles, Token};
 pub use decision_log::{DecisionLogSettings, OnFull, SinkSettings};
 pub use policy_file::{PolicyFile, Terms};
 pub use problem::{Problem, Problems};
+pub use telemetry::{MetricsConfig, TracesConfig};
 pub use tenant_file::{TenantFile, Vocabulary};
 
 /// The folder's file.
@@ -59,6 +61,9 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     pub limits: HostLimits,
     pub decision_log: DecisionLogSettings,
+    pub metrics: MetricsConfig,
+    /// None traces nothing.
+    pub traces: Option<TracesConfig>,
 }
 
 /// One plugin socket: dockerd knows it by its file's name.

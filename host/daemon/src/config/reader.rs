@@ -198,7 +198,7 @@ impl<'f, 't> Table<'_, 'f, 't> {
         self.entries.get(key)
     }
 
-    fn full(&self, key: &str) -> String {
+    pub(crate) fn full(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{} {key}", self.name) }
     }
 

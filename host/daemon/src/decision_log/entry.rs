@@ -74,6 +74,8 @@ pub struct Times {
     /// From its last byte to the answer.
     pub whole: Duration,
     pub read: Duration,
+    /// Of `read`: until it was known whose the call is.
+    pub parse: Duration,
     /// For a place.
     pub wait: Duration,
     /// Asking policies.
@@ -144,6 +146,14 @@ impl About {
                 path: Some(request.path()),
                 user: request.user(),
             },
+        }
+    }
+
+    /// Of a call that was read to its end.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        match self {
+            Self::Request(request) => request.header(name),
+            Self::Nothing | Self::Call(_) | Self::Refused(_) => None,
         }
     }
 

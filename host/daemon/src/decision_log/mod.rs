@@ -34,6 +34,7 @@ use self::sink::Sink;
 use self::writer::{Outlet, Writer};
 pub use crate::config::{DecisionLogSettings, OnFull, SinkSettings};
 use crate::log_sink::{Flush, Format, LogSink};
+use crate::otlp::{self, Exports};
 
 /// What the caller is told where the record cannot be kept.
 pub(crate) const UNWRITTEN: &str = "the decision log cannot be written";
@@ -89,6 +90,7 @@ impl DecisionLog {
         settings: &DecisionLogSettings,
         stderr: LogSink,
         patience: Duration,
+        exports: &mut Exports,
     ) -> std::io::Result<(Self, LogThread)> {
         let (queue, drain) = queue::queue();
         let feed = Feed::new(usize::try_from(settings.recent).unwrap_or(usize::MAX));
@@ -96,7 +98,7 @@ impl DecisionLog {
         let mut flushes = Vec::new();
         let mut sinks = Vec::with_capacity(settings.sinks.len());
         for sink in &settings.sinks {
-            sinks.push(outlet(sink, settings.on_full, &stderr, &mut flushes)?);
+            sinks.push(outlet(sink, settings.on_full, &stderr, (&mut flushes, &mut *exports))?);
         }
         let is_off = sinks.is_empty() && settings.recent == 0;
         let patience = (settings.on_full == OnFull::Deny).then_some(patience);
@@ -170,7 +172,12 @@ impl DecisionLog {
     }
 }
 
-fn outlet(sink: &SinkSettings, on_full: OnFull, stderr: &LogSink, flushes: &mut Vec<Flush>) -> std::io::Result<Outlet> {
+fn outlet(
+    sink: &SinkSettings,
+    on_full: OnFull,
+    stderr: &LogSink,
+    (flushes, exports): (&mut Vec<Flush>, &mut Exports),
+) -> std::io::Result<Outlet> {
     let sink: Box<dyn Sink> = match sink {
         SinkSettings::Stderr => Box::new(sink::Stderr(stderr.clone())),
         SinkSettings::Stdout => {
@@ -183,6 +190,9 @@ fn outlet(sink: &SinkSettings, on_full: OnFull, stderr: &LogSink, flushes: &mut 
             return Ok(Outlet::new(Box::new(sink::FileSink::new(file.clone())), on_full == OnFull::Deny));
         }
         SinkSettings::Journald(socket) => Box::new(sink::JournaldSink::new(socket.clone())),
+        SinkSettings::Otlp(endpoint) => {
+            Box::new(sink::Otlp(exports.start("logs", endpoint.clone(), otlp::logs::encode)))
+        }
     };
     Ok(Outlet::new(sink, false))
 }

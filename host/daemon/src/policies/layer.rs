@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
 use portcullis_model::{Data, Digest, Document, PolicyName, TenantName};
@@ -14,6 +14,7 @@ use tracing::error;
 
 use crate::config::{DATA, POLICIES, PolicyFile, Terms};
 use crate::document;
+use crate::metrics::{Said, Swaps};
 use crate::policies::offers::{Offer, Offers};
 use crate::policies::root::{Fence, Fingerprint, Root};
 use crate::policies::shelf::{Changes, Failure, InForce, Kind, Place, Shelf};
@@ -64,6 +65,8 @@ pub(crate) struct Member {
     pub(crate) policy: Result<Policy, Arc<str>>,
     /// How often it would have denied, and did not count.
     pub(crate) would_deny: AtomicU64,
+    /// What it said since it was loaded.
+    pub(crate) said: Said,
 }
 
 /// What loading policies needs of the rest of the host. Cheap to clone.
@@ -74,6 +77,8 @@ pub struct Workshop {
     pub runtime: Handle,
     /// Documents that need not be read.
     pub offers: Offers,
+    /// What became of what was loaded.
+    pub(crate) swaps: Arc<Swaps>,
 }
 
 /// Reads one folder. Remembers what was read, so that a rescan costs only what changed.
@@ -256,14 +261,17 @@ impl LayerLoader {
         let mut changes = policies.rescan(root, writing, terms.policies, |place, last| {
             bench.policy(place, last.map(AsRef::as_ref)).map(Arc::new)
         });
+        workshop.swaps.policies.add(changes.loaded, changes.failed);
         let mut sizes: BTreeMap<String, u64> =
             data.good().map(|(name, kept)| (name.to_owned(), kept.file.size())).collect();
-        changes |= data.rescan(root, writing, usize::MAX, |place, _| {
+        let of_data = data.rescan(root, writing, usize::MAX, |place, _| {
             let others = sizes.iter().filter(|(name, _)| *name != place.name).map(|(_, bytes)| bytes).sum();
             let kept = bench.document(place, others)?;
             sizes.insert(place.name.to_owned(), kept.file.size());
             Ok(kept)
         });
+        workshop.swaps.data.add(of_data.loaded, of_data.failed);
+        changes |= of_data;
         changes
     }
 
@@ -301,8 +309,8 @@ impl Member {
     fn broken(name: &str, problem: &Arc<str>) -> Option<Arc<Self>> {
         let name = PolicyName::new(name).or_else(|_| PolicyName::new("unnamed")).ok()?;
         let policy = Err(Arc::clone(problem));
-        let file = PolicyFile::default();
-        Some(Arc::new(Self { name, digest: None, file, policy, would_deny: AtomicU64::default() }))
+        let (file, would_deny, said) = (PolicyFile::default(), AtomicU64::default(), Said::default());
+        Some(Arc::new(Self { name, digest: None, file, policy, would_deny, said }))
     }
 
     /// The policy that is already compiled, where only what lies beside it changed.
@@ -338,8 +346,8 @@ impl Bench<'_> {
         };
         let probed = self.workshop.runtime.block_on(policy.probe(&file.limits));
         probed.map_err(|error| broken(error.to_string()))?;
-        let (digest, would_deny) = (Some(policy.digest()), AtomicU64::default());
-        Ok(Member { name, digest, file, policy: Ok(policy), would_deny })
+        let (digest, would_deny, said) = (Some(policy.digest()), AtomicU64::default(), Said::default());
+        Ok(Member { name, digest, file, policy: Ok(policy), would_deny, said })
     }
 
     fn compile(&self, bytes: &[u8], file: &PolicyFile) -> Result<Policy, String> {
@@ -349,7 +357,9 @@ impl Bench<'_> {
             when: self.when,
             metered: file.limits.instructions.is_some(),
         };
+        let start = Instant::now();
         let compiled = self.workshop.sandbox.compile(&order);
+        self.workshop.swaps.compile_time.observe(start.elapsed());
         compiled.and_then(|compiled| compiled.link(file.grants)).map_err(|error| error.to_string())
     }
 

@@ -82,6 +82,8 @@ struct Folder {
     due: Instant,
     /// When the first of the changes was noticed that are not read yet.
     changed: Option<Instant>,
+    /// When the first of those was noticed that are being read.
+    noticed: Option<Instant>,
     /// How long it has been waited for what does not settle.
     unsettled: Duration,
     /// It is to be tried again whatever was broken.
@@ -118,6 +120,7 @@ impl Observer {
         let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
         let mut estate = Estate::new(config, spaces, host.first_layer());
         let mut roster = Roster::new(dir.join(TENANTS), Vocabulary::of(config));
+        roster.swaps = Arc::clone(&workshop.swaps);
         let names = roster.first_look();
         for name in &names {
             if let Some(file) = roster.in_force(name) {
@@ -361,7 +364,7 @@ impl Observer {
         let Some(folder) = self.folders.get_mut(&scope) else { return };
         let Some(loader) = folder.loader.take() else { return };
         folder.watched.refresh(&mut self.notices);
-        folder.changed = None;
+        folder.noticed = folder.noticed.or(folder.changed.take());
         let writing = folder.watched.writing();
         let (retry, id) = (std::mem::take(&mut folder.retry), folder.id);
         if scope.is_some() && terms.is_none() {
@@ -403,6 +406,8 @@ impl Observer {
             loader.started();
         }
         folder.loader = Some(loader);
+        let is_layer = rescan.layer.is_some();
+        let noticed = folder.noticed.take_if(|_| is_layer || !rescan.unsettled).filter(|_| is_layer);
         let is_news = self.troubles.get(&scope).map(Vec::as_slice).unwrap_or_default() != troubles;
         if troubles.is_empty() {
             self.troubles.remove(&scope);
@@ -425,6 +430,9 @@ impl Observer {
         }
         if !self.starting {
             self.publish(scope.as_ref());
+            if let Some(noticed) = noticed {
+                self.workshop.swaps.publish_time.observe(noticed.elapsed());
+            }
             if is_news {
                 self.tell();
             }
@@ -582,6 +590,15 @@ impl Observer {
 
 impl Folder {
     fn new(id: u64, watched: Watched, loader: LayerLoader, due: Instant) -> Self {
-        Self { id, watched, loader: Some(loader), due, changed: None, unsettled: Duration::ZERO, retry: false }
+        Self {
+            id,
+            watched,
+            loader: Some(loader),
+            due,
+            changed: None,
+            noticed: None,
+            unsettled: Duration::ZERO,
+            retry: false,
+        }
     }
 }

@@ -12,6 +12,7 @@ use portcullis_model::tenant::{Overlap, Placement};
 use tracing::{error, info, warn};
 
 use crate::config::{TENANT_FILE, TenantFile, Vocabulary};
+use crate::metrics::Swaps;
 use crate::policies::layer::Trouble;
 use crate::policies::root::{Fence, Fingerprint, Root};
 use crate::policies::snapshot::Troubles;
@@ -33,6 +34,7 @@ pub(crate) struct Roster {
     problem: Option<Arc<str>>,
     /// Whether `problem` was there at the start.
     blind: bool,
+    pub(crate) swaps: Arc<Swaps>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,7 @@ impl Roster {
             starting: true,
             problem: None,
             blind: false,
+            swaps: Arc::default(),
         }
     }
 
@@ -154,7 +157,8 @@ impl Roster {
             Ok(file) => entry.read = Some(Arc::new(file)),
             Err(problem) => {
                 entry.read = None;
-                entry.trouble(tenant, problem, self.starting);
+                let is_news = entry.trouble(tenant, problem, self.starting);
+                self.swaps.tenants.add(0, is_news.into());
             }
         }
         true
@@ -192,10 +196,14 @@ impl Roster {
         for (name, overlap) in refused {
             let problem = self.describe(&overlap);
             if let Some(entry) = self.entries.get_mut(&name) {
-                entry.trouble(&name, problem, self.starting);
+                let is_news = entry.trouble(&name, problem, self.starting);
+                self.swaps.tenants.add(0, is_news.into());
             }
         }
-        self.entries.iter_mut().filter_map(|(name, entry)| entry.take(name, taken.remove(name)?)).collect()
+        let changed = self.entries.iter_mut().filter_map(|(name, entry)| entry.take(name, taken.remove(name)?));
+        let changed: Vec<_> = changed.collect();
+        self.swaps.tenants.add(u32::try_from(changed.len()).unwrap_or(u32::MAX), 0);
+        changed
     }
 
     /// What is wrong with tenants' files, before what is wrong with what lies in their folders.
@@ -289,10 +297,11 @@ impl Entry {
         Some(name.clone())
     }
 
-    fn trouble(&mut self, name: &TenantName, problem: String, starting: bool) {
+    /// Says whether that is news.
+    fn trouble(&mut self, name: &TenantName, problem: String, starting: bool) -> bool {
         self.lost |= starting && self.in_force.is_none();
         if self.problem.as_deref() == Some(problem.as_str()) {
-            return;
+            return false;
         }
         let outcome = if self.in_force.is_some() {
             "the last good one stays"
@@ -303,6 +312,7 @@ impl Entry {
         };
         error!(tenant = name.as_str(), problem, "tenant cannot be loaded; {outcome}");
         self.problem = Some(problem.into());
+        true
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use portcullis_engine::{LogLine, Outcome, Question, Share, State};
-use portcullis_model::decision::{DefaultVerdict, Mode, Origin};
+use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
 use portcullis_model::limits::StateLimits;
 use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, PolicyName, Request, TenantName};
 
@@ -129,15 +129,16 @@ impl PolicySet {
                 );
                 log.push((policy.member.name.clone(), outcome.log, outcome.log_dropped));
             }
-            opinions.push(policy.opinion(outcome.judgement, outcome.took));
+            opinions.push(policy.opinion(outcome.judgement, outcome.took, outcome.spent));
         }
         (Decision::combine(opinions, self.default, self.mode, generation), log)
     }
 
-    /// Counts for each policy whether it would have denied, in a decision of this set.
+    /// Counts for each policy what it said, and whether it would have denied, in a decision of this set.
     pub(crate) fn count(&self, decision: &Decision) {
         let asked = self.asked.as_deref().unwrap_or_default();
         for (asked, opinion) in asked.iter().zip(&decision.opinions) {
+            asked.member.said.count(&opinion.judgement);
             if opinion.would_deny() {
                 asked.member.would_deny.fetch_add(1, Ordering::Relaxed);
             }
@@ -181,13 +182,14 @@ impl Asked {
                 log: Vec::new(),
                 log_dropped: 0,
                 took: Duration::ZERO,
+                spent: Spent::default(),
             },
         }
     }
 
-    fn opinion(&self, judgement: portcullis_model::Judgement, took: Duration) -> Opinion {
+    fn opinion(&self, judgement: portcullis_model::Judgement, took: Duration, spent: Spent) -> Opinion {
         let Member { name, digest, file, .. } = &*self.member;
-        Opinion { policy: name.clone(), origin: self.origin, digest: *digest, mode: file.mode, judgement, took }
+        Opinion { policy: name.clone(), origin: self.origin, digest: *digest, mode: file.mode, judgement, took, spent }
     }
 }
 

@@ -85,6 +85,9 @@ pub(crate) struct Changes {
     pub(crate) changed: bool,
     /// A file is being written: it is to be looked at again soon.
     pub(crate) unsettled: bool,
+    /// Files that are in force from now on, and files that could not be loaded.
+    pub(crate) loaded: u32,
+    pub(crate) failed: u32,
 }
 
 /// What is in force of one file.
@@ -118,6 +121,8 @@ impl std::ops::BitOrAssign for Changes {
     fn bitor_assign(&mut self, other: Self) {
         self.changed |= other.changed;
         self.unsettled |= other.unsettled;
+        self.loaded += other.loaded;
+        self.failed += other.failed;
     }
 }
 
@@ -145,7 +150,7 @@ impl<T> Shelf<T> {
         };
         self.unreadable = None;
         let is_first = !std::mem::replace(&mut self.was_read, true);
-        let mut changes = Changes { changed: self.forget(&names) | is_first, unsettled: false };
+        let mut changes = Changes { changed: self.forget(&names) | is_first, ..Changes::default() };
         for (position, (name, extensions)) in names.iter().enumerate() {
             let place = self.kind.place(name, extensions);
             let seen = place.seen(root);
@@ -255,12 +260,12 @@ impl<T> Shelf<T> {
                 info!(tenant, name, "{what} loaded");
                 self.unsettled.remove(name);
                 self.slots.insert(name.to_owned(), Slot { extensions, seen, good: Some(good), problem: None });
-                Changes { changed: true, unsettled: false }
+                Changes { changed: true, loaded: 1, ..Changes::default() }
             }
             Err(Failure::Later) => {
                 let since = *self.unsettled.entry(name.to_owned()).or_insert_with(Instant::now);
                 if since.elapsed() < PATIENCE {
-                    return Changes { changed: false, unsettled: true };
+                    return Changes { unsettled: true, ..Changes::default() };
                 }
                 let told = self.slots.get(name).is_some_and(|slot| slot.problem.is_some());
                 let problem = format!(
@@ -270,11 +275,12 @@ impl<T> Shelf<T> {
                 );
                 // It is looked at again, for what was seen is not what is there next time.
                 let changed = if told { false } else { self.broken(name, (extensions, (None, None)), problem) };
-                Changes { changed, unsettled: true }
+                Changes { changed, unsettled: true, failed: u32::from(!told), ..Changes::default() }
             }
             Err(Failure::Broken(problem)) => {
                 self.unsettled.remove(name);
-                Changes { changed: self.broken(name, (extensions, seen), problem), unsettled: false }
+                let changed = self.broken(name, (extensions, seen), problem);
+                Changes { changed, failed: 1, ..Changes::default() }
             }
         }
     }

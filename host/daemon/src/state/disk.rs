@@ -12,6 +12,7 @@ use portcullis_model::{PolicyName, TenantName};
 use redb::{Database, ReadableDatabase, ReadableTable};
 use tokio::sync::oneshot;
 
+use crate::metrics::Commits;
 use crate::state::base::Base;
 use crate::state::check_key;
 use crate::state::space::SpaceName;
@@ -87,7 +88,24 @@ impl Store {
 
     /// How many transactions have gone to the disk since the store was opened: changes share them.
     pub fn commits(&self) -> u64 {
-        self.0.writer.as_ref().map_or(0, Writer::commits)
+        self.writes().map_or(0, Commits::done)
+    }
+
+    /// What became of them; none where nothing can be changed.
+    pub(crate) fn writes(&self) -> Option<&Commits> {
+        self.0.writer.as_ref().map(Writer::commits)
+    }
+
+    /// What is kept for each tenant that something is kept for.
+    pub(crate) fn sums(&self) -> Result<Vec<(String, Usage)>, StateFault> {
+        self.0.base.read(|database| {
+            let mut sums = Vec::new();
+            for entry in database.begin_read()?.open_table(SUMS)?.iter()? {
+                let (tenant, usage) = entry?;
+                sums.push((tenant.value().to_owned(), Usage::from(usage.value())));
+            }
+            Ok(sums)
+        })
     }
 
     /// A policy's part: `limits` bound it alone, `sum` all parts of its tenant together.

@@ -2,7 +2,6 @@
 //! one together, so that many decisions share one commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use portcullis_model::TenantName;
@@ -10,6 +9,7 @@ use portcullis_model::fault::StateFault;
 use redb::Database;
 use tokio::sync::oneshot;
 
+use crate::metrics::Commits;
 use crate::state::base::{Base, REST};
 use crate::state::queue::{Receiver, Sender, queue};
 use crate::state::space::SpaceName;
@@ -19,7 +19,7 @@ use crate::state::usage::{Bounds, Usage};
 #[derive(Debug)]
 pub(crate) struct Writer {
     orders: Sender,
-    commits: Arc<AtomicU64>,
+    commits: Arc<Commits>,
 }
 
 /// A change, and whose turn it takes.
@@ -70,7 +70,7 @@ struct Failed {
 impl Writer {
     pub(crate) fn start(base: Arc<Base>) -> std::io::Result<Self> {
         let (sender, orders) = queue();
-        let commits = Arc::new(AtomicU64::new(0));
+        let commits = Arc::new(Commits::default());
         let counted = Arc::clone(&commits);
         std::thread::Builder::new().name("state".into()).spawn(move || run(&base, &orders, &counted))?;
         Ok(Self { orders: sender, commits })
@@ -86,8 +86,8 @@ impl Writer {
         self.orders.send_first(order)
     }
 
-    pub(crate) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+    pub(crate) fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     #[cfg(test)]
@@ -96,20 +96,19 @@ impl Writer {
     }
 }
 
-fn run(base: &Base, orders: &Receiver, commits: &AtomicU64) {
+fn run(base: &Base, orders: &Receiver, commits: &Commits) {
     let mut failed: Option<Failed> = None;
     while let Some(mut batch) = orders.next_batch() {
         let resting = failed.take_if(|failed| Instant::now() < failed.again && base.problem().is_none());
         failed = match resting {
             Some(failed) => Some(failed),
             None => {
+                let start = Instant::now();
                 let written = base.with(|database| write(database, &mut batch));
+                commits.count(written.is_ok(), batch.len(), start.elapsed());
                 written.err().map(|fault| Failed { fault, again: Instant::now() + REST })
             }
         };
-        if failed.is_none() {
-            commits.fetch_add(1, Ordering::Relaxed);
-        }
         for order in batch {
             order.change.answer(failed.as_ref().map(|failed| &failed.fault));
         }

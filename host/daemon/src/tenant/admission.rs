@@ -69,6 +69,11 @@ impl Admission {
         }
     }
 
+    /// Decisions that may be in flight.
+    pub(crate) fn limit(&self) -> u32 {
+        self.decisions
+    }
+
     /// Decisions in flight, and those that wait.
     pub fn load(&self) -> (u32, u32) {
         let free = u32::try_from(self.places.available_permits()).unwrap_or(u32::MAX);

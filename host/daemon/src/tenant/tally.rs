@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use portcullis_model::{Cause, Decision, Fault, PolicyName};
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Calls;
+
 /// Buckets for each doubling of the time: a quantile is exact to about 9 %.
 const PER_OCTAVE: usize = 8;
 const OCTAVES: usize = 27;
@@ -23,6 +25,8 @@ pub struct Tally {
     /// In microseconds: bucket `8 o + s` counts what took from `2^o (1 + s/8)` on.
     times: [AtomicU64; BUCKETS],
     last_fault: Mutex<Option<LastFault>>,
+    /// The same by operation and cause, for metrics.
+    calls: Calls,
 }
 
 /// The newest fault of a policy.
@@ -62,6 +66,7 @@ impl Default for Tally {
             would_deny: AtomicU64::default(),
             times: std::array::from_fn(|_| AtomicU64::default()),
             last_fault: Mutex::default(),
+            calls: Calls::default(),
         }
     }
 }
@@ -101,6 +106,15 @@ impl Tally {
     /// A decision that was counted as allowed is denied after all.
     pub fn overturn(&self) {
         self.denials.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn would_deny(&self) -> u64 {
+        self.would_deny.load(Ordering::Relaxed)
+    }
+
+    /// The same by operation and cause.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     pub fn read(&self) -> Figures {

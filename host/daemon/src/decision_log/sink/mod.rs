@@ -2,6 +2,7 @@
 
 mod file;
 mod journald;
+mod otlp;
 mod stderr;
 mod stdout;
 
@@ -13,6 +14,7 @@ use crate::decision_log::entry::Entry;
 
 pub use self::file::{FileSettings, FileSink};
 pub use self::journald::{JournaldSink, SOCKET as JOURNAL};
+pub(crate) use self::otlp::Otlp;
 pub(crate) use self::stderr::Stderr;
 pub(crate) use self::stdout::Stdout;
 
