@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup setup-demo policies build lint unit e2e bench bench-isolation bench-tenants bench-data fuzz clean deny
+.PHONY: help demo test setup setup-demo policies build lint unit e2e bench bench-isolation bench-tenants bench-data bench-replay fuzz clean deny
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-tenants: setup policies build ## Measure what 1, 10, 100 and 1,000 tenants
 
 bench-data: setup policies build ## Measure what a document of a million users costs (fails where it takes too much memory)
 	@$(TARGET)/release/bench-data $(ARGS)
+
+bench-replay: setup policies build ## Measure how fast a log of 100,000 decisions is asked about again
+	@$(TARGET)/release/bench-replay $(ARGS)
 
 # For each fuzz target.
 SECONDS ?= 60

@@ -43,8 +43,15 @@ fn host() -> Result<Portcullis> {
     Ok(host)
 }
 
+/// The ID of the last decision.
+fn last_decision(socket: &std::path::Path) -> Result<String> {
+    let last = http::send(socket, &http::request("GET", "/v1/decisions?last=1&follow=false", &[], b""))?;
+    let id = last.text().lines().find_map(|line| line.strip_prefix("id: ").map(str::to_owned));
+    id.ok_or_else(|| Error::Unexpected(last.text()))
+}
+
 /// In this order: what is put is there for what comes after it.
-fn calls() -> Result<Vec<Call>> {
+fn calls(decision: &str) -> Result<Vec<Call>> {
     let wasm = artifacts::policy_bytes("deny-all")?;
     let mut calls = of_host();
     calls.extend(of_policies("/v1/policies", &wasm));
@@ -52,6 +59,8 @@ fn calls() -> Result<Vec<Call>> {
     calls.extend(asking());
     calls.extend(of_data("/v1/data"));
     calls.extend(of_data("/v1/tenants/ci/data"));
+    calls.extend(of_decisions("/v1/decisions", decision));
+    calls.extend(of_decisions("/v1/tenants/ci/decisions", decision));
     calls.extend(of_state());
     Ok(calls)
 }
@@ -165,6 +174,18 @@ fn of_data(folder: &str) -> Vec<Call> {
     ]
 }
 
+fn of_decisions(folder: &str, decision: &str) -> Vec<Call> {
+    vec![
+        call("GET", format!("{folder}/{decision}"), 200),
+        call("GET", format!("{folder}/0000000000"), 404),
+        call("GET", format!("{folder}/no-id"), 400),
+        call("GET", format!("{folder}?last=3&follow=false&answer=allow"), 200),
+        call("GET", format!("{folder}?answer=maybe"), 400),
+        call("GET", format!("{folder}?last=-1"), 400),
+        call("GET", format!("{folder}?nothing=1"), 400),
+    ]
+}
+
 fn of_state() -> Vec<Call> {
     vec![
         call("GET", "/v1/state", 200),
@@ -199,7 +220,8 @@ fn every_operation_answers_as_the_document_says() -> Result<()> {
     let socket = host.config().admin_socket();
     let document = Document::of(&socket)?;
     let mut done = BTreeSet::new();
-    for Call { method, target, headers, body, status } in calls()? {
+    let decision = last_decision(&socket)?;
+    for Call { method, target, headers, body, status } in calls(&decision)? {
         let answer = http::send(&socket, &http::request(method, &target, headers, &body))?;
         assert_eq!(answer.status, status, "{method} {target}: {}", answer.text());
         document.check(method, &target, &answer)?;

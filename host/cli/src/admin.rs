@@ -1,13 +1,15 @@
 //! Asks a running host at its admin socket, or by TCP.
 
+mod stream;
+
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -90,7 +92,31 @@ impl Call {
         Ok(answer.map_err(|what| format!("{way}: {what}")))
     }
 
+    /// Hands over each line of an answer that goes on until the host or `each` ends it. What goes wrong is told.
+    pub(crate) fn lines(self, host: &Host, each: impl FnMut(&str) -> bool) -> Result<(), Exit> {
+        let way = Way::of(host)?;
+        let failed = |what: String| fail(Exit::Failed, format_args!("{way}: {what}"));
+        runtime()?.block_on(async {
+            let begun = timeout(PATIENCE, self.begin(&way)).await;
+            let begun = begun.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));
+            let answer = begun.map_err(failed)?;
+            if answer.status().is_success() {
+                return stream::lines(answer.into_body(), each).await.map_err(failed);
+            }
+            let (status, body) = (answer.status(), receive(answer.into_body()).await);
+            let body = body.map_err(|error| failed(error.to_string()))?;
+            succeeded(status, body).map(drop)
+        })
+    }
+
     async fn exchange(self, way: &Way) -> Result<(StatusCode, Bytes), String> {
+        let answer = self.begin(way).await?;
+        let status = answer.status();
+        let body = receive(answer.into_body()).await.map_err(|error| way.broken(&error))?;
+        Ok((status, body))
+    }
+
+    async fn begin(self, way: &Way) -> Result<Response<Incoming>, String> {
         match way {
             Way::Socket(socket) => {
                 let stream = UnixStream::connect(socket).await.map_err(|error| unreachable(&error))?;
@@ -111,16 +137,14 @@ impl Call {
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         host: &str,
-    ) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
+    ) -> Result<Response<Incoming>, Box<dyn Error + Send + Sync>> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let mut request = Request::builder().method(self.method).uri(self.path).header("host", host);
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let answer = sender.send_request(request.body(Upload::new(self.body))?).await?;
-        let status = answer.status();
-        Ok((status, receive(answer.into_body()).await?))
+        Ok(sender.send_request(request.body(Upload::new(self.body))?).await?)
     }
 }
 
@@ -159,6 +183,14 @@ impl Way {
             (Some(remote), _) => Ok(Self::Remote(Box::new(remote))),
             (None, Some(socket)) => Ok(Self::Socket(socket.clone())),
             (None, None) => Ok(Self::Socket(read_config(&host.dir.config)?.admin_socket)),
+        }
+    }
+
+    /// Why an answer broke off.
+    fn broken(&self, error: &hyper::Error) -> String {
+        match self {
+            Self::Socket(_) => error.to_string(),
+            Self::Remote(_) => remote::broken(error),
         }
     }
 }

@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or the configuration is wrong; nothing was started. (clap uses 2 for the command line.)
     Usage = 2,
-    /// `decide`: denied. `explain`: refused by a host rule.
+    /// `decide`: denied. `explain`: refused by a host rule. `replay`: something would change.
     Denied = 3,
 }
 

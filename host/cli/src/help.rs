@@ -76,3 +76,33 @@ Examples:
   portcullis completions bash > /etc/bash_completion.d/portcullis
   portcullis completions zsh > \"${fpath[1]}/_portcullis\"
   portcullis completions fish > ~/.config/fish/completions/portcullis.fish";
+
+pub(crate) const REPLAY: &str = "\
+Before a policy, its settings, data, a tenant or a host rule is changed, ask what the change would have done to the calls of \
+the last days. Nothing is asked of a running host, and nothing is changed.
+
+Examples:
+  portcullis replay /var/log/portcullis/decisions.log* --config /tmp/next
+  journalctl -u portcullis -o cat --since -7d | portcullis replay - --config /tmp/next --tenant ci
+  portcullis replay decisions.log --config /tmp/next --json | jq '.changes[] | select(.kind == \"now-denied\")'
+
+What policies keep begins empty and is changed by the calls of the log, in their order; `--state copy` begins with a copy of \
+what the store has now.
+
+Exit codes: 0 nothing would change, 3 something would, 1 and 2 as always.";
+
+pub(crate) const LOGS: &str = "\
+Examples:
+  portcullis logs                                          # follow, from the last 20 on
+  portcullis logs --answer deny --tenant ci
+  portcullis logs --answer would-deny --policy seccomp     # of policies and tenants that are observed
+  portcullis logs --last 100 --no-follow --json
+  portcullis logs --file /var/log/portcullis/decisions.log --user bob --since 2h";
+
+pub(crate) const WHY: &str = "\
+The ID stands at the end of what a caller is told: `POLICY: REASON [7Q2M9X4KPD]`. The running host knows its last decisions, \
+and those in its own log file; `--file` looks into a log that lies here.
+
+Examples:
+  portcullis why 7Q2M9X4KPD
+  portcullis why 7Q2M9X4KPD --file /var/log/portcullis/decisions.log.1";

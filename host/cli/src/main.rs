@@ -7,8 +7,10 @@ mod exit;
 mod help;
 mod logging;
 mod progress;
+mod record;
 mod remote;
 mod table;
+mod words;
 
 use clap::Parser;
 
@@ -21,6 +23,9 @@ fn main() -> Exit {
         Command::Check(args) => commands::check::run(&args),
         Command::Decide(args) => commands::decide::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
+        Command::Replay(args) => commands::replay::run(&args),
+        Command::Logs(args) => commands::logs::run(&args),
+        Command::Why(args) => commands::why::run(&args),
         Command::Status(args) => commands::status::run(&args),
         Command::Ready(args) => commands::ready::run(&args),
         Command::Policy(args) => commands::policy::run(&args),

@@ -80,9 +80,9 @@ struct Arrived<'a> {
 }
 
 /// Who sent a call, and where it came in.
-struct Arrival<'a> {
-    listener: &'a str,
-    call: &'a wire::Call,
+pub(crate) struct Arrival<'a> {
+    pub(crate) listener: &'a str,
+    pub(crate) call: &'a wire::Call,
 }
 
 /// The thread that did some work ended.
@@ -204,7 +204,8 @@ impl Judge {
         match read {
             Ok(Ok(request)) => {
                 let request = Arc::new(request);
-                let (decision, lines) = self.ask(snapshot, &tenant, &request, question).await;
+                let asked = Arc::clone(&request) as Arc<dyn Request>;
+                let (decision, lines) = self.ask(snapshot, &tenant, asked, question).await;
                 times.ask = start.elapsed() - took_to_read;
                 let about = About::Request(request);
                 Judged { decision, tenant: Some(tenant), problem: None, about, lines, times }
@@ -219,11 +220,12 @@ impl Judge {
         }
     }
 
-    async fn ask(
+    /// Asks about a call that could be read.
+    pub(crate) async fn ask(
         &self,
         snapshot: &Snapshot,
         tenant: &Tenant,
-        request: &Arc<DockerRequest>,
+        request: Arc<dyn Request>,
         question: Option<&Arc<Share>>,
     ) -> (Decision, PolicyLog) {
         let generation = snapshot.generation;
@@ -231,7 +233,6 @@ impl Judge {
             let (answer, cause) = (Answer::Allow, Cause::Exempt);
             return (Decision { answer, cause, generation, opinions: Vec::new(), would: None }, Vec::new());
         }
-        let request = Arc::clone(request) as Arc<dyn Request>;
         let decided = async {
             match question {
                 None => tenant.set.decide(request, &tenant.resources.share, generation).await,

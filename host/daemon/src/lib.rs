@@ -2,8 +2,8 @@
 //!
 //! A call travels through `plugin` (dockerd's protocol) and `decide` (whose it is, read, ask, answer) to `policies` (what
 //! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `admin` answers the operator, `asking` says what would be answered, `manage` changes what lies in folders, `tenant` is what each tenant
-//! may use, `state` keeps what policies keep, `resolve` follows paths on this machine,
-//! `metrics` counts everything, and `otlp` tells collectors.
+//! may use, `state` keeps what policies keep, `resolve` follows paths on this machine, `replay` asks
+//! again about the calls of a log, `metrics` counts everything, and `otlp` tells collectors.
 
 pub mod admin;
 pub mod asking;
@@ -19,6 +19,7 @@ pub mod offline;
 pub mod otlp;
 pub mod plugin;
 pub mod policies;
+pub mod replay;
 pub mod resolve;
 pub mod serve;
 mod socket;

@@ -21,10 +21,19 @@ impl Offline {
     /// Loads a configuration. What policies keep is copied from the store, and their changes are forgotten. Must be
     /// called on a thread of a runtime, and not inside a task.
     pub fn load(config: &Config) -> Result<Self, ServeError> {
-        let live = policies::load_once(config, Spaces::copy(config.state_dir.clone()), &workshop(config)?);
+        Self::with(config, Spaces::copy(config.state_dir.clone()))
+    }
+
+    /// The same, with what policies keep from elsewhere.
+    pub(crate) fn with(config: &Config, spaces: Spaces) -> Result<Self, ServeError> {
+        let live = policies::load_once(config, spaces, &workshop(config)?);
         let troubles = live.troubles();
         let notes = troubles.values().flatten().map(|trouble| trouble.to_string()).collect();
         Ok(Self { judge: Judge::new(config, Arc::new(live)), asking: Asking::new(config), notes })
+    }
+
+    pub(crate) fn judge(&self) -> &Judge {
+        &self.judge
     }
 
     /// What is wrong in the folders.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::admin::{self, Admin, Desk, Gate};
+use crate::admin::{self, Admin, Decisions, Desk, Gate};
 use crate::config::{Config, Problems};
 use crate::decide::{Decider, Judge};
 use crate::decision_log::DecisionLog;
@@ -105,7 +105,8 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     if let Some(listener) = scraped {
         fronts.spawn(metrics::serve(listener, Arc::clone(&metrics), stopped.clone()));
     }
-    let routes = Admin { reporter, manager, store, gate: gate.clone(), desk, metrics };
+    let decisions = Decisions::new(&config.decision_log, log.feed().clone(), stopped.clone());
+    let routes = Admin { reporter, manager, store, gate: gate.clone(), desk, metrics, decisions };
     fronts.spawn(admin::serve(admin, remote, routes, config.limits.clone(), stopped.clone()));
     for (bound, listener) in bound.into_iter().zip(&config.listeners) {
         info!(listener = listener.name, socket = %bound.path().display(), "listening");

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use portcullis_model::request::UnreadableCertificate;
-use portcullis_model::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
+use portcullis_model::view::{
+    Capabilities, Certificate, Device, Image, Mount, MountKind, Namespace, Port, SecurityOption,
+};
 use portcullis_model::{Access, Document, Request};
 
 use crate::json::Shape;
@@ -105,6 +107,12 @@ impl DockerRequest {
     /// The mounts, if somebody asked for them: nothing is looked up on this machine.
     pub fn known_mounts(&self) -> &[Mount] {
         self.mounts.get().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether it mounts folders of the host, and nobody asked where they lead.
+    pub fn has_unasked_binds(&self) -> bool {
+        let is_bind = |mount: &Mount| mount.kind == MountKind::Bind;
+        self.mounts.get().is_none() && mounts::mounts(self.facts(), &NoResolve).iter().any(is_bind)
     }
 
     /// The same call without its body, and without what is told from that but for its mounts.

@@ -5,15 +5,18 @@ pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod decide;
 pub(crate) mod explain;
+pub(crate) mod logs;
 pub(crate) mod policy;
 mod policy_config;
 pub(crate) mod ready;
 pub(crate) mod reload;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod version;
+pub(crate) mod why;
 
 use std::io::Read;
 use std::path::Path;

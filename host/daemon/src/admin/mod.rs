@@ -21,6 +21,8 @@
 //! | `PUT /v1/policies/{name}/mode`, `GET`, `PUT /v1/policies/{name}/settings` | parts of it |
 //! | the same below `/v1/tenants/{tenant}` | of that tenant |
 //! | `POST /v1/decide`, `POST /v1/tenants/{tenant}/decide` | what would be answered to a call: a [`Report`](crate::asking::Report) |
+//! | `GET /v1/decisions`, `GET /v1/tenants/{tenant}/decisions` | decisions as they are made: server-sent events |
+//! | `GET /v1/decisions/{id}`, `GET /v1/tenants/{tenant}/decisions/{id}` | one of them |
 //! | `GET /v1/state`, `GET /v1/tenants/{tenant}/state` | what policies keep: tenant, policy, keys, bytes |
 //! | `POST /v1/state/reset` | gives up a damaged store that was set aside |
 //! | `DELETE /v1/tenants/{tenant}/state` | clears all that is kept for a tenant |
@@ -39,6 +41,7 @@ mod config;
 mod connection;
 mod data;
 mod decide;
+mod decisions;
 mod error;
 mod gate;
 mod head;
@@ -67,6 +70,7 @@ use tokio::sync::watch;
 use crate::admin::access::{Doorkeeper, Principal, identify, unknown_caller};
 use crate::admin::connection::{Listener, Server};
 pub(crate) use crate::admin::decide::Desk;
+pub(crate) use crate::admin::decisions::Decisions;
 use crate::admin::error::Failure;
 use crate::config::HostLimits;
 use crate::manage::Manager;
@@ -89,6 +93,7 @@ pub(crate) struct Admin {
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) desk: Desk,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) decisions: Decisions,
 }
 
 /// Serves both until it is told to stop.

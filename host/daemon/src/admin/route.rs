@@ -12,7 +12,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use crate::admin::access::{Principal, Scope, unknown_caller};
 use crate::admin::error::Failure;
 use crate::admin::{
-    Admin, body, config, data, decide, health, keys, metrics, openapi, policies, reload, state, status, tenant_status,
+    Admin, body, config, data, decide, decisions, health, keys, metrics, openapi, policies, reload, state, status,
+    tenant_status,
 };
 use crate::metrics::requests::{self, RouteOf};
 
@@ -90,6 +91,10 @@ pub(crate) fn table() -> Vec<Route> {
         Route::put("/v1/tenants/{tenant}/policies/{name}/mode", Policies, config::put_mode),
         Route::get("/v1/tenants/{tenant}/policies/{name}/settings", Read, config::read_settings),
         Route::put("/v1/tenants/{tenant}/policies/{name}/settings", Policies, config::put_settings),
+        Route::get("/v1/decisions", Read, decisions::follow),
+        Route::get("/v1/decisions/{id}", Read, decisions::read),
+        Route::get("/v1/tenants/{tenant}/decisions", Read, decisions::follow),
+        Route::get("/v1/tenants/{tenant}/decisions/{id}", Read, decisions::read),
         Route::get("/v1/state", Read, state::list),
         Route::post("/v1/state/reset", Policies, state::reset),
         Route::get("/v1/tenants/{tenant}/state", Read, state::list_tenant),

@@ -63,6 +63,10 @@ impl Wanted {
         if is_long_enough && id.chars().all(is_digit) { Ok(Self(id)) } else { Err(BadDecisionId(text.to_owned())) }
     }
 
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether this is that decision's whole ID or its end.
     pub fn is(&self, id: &str) -> bool {
         id.ends_with(&self.0)

@@ -6,6 +6,7 @@
 
 mod entry;
 pub mod feed;
+pub mod filter;
 pub mod id;
 mod line;
 mod queue;

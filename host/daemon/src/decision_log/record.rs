@@ -134,7 +134,8 @@ pub struct RequestRecord {
     /// JSON pointers into this record of what was replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,
-    /// JSON pointers into this record of what was left out: it was not read, or the record would be too large.
+    /// JSON pointers into this record of what was left out: it was not read, nobody asked where mounts lead, or the record
+    /// would be too large.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
 }

@@ -134,6 +134,11 @@ impl PolicySet {
         (Decision::combine(opinions, self.default, self.mode, generation), log)
     }
 
+    /// Whether what it comes to can depend on what was decided before.
+    pub(crate) fn keeps_state(&self) -> bool {
+        self.asked.iter().flatten().any(|asked| asked.state.is_some())
+    }
+
     /// Counts for each policy what it said, and whether it would have denied, in a decision of this set.
     pub(crate) fn count(&self, decision: &Decision) {
         let asked = self.asked.as_deref().unwrap_or_default();

@@ -37,6 +37,11 @@ impl StoreCopy {
         Self(Arc::new(Inner { dir, database: OnceLock::new() }))
     }
 
+    /// Of no store: nothing is kept.
+    pub fn empty() -> Self {
+        Self(Arc::new(Inner { dir: PathBuf::new(), database: OnceLock::from(Ok(None)) }))
+    }
+
     /// What a space holds.
     pub fn entries(&self, space: &SpaceName) -> Result<Vec<(String, Vec<u8>)>, String> {
         match self.0.database.get_or_init(|| read(&self.0.dir)) {

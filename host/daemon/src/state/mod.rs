@@ -44,6 +44,11 @@ pub enum Spaces {
 // === impl Spaces ===
 
 impl Spaces {
+    /// Nothing is kept at first, and all of it in memory.
+    pub fn empty() -> Self {
+        Self::Copied(StoreCopy::empty())
+    }
+
     /// Of the store in this folder.
     pub fn copy(dir: PathBuf) -> Self {
         Self::Copied(StoreCopy::new(dir))

@@ -73,20 +73,20 @@ impl Redactor {
             write_text(authentication, out);
         }
         texts("certificates", certificates.iter().map(String::as_str), out);
-        let mut left_out = is_bodiless;
+        let (mut is_without_body, mut is_unresolved) = (is_bodiless, false);
         if let Some(request) = request {
             if let (Some(body), Some(shape), false) = (request.body(), request.shape(), is_bodiless) {
                 out.push_str(",\"body\":");
                 let mut body_of = Body { redactor: self, out, redacted: &mut redacted, pointer: "/body".to_owned() };
                 body_of.write(request.operation(), body.root(), shape);
             }
-            left_out &= request.shape().is_some();
+            is_without_body &= request.shape().is_some();
+            is_unresolved = request.has_unasked_binds();
             resolved(request, out);
         }
         texts("redacted", redacted.iter().map(String::as_str), out);
-        if left_out {
-            out.push_str(",\"left_out\":[\"/body\"]");
-        }
+        let left_out = [("/body", is_without_body), ("/resolved", is_unresolved)];
+        texts("left_out", left_out.into_iter().filter_map(|(part, is_left_out)| is_left_out.then_some(part)), out);
         out.push('}');
     }
 

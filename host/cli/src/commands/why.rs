@@ -1,0 +1,293 @@
+//! `portcullis why`
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use hyper::Method;
+use portcullis_daemon::decision_log::id::Wanted;
+use portcullis_daemon::decision_log::record::{DecisionRecord, PolicyRecord, RequestRecord};
+use portcullis_daemon::replay::Logs;
+
+use crate::admin::{Call, escaped};
+use crate::args::Why;
+use crate::exit::{Exit, fail};
+use crate::words::{micros, plain, short, when};
+
+/// Hexadecimal digits of a digest that are shown.
+const DIGEST: usize = 12;
+const SHA256: &str = "sha256:";
+
+pub(crate) fn run(args: &Why) -> Exit {
+    Exit::from(why(args))
+}
+
+fn why(args: &Why) -> Result<(), Exit> {
+    let record = find(args)?;
+    let printed = if args.json {
+        serde_json::to_string_pretty(&record).map(|json| println!("{json}")).map_err(io::Error::from)
+    } else {
+        tell(&mut anstream::stdout().lock(), &record)
+    };
+    printed.map_err(|error| fail(Exit::Failed, error))
+}
+
+fn find(args: &Why) -> Result<DecisionRecord, Exit> {
+    let wanted = Wanted::new(&args.id).map_err(|error| fail(Exit::Usage, error))?;
+    if args.file.is_empty() {
+        return Call::new(Method::GET, format!("/v1/decisions/{}", escaped(wanted.as_str()))).json(&args.host);
+    }
+    let found = Logs::open(&args.file).and_then(|logs| logs.find(|id| wanted.is(id)));
+    let found = found.map_err(|error| fail(Exit::Failed, error))?;
+    found.ok_or_else(|| fail(Exit::Failed, format_args!("no decision `{}` is in the log", wanted.as_str())))
+}
+
+/// The story, from the call to what the caller was told.
+fn tell(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+    answer(out, record)?;
+    writeln!(out)?;
+    call(out, record)?;
+    whose(out, record)?;
+    read(out, record)?;
+    asked(out, record)?;
+    writeln!(out)?;
+    paragraph(out, "so", &verdict(record))?;
+    if let Some(would) = &record.would {
+        let said = match &would.reason {
+            Some(reason) => format!("denied: {}", plain(reason)),
+            None => "allowed".to_owned(),
+        };
+        paragraph(out, "would", &format!("had everything counted that is only observed, it would have been {said}"))?;
+    }
+    told(out, record)?;
+    paragraph(out, "took", &times(record))?;
+    let DecisionRecord { generation, id, .. } = record;
+    paragraph(out, "in force", &format!("generation {generation} of policies and data"))?;
+    paragraph(out, "id", &plain(id))
+}
+
+fn answer(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+    let DecisionRecord { answer, operation, method, path, timestamp, id, .. } = record;
+    let style = style(answer).bold();
+    let what = match (operation, method, path) {
+        (Some(operation), _, _) => plain(operation),
+        (None, Some(method), Some(path)) => format!("{} {}", plain(method), plain(path)),
+        (None, _, _) => "a call that could not be read".to_owned(),
+    };
+    let done = if answer == "allow" { "allowed" } else { "denied" };
+    writeln!(out, "{style}{done}{style:#}  {what}, {} UTC  [{}]", when(timestamp), short(id))
+}
+
+fn call(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+    let DecisionRecord { method, path, user, certificate, listener, peer, .. } = record;
+    let user = match (user, certificate) {
+        (Some(user), Some(print)) => format!("{}, certificate {}", plain(user), print.get(..DIGEST).unwrap_or(print)),
+        (Some(user), None) => plain(user),
+        (None, _) => "somebody of whom dockerd knows nothing: there was no client certificate".to_owned(),
+    };
+    paragraph(out, "who", &user)?;
+    match (method, path) {
+        (Some(method), Some(path)) => paragraph(out, "called", &format!("{} {}", plain(method), plain(path)))?,
+        _ => paragraph(out, "called", "nothing that could be read")?,
+    }
+    let peer = match peer {
+        Some(peer) => match peer.pid {
+            Some(pid) => format!(", by process {pid} of user {}", peer.uid),
+            None => format!(", by a process of user {}", peer.uid),
+        },
+        None => String::new(),
+    };
+    paragraph(out, "came in", &format!("by the listener {}{peer}", plain(listener)))
+}
+
+fn whose(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+    let observed = if record.mode == "observe" { ", which is only observed" } else { "" };
+    let text = match record.tenant.as_deref() {
+        Some("default") => format!("tenant default: no other tenant claims the caller{observed}"),
+        Some(tenant) => format!("tenant {}: its match or listener{observed}", plain(tenant)),
+        None => "nobody's: it could not be told which tenant the call belongs to".to_owned(),
+    };
+    paragraph(out, "whose", &text)
+}
+
+/// What is known of the call's content.
+fn read(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+    let Some(request) = &record.request else {
+        return paragraph(out, "read", "nothing of the call is in the log");
+    };
+    let RequestRecord { uri, body, resolved, redacted, left_out, .. } = request;
+    paragraph(out, "read", &plain(uri))?;
+    if let Some(body) = body {
+        more(out, &plain(&body.to_string()))?;
+    }
+    for (path, led) in resolved {
+        let led = led.as_deref().map_or_else(|| "where it could not be told".to_owned(), plain);
+        more(out, &format!("{} leads to {led}", plain(path)))?;
+    }
+    let notes = [(redacted, "taken out because it can be secret"), (left_out, "left out: not read, or too large")];
+    for (pointers, note) in notes {
+        if !pointers.is_empty() {
+            more(out, &format!("{note}: {}", plain(&pointers.join(" "))))?;
+        }
+    }
+    Ok(())
+}
+
+fn asked(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+    if record.policies.is_empty() {
+        return paragraph(out, "asked", "no policy");
+    }
+    for (at, policy) in record.policies.iter().enumerate() {
+        let label = if at == 0 { "asked" } else { "then" };
+        let PolicyRecord { policy, origin, mode, digest, verdict, reason, took_us, log, log_dropped } = policy;
+        let whose = if origin == "tenant" { "the tenant's" } else { "host-wide" };
+        let observed = if mode == "observe" { ", only observed" } else { "" };
+        let style = style(verdict);
+        let said = match verdict.as_str() {
+            "allow" | "abstain" | "deny" => plain(verdict),
+            fault => format!("failed ({})", plain(fault)),
+        };
+        let reason = reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
+        let policy = format!("{} ({whose}{observed}): {style}{said}{style:#}{reason}", plain(policy));
+        paragraph(out, label, &policy)?;
+        let digest = digest.as_deref().map_or("that could not be read", |digest| shortened(digest));
+        more(out, &format!("file {}, in {}", plain(digest), micros(*took_us)))?;
+        for line in log {
+            more(out, &format!("it logged {}: {}", plain(&line.level), plain(&line.message)))?;
+        }
+        if *log_dropped > 0 {
+            more(out, &format!("and {log_dropped} lines more, which a limit dropped"))?;
+        }
+    }
+    Ok(())
+}
+
+fn shortened(digest: &str) -> &str {
+    let hex = digest.strip_prefix(SHA256).unwrap_or(digest);
+    hex.get(..DIGEST).unwrap_or(hex)
+}
+
+/// Why that came to the answer.
+fn verdict(record: &DecisionRecord) -> String {
+    let objected = |counts: &PolicyRecord| counts.mode == "enforce" && counts.is_objection();
+    let speaker = record.policies.iter().find(|policy| objected(policy)).map(|policy| plain(&policy.policy));
+    let speaker = speaker.unwrap_or_else(|| "a policy".to_owned());
+    let problem = record.problem.as_deref().map(|problem| format!(" ({})", plain(problem))).unwrap_or_default();
+    let rule = record.rule.as_deref().map(plain).unwrap_or_default();
+    let text = match record.cause.as_str() {
+        "allowed" => "allowed: a policy allowed it, and none denied".to_owned(),
+        "denied" => format!("denied: {speaker} denied it, and one denial outweighs every allow"),
+        "fault" => format!("denied: {speaker} gave no verdict, and a fault denies"),
+        "default" if record.mode == "observe" => {
+            "allowed: the tenant is only observed, so its own policies and its default do not count".to_owned()
+        }
+        "default" if record.answer == "allow" => {
+            "allowed: no policy that counts allowed or denied it, and the default is to allow".to_owned()
+        }
+        "default" => "denied: no policy that counts allowed it, and an allow is needed".to_owned(),
+        "exempt" => "allowed without asking: it is a ping".to_owned(),
+        "rule" => format!("denied by the host rule `{rule}`, before any policy was asked"),
+        "bad-call" => "denied: the plugin call itself could not be read".to_owned(),
+        "unplaced" => "denied: it could not be told whose the call is, so no policy was asked".to_owned(),
+        "overloaded" => "denied: there was no room for it, or no decision in time".to_owned(),
+        "data" => "denied: the data that policies need could not be read, so none was asked".to_owned(),
+        "log" => "denied: its record could not be written, and nothing is allowed without one".to_owned(),
+        "internal" => "denied: the host itself failed; its log says how".to_owned(),
+        other => format!("{}: {}", plain(&record.answer), plain(other)),
+    };
+    text + &problem
+}
+
+fn told(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+    match &record.reason {
+        Some(reason) => paragraph(out, "told", &format!("{} [{}]", plain(reason), short(&record.id))),
+        None if record.answer == "allow" => paragraph(out, "told", "nothing: dockerd went on"),
+        None => paragraph(out, "told", "no reason"),
+    }
+}
+
+fn times(record: &DecisionRecord) -> String {
+    let DecisionRecord { took_us, read_us, wait_us, ask_us, .. } = record;
+    let [whole, read, wait, ask] = [took_us, read_us, wait_us, ask_us].map(|time| micros(*time));
+    format!("{whole}: {read} to read the call, {wait} waiting for a place, {ask} asking policies")
+}
+
+fn style(verdict: &str) -> Style {
+    match verdict {
+        "allow" => AnsiColor::Green.on_default(),
+        "abstain" => Style::new(),
+        _ => AnsiColor::Red.on_default(),
+    }
+}
+
+fn paragraph(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
+    let bold = Style::new().bold();
+    writeln!(out, "{bold}{label:<9}{bold:#}{text}")
+}
+
+fn more(out: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(out, "{:<9}{text}", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(cause: &str, answer: &str, mode: &str) -> DecisionRecord {
+        let record = json!({
+            "timestamp": "2026-11-25T08:00:00.000001Z", "level": "INFO", "message": "decision",
+            "id": "01KAXJ3Q7Q2M9X4KPD01234567", "answer": answer, "cause": cause, "rule": "start-body", "mode": mode,
+            "problem": "the bound", "tenant": null, "listener": "docker", "generation": 7, "operation": null,
+            "method": null, "path": null, "user": null, "took_us": 1500, "read_us": 40, "wait_us": 0, "ask_us": 1460,
+            "policies": [
+                { "policy": "a", "origin": "host", "mode": "observe", "digest": null, "verdict": "deny", "took_us": 1 },
+                { "policy": "b", "origin": "tenant", "mode": "enforce", "digest": null, "verdict": "panic", "took_us": 1 },
+            ],
+            "request": null,
+        });
+        serde_json::from_value(record).expect("a record")
+    }
+
+    #[test]
+    fn every_cause_has_a_sentence() {
+        let cases = [
+            ("allowed", "allow", "enforce", "allowed: a policy allowed it, and none denied"),
+            ("denied", "deny", "enforce", "denied: b denied it, and one denial outweighs every allow"),
+            ("fault", "deny", "enforce", "denied: b gave no verdict, and a fault denies"),
+            ("default", "allow", "observe", "allowed: the tenant is only observed"),
+            ("default", "allow", "enforce", "allowed: no policy that counts allowed or denied it"),
+            ("default", "deny", "enforce", "denied: no policy that counts allowed it"),
+            ("exempt", "allow", "enforce", "allowed without asking"),
+            ("rule", "deny", "enforce", "denied by the host rule `start-body`"),
+            ("bad-call", "deny", "enforce", "denied: the plugin call itself"),
+            ("unplaced", "deny", "enforce", "denied: it could not be told whose"),
+            ("overloaded", "deny", "enforce", "denied: there was no room"),
+            ("data", "deny", "enforce", "denied: the data that policies need"),
+            ("log", "deny", "enforce", "denied: its record could not be written"),
+            ("internal", "deny", "enforce", "denied: the host itself failed"),
+            ("of-a-later-version", "deny", "enforce", "deny: of-a-later-version"),
+        ];
+        for (cause, answer, mode, told) in cases {
+            let said = verdict(&record(cause, answer, mode));
+            assert!(said.starts_with(told) && said.ends_with(" (the bound)"), "{cause}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_which_little_is_known_is_told() {
+        let mut out = Vec::new();
+        tell(&mut out, &record("bad-call", "deny", "enforce")).expect("a vector takes all");
+        let told = anstream::adapter::strip_bytes(&out).into_vec();
+        let told = String::from_utf8(told).expect("is text");
+        for text in [
+            "denied  a call that could not be read, 2026-11-25 08:00:00 UTC  [PD01234567]",
+            "nobody's: it could not be told",
+            "a (host-wide, only observed): deny",
+            "then     b (the tenant's): failed (panic)",
+            "took     1.5 ms: 40 µs to read the call",
+        ] {
+            assert!(told.contains(text), "{text} is not in\n{told}");
+        }
+    }
+}
