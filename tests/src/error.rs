@@ -30,7 +30,7 @@ pub enum Error {
 }
 
 /// Says what was being done when an I/O error came.
-pub(crate) trait Doing<T> {
+pub trait Doing<T> {
     fn doing(self, doing: &str) -> Result<T>;
     fn doing_to(self, doing: &str, path: &Path) -> Result<T>;
 }

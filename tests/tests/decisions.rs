@@ -91,7 +91,7 @@ fn run(host: &Portcullis, arguments: &[&str]) -> Result<Finished> {
 
 /// What the short command shows, each a record.
 fn shown(host: &Portcullis, arguments: &[&str]) -> Result<Vec<Value>> {
-    let finished = run(host, &[&["logs", "--no-follow"], arguments].concat())?;
+    let finished = run(host, &[&["logs", "--no-follow"][..], arguments].concat())?;
     assert_eq!(finished.code(), Some(0), "{finished:?}");
     finished
         .stdout
@@ -250,13 +250,18 @@ fn logs_shows_what_is_wanted_of_a_host_and_of_a_file() -> Result<()> {
         (&["--answer", "would-deny"], &["ann", "bob"]),
         (&["--policy", "name"], &["ci"]),
     ];
-    let lines: Vec<_> = host.process().log().since(portcullis_tests::log::Log::START);
+    let lines = wait::until("three lines", wait::PATIENCE, || {
+        let lines = host.process().log().since(portcullis_tests::log::Log::START);
+        let decisions = lines.iter().filter(|line| line.contains("\"message\":\"decision\"")).count();
+        (decisions == 3).then_some(lines)
+    })?;
     let file = host.config().path().join("decisions.log");
     std::fs::write(&file, lines.join("\n")).doing_to("writing", &file)?;
+    let name = file.display().to_string();
     for (arguments, expected) in cases {
         assert_eq!(users(&shown(&host, arguments)?), expected, "{arguments:?}");
-        let of_file = [&["logs", "--file", &file.display().to_string()], arguments].concat();
-        let finished = portcullis::run(&of_file)?;
+        let of_file: &[&str] = &["logs", "--file", &name];
+        let finished = portcullis::run(&[of_file, arguments].concat())?;
         let records: Vec<Value> = finished.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         assert_eq!(users(&records), expected, "{arguments:?}: {finished:?}");
     }

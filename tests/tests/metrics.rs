@@ -271,7 +271,7 @@ fn an_address_that_is_none_or_is_taken_is_told() -> Result<()> {
     let refused = portcullis_tests::portcullis::run(&["serve", "--config", &folder])?;
     assert_eq!(refused.code(), Some(2), "{refused:?}");
     assert!(refused.stderr.contains("`[metrics] listen` is `localhost`"), "{refused:?}");
-    assert!(refused.stderr.contains("such as \"127.0.0.1:9478\""), "{refused:?}");
+    assert!(refused.stderr.contains("such as \"127.0.0.1:9443\""), "{refused:?}");
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").and_then(|taken| Ok((taken.local_addr()?, taken)));
     let (address, _taken) = taken.map_err(|error| Error::Unexpected(error.to_string()))?;

@@ -53,12 +53,14 @@ fn number(value: &Value, pointer: &str) -> u64 {
 
 fn replay(log: &std::path::Path, config: &Config, more: &[&str]) -> Result<Finished> {
     let (config, log) = (config.write()?.display().to_string(), log.display().to_string());
-    portcullis::run(&[&["replay", &log, "--config", &config], more].concat())
+    let arguments: &[&str] = &["replay", &log, "--config", &config];
+    portcullis::run(&[arguments, more].concat())
 }
 
 /// The report, of a replay that must end so.
 fn report(log: &std::path::Path, config: &Config, more: &[&str], code: i32) -> Result<Value> {
-    let finished = replay(log, config, &[&["--json", "--limit", "1000"], more].concat())?;
+    let arguments: &[&str] = &["--json", "--limit", "1000"];
+    let finished = replay(log, config, &[arguments, more].concat())?;
     assert_eq!(finished.code(), Some(code), "{finished:?}");
     serde_json::from_str(&finished.stdout).map_err(|error| Error::Unexpected(format!("{error}: {finished:?}")))
 }
@@ -318,7 +320,7 @@ fn mistakes_are_told_before_anything_is_asked() -> Result<()> {
         (&["-", "--config", &folder, "--answer", "maybe"], 2, "`maybe` is no answer"),
     ];
     for (arguments, code, told) in cases {
-        let finished = portcullis::run(&[&["replay"], arguments].concat())?;
+        let finished = portcullis::run(&[&["replay"][..], arguments].concat())?;
         assert_eq!(finished.code(), Some(code), "{arguments:?}: {finished:?}");
         assert!(finished.stderr.contains(told), "{arguments:?}: {finished:?}");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use portcullis_docker::{DockerRequest, Reader, wire};
+use portcullis_docker::{Reader, wire};
 use portcullis_engine::Share;
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;

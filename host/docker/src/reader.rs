@@ -35,7 +35,7 @@ pub struct Refusal {
     /// As policies would see it, or as it was sent where it cannot be read.
     pub path: String,
     /// The call, without its body.
-    pub call: Call,
+    pub call: Box<Call>,
 }
 
 // === impl Reader ===
@@ -169,7 +169,7 @@ impl Reader {
 
 fn refusal(call: Call, operation: Option<&'static str>, path: String, violation: Violation) -> Refusal {
     let Violation { rule, reason } = violation;
-    Refusal { rule, reason, operation, path, call: Call { body: None, ..call } }
+    Refusal { rule, reason, operation, path, call: Box::new(Call { body: None, ..call }) }
 }
 
 /// A parameter that is there more than once with different values, where the daemon takes the first.

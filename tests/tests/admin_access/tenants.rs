@@ -75,6 +75,26 @@ fn why_a_tenants_file_is_not_in_force_is_for_the_operator_since_it_can_name_othe
 }
 
 #[test]
+fn a_question_about_a_tenants_call_names_no_listener_of_others() -> Result<()> {
+    let authority = Authority::new()?;
+    let config = config()?.listener("of-ops", "tenant = \"ops\"\n");
+    let (_host, door) = start(config, &authority, &tokens())?;
+    for token in [CI, ROOT] {
+        let body = br#"{"method":"GET","path":"/v1.44/containers/json","user":"alice"}"#;
+        let headers = [("Authorization", &*bearer(token))];
+        let ask = |listener: &str| {
+            let path = format!("/v1/tenants/ci/decide?listener={listener}");
+            door.send(&portcullis_tests::http::request("POST", &path, &headers, body))
+        };
+        let absent = ask("absent")?;
+        assert!(absent.status == 422 && !absent.text().contains("ops"), "{}", absent.text());
+        let there = ask("docker")?;
+        assert!(there.status == 200 && !there.text().contains("ops"), "{}", there.text());
+    }
+    Ok(())
+}
+
+#[test]
 fn who_changed_what_is_in_the_log_and_a_token_never_is() -> Result<()> {
     let authority = Authority::new()?;
     let (host, door) = start(config()?, &authority, &tokens())?;
@@ -91,7 +111,6 @@ fn who_changed_what_is_in_the_log_and_a_token_never_is() -> Result<()> {
         assert_eq!(ask(&door, "POST", "/v1/reload", &wrong)?.status, 401);
     }
     // The operator's own changes, too; and this line comes after all the others.
-    host.config().put("x", b"")?;
     let mark_of_operator = host.mark();
     let local = portcullis_tests::http::request("POST", "/v1/reload", &[], b"");
     assert_eq!(portcullis_tests::http::send(&host.config().admin_socket(), &local)?.status, 204);

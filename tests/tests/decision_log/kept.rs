@@ -207,8 +207,10 @@ fn with_drop_a_full_disk_loses_records_and_says_how_many() -> Result<()> {
     let again = host.wait_for(mark, "its end", |record| record.message() == "the decision log is written again")?;
     let missing = again.field("missing").and_then(serde_json::Value::as_u64).unwrap_or_default();
     assert!((1..=20).contains(&missing), "{missing}");
+    wait::until("the records that are not missing", wait::PATIENCE, || {
+        (log.records().ok()?.len() as u64 == 21 - missing).then_some(())
+    })?;
     let lines = log.lines()?;
-    let said = lines.iter().any(|line| line.contains(&format!("\"missing\":{missing}}}")));
-    assert!(said && log.records()?.len() as u64 == 21 - missing, "{missing}: {lines:?}");
+    assert!(lines.iter().any(|line| line.contains(&format!("\"missing\":{missing}}}"))), "{missing}: {lines:?}");
     Ok(())
 }

@@ -32,7 +32,7 @@ fn of_every_kind() -> Result<Config> {
         .file("tenants/trap/policies/trap.wasm", &guests::wasm("trap")?)?
         .tenant("gone", &tenant("gone"))?
         .file("tenants/gone/policies/gone.wasm", b"no policy")?
-        .tenant("talks", &format!("{}[grants]\nlog = true\n", tenant("talks")))?
+        .tenant("talks", &format!("grants = [\"log\"]\n{}", tenant("talks")))?
         .file("tenants/talks/policies/talks.wasm", &guests::wasm("flood_log")?)?
         .file("tenants/talks/policies/talks.toml", b"grants = [\"log\"]\n")
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use portcullis_tests::error::Doing;
 use portcullis_tests::{Error, Result};
 use serde_json::Value;
 
@@ -19,7 +18,7 @@ pub(crate) struct Schema {
 impl Schema {
     pub(crate) fn read() -> Result<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/decision-log.schema.json");
-        let text = std::fs::read_to_string(&path).doing_to("reading", &path)?;
+        let text = std::fs::read_to_string(&path).map_err(crate::io)?;
         let unreadable = |error: String| Error::Unexpected(format!("`{}`: {error}", path.display()));
         let text: Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         let validator = jsonschema::validator_for(&text).map_err(|error| unreadable(error.to_string()))?;

@@ -46,7 +46,7 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 const HEAD: Duration = Duration::from_secs(10);
 /// While nothing of an answer is taken.
 const STALLED: Duration = Duration::from_secs(30);
-/// The most that a connection holds of what it has not yet passed on. A call's head must fit.
+/// The most that a call's head has, and that a connection holds of what it has not yet passed on.
 const READ_BUFFER: usize = 32 << 10;
 const MAX_HEADERS: usize = 64;
 /// Accepting can fail for want of file descriptors; it is tried again after this.
@@ -198,7 +198,7 @@ impl Server {
 
 fn builder() -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).max_buf_size(READ_BUFFER).max_headers(MAX_HEADERS);
+    http.timer(TokioTimer::new()).max_buf_size(READ_BUFFER).max_header_size(READ_BUFFER).max_headers(MAX_HEADERS);
     http
 }
 
@@ -254,7 +254,8 @@ mod tests {
         let (mut caller, stream) = duplex(1 << 16);
         let (_stop, stopped) = watch::channel(false);
         let own = rustix::process::geteuid().as_raw();
-        let serving = server.http(&builder(), stream, Peer::Local(Some(own)), stopped);
+        let http = builder();
+        let serving = server.http(&http, stream, Peer::Local(Some(own)), stopped);
         let asking = async {
             caller.write_all(call.as_bytes()).await.expect("written");
             let mut answer = String::new();

@@ -187,7 +187,7 @@ impl Decisions {
     pub(crate) fn new(settings: &DecisionLogSettings, feed: Feed, stop: watch::Receiver<bool>) -> Self {
         let file = settings.sinks.iter().find_map(|sink| match sink {
             SinkSettings::File(file) => Some(file.path.clone()),
-            SinkSettings::Stderr | SinkSettings::Stdout | SinkSettings::Journald(_) => None,
+            SinkSettings::Stderr | SinkSettings::Stdout | SinkSettings::Journald(_) | SinkSettings::Otlp(_) => None,
         });
         Self { feed, archive: Arc::new(Archive::new(file)), stop }
     }

@@ -123,9 +123,12 @@ impl KeyValue {
 mod tests {
     use super::*;
 
+    /// The bytes; as base64, a counter, a text.
+    type Case = (&'static [u8], &'static str, Option<i64>, Option<&'static str>);
+
     #[test]
     fn a_value_is_told_in_every_form_that_it_has() {
-        let cases: [(&[u8], &str, Option<i64>, Option<&str>); 4] = [
+        let cases: [Case; 4] = [
             (b"", "", None, Some("")),
             (b"hello", "aGVsbG8=", None, Some("hello")),
             (&[3, 0, 0, 0, 0, 0, 0, 0], "AwAAAAAAAAA=", Some(3), Some("\u{3}\0\0\0\0\0\0\0")),

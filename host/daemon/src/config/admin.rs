@@ -231,14 +231,5 @@ impl Setting for Scope {
     }
 }
 
-impl Setting for SocketAddr {
-    const EXPECTED: &str = "expected an address and a port, such as \"0.0.0.0:9443\" or \"[::1]:9443\"";
-
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let text = String::read(value)?;
-        text.parse().map_err(|_| format!("is `{text}`"))
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! The types that a setting can have, each with what it looks like.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,6 +82,15 @@ impl Setting for PathBuf {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let path = Self::from(String::read(value)?);
         if path.is_absolute() { Ok(path) } else { Err(format!("is `{}`, which is not absolute", path.display())) }
+    }
+}
+
+impl Setting for SocketAddr {
+    const EXPECTED: &str = "expected an address and a port, such as \"127.0.0.1:9443\" or \"[::1]:9443\"";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let text = String::read(value)?;
+        text.parse().map_err(|_| format!("is `{text}`"))
     }
 }
 

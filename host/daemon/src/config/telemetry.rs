@@ -74,12 +74,3 @@ impl Setting for Part {
         if (0.0..=1.0).contains(&number) { Ok(Self(number)) } else { Err(format!("is {number}")) }
     }
 }
-
-impl Setting for SocketAddr {
-    const EXPECTED: &str = "expected an address and a port, such as \"127.0.0.1:9478\" or \"[::1]:9478\"";
-
-    fn read(value: &DeValue<'_>) -> Result<Self, String> {
-        let text = String::read(value)?;
-        text.parse().map_err(|_| format!("is `{text}`"))
-    }
-}

@@ -87,7 +87,7 @@ pub(crate) struct Unkept;
 
 impl DecisionLog {
     /// Starts the log's thread. `patience` is how long an answer may wait for its record, where answers do.
-    pub fn start(
+    pub(crate) fn start(
         settings: &DecisionLogSettings,
         stderr: LogSink,
         patience: Duration,

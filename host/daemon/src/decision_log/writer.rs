@@ -51,6 +51,7 @@ impl Writer {
     /// Writes until it is told to stop, and then what is left.
     pub(crate) fn run(mut self) {
         let mut line = String::new();
+        self.sinks.iter_mut().for_each(|outlet| outlet.open(&self.figures));
         loop {
             let (entries, control) = self.gather();
             let count = entries.len() as u64;
@@ -70,10 +71,10 @@ impl Writer {
     }
 
     /// Waits for entries; gives those that are there, and what is asked for after them.
-    fn gather(&self) -> (Vec<Box<Entry>>, Option<Message>) {
+    fn gather(&self) -> (Vec<Entry>, Option<Message>) {
         let mut entries = Vec::new();
         match self.drain.next() {
-            Ok(Message::Entry(entry)) => entries.push(entry),
+            Ok(Message::Entry(entry)) => entries.push(*entry),
             Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
             // Nobody is left who could add one.
             Err(_) => return (entries, Some(Message::Stop)),
@@ -83,7 +84,7 @@ impl Writer {
         }
         while entries.len() < BATCH {
             match self.drain.try_next() {
-                Ok(Message::Entry(entry)) => entries.push(entry),
+                Ok(Message::Entry(entry)) => entries.push(*entry),
                 Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
                 Err(_) => break,
             }
@@ -91,7 +92,7 @@ impl Writer {
         (entries, None)
     }
 
-    fn write(&mut self, entries: Vec<Box<Entry>>, line: &mut String) {
+    fn write(&mut self, entries: Vec<Entry>, line: &mut String) {
         let dropped = self.figures.dropped.swap(0, Ordering::Relaxed);
         self.sinks.iter_mut().for_each(|outlet| outlet.missing += dropped);
         if entries.is_empty() {
@@ -116,7 +117,7 @@ impl Writer {
 }
 
 /// A call whose answer is no longer waited for was denied.
-fn overturned_if_given_up(mut entry: Box<Entry>) -> Box<Entry> {
+fn overturned_if_given_up(mut entry: Entry) -> Entry {
     if entry.waits.as_ref().is_some_and(|waits| waits.is_closed()) {
         entry.waits = None;
         entry.overturn();
@@ -124,7 +125,7 @@ fn overturned_if_given_up(mut entry: Box<Entry>) -> Box<Entry> {
     entry
 }
 
-fn render(entry: Box<Entry>, redactor: &Redactor, line: &mut String) -> Logged {
+fn render(entry: Entry, redactor: &Redactor, line: &mut String) -> Logged {
     line.clear();
     line::write(&entry, redactor, line);
     Logged { entry, line: line.as_str().into() }
@@ -160,6 +161,12 @@ impl Logged {
 impl Outlet {
     pub(crate) fn new(sink: Box<dyn Sink>, is_required: bool) -> Self {
         Self { sink, is_required, is_failing: false, missing: 0 }
+    }
+
+    fn open(&mut self, figures: &Figures) {
+        if let Err(error) = self.sink.open() {
+            self.fail(&error, figures);
+        }
     }
 
     /// Whether the records are written. A failure is told once, and so is its end.

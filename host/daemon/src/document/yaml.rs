@@ -19,8 +19,8 @@ struct Maker {
 /// One value.
 struct OfValue<'m>(&'m mut Maker);
 
-/// A key, which must be a text.
-struct OfKey;
+/// A key, which must be a text, and none of these. Checked here, for the parser then tells the key's own place.
+struct OfKey<'k>(&'k HashSet<String>);
 
 /// The JSON of a YAML text.
 pub(super) fn to_json(text: &[u8], most: u64) -> Result<String, String> {
@@ -124,18 +124,13 @@ impl<'de> Visitor<'de> for OfValue<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         self.0.push("{")?;
         let mut seen = HashSet::new();
-        while let Some(key) = members.next_key_seed(OfKey)? {
-            if key == "<<" {
-                return Err(A::Error::custom("merge keys (`<<`) are not taken; write the members out"));
-            }
+        while let Some(key) = members.next_key_seed(OfKey(&seen))? {
             if !seen.is_empty() {
                 self.0.push(",")?;
             }
             self.0.text(&key)?;
             self.0.push(":")?;
-            if let Some(key) = seen.replace(key) {
-                return Err(A::Error::custom(format_args!("the key `{key}` is there twice")));
-            }
+            seen.insert(key);
             members.next_value_seed(OfValue(self.0))?;
         }
         self.0.push("}")
@@ -148,7 +143,7 @@ impl<'de> Visitor<'de> for OfValue<'_> {
 
 // === impl OfKey ===
 
-impl<'de> DeserializeSeed<'de> for OfKey {
+impl<'de> DeserializeSeed<'de> for OfKey<'_> {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
@@ -156,7 +151,7 @@ impl<'de> DeserializeSeed<'de> for OfKey {
     }
 }
 
-impl Visitor<'_> for OfKey {
+impl Visitor<'_> for OfKey<'_> {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,11 +159,13 @@ impl Visitor<'_> for OfKey {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<String, E> {
+        if value == "<<" {
+            return Err(E::custom("merge keys (`<<`) are not taken; write the members out"));
+        }
+        if self.0.contains(value) {
+            return Err(E::custom(format_args!("the key `{value}` is there twice")));
+        }
         Ok(value.to_owned())
-    }
-
-    fn visit_string<E: Error>(self, value: String) -> Result<String, E> {
-        Ok(value)
     }
 }
 
@@ -221,7 +218,8 @@ mod tests {
             let error = made(text).expect_err(text);
             assert!(error.contains(told), "{text}: {error}");
         }
-        assert!(made("a: 1\nb: 2\na: 3\n").expect_err("twice").contains("line 3"));
+        let twice = made("a: 1\nb: 2\na: 3\n").expect_err("twice");
+        assert!(twice.contains("line 3"), "{twice}");
     }
 
     #[test]

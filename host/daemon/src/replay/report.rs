@@ -248,7 +248,7 @@ mod tests {
             operation: Some("ContainerCreate".to_owned()),
             user: Some(user.to_owned()),
             tenant: None,
-            differs: differs.then(|| (Kind::NowDenied, Said::Allow, now)),
+            differs: differs.then_some((Kind::NowDenied, Said::Allow, now)),
             is_uncertain: place == 7,
             is_moved: false,
         }

@@ -307,7 +307,7 @@ mod tests {
 
         let zipped = dir.path().join("log.3.gz");
         std::fs::write(&zipped, [0x1f, 0x8b, 8]).expect("written");
-        let error = Logs::open(&[zipped.clone()]).expect_err("is compressed");
+        let error = Logs::open(std::slice::from_ref(&zipped)).expect_err("is compressed");
         assert!(error.to_string().contains("zcat"), "{error}");
         let gone = Logs::open(&[dir.path().join("gone")]).expect_err("is not there");
         assert!(gone.to_string().contains("gone` cannot be read"), "{gone}");

@@ -78,10 +78,10 @@ impl Body<'_> {
             if at > 0 {
                 self.out.push(',');
             }
-            let how = match how {
-                How::FirstWord if at > 0 => How::Hidden,
-                How::FirstWord => How::Plain,
-                other => other,
+            let how = match (how == How::FirstWord, at) {
+                (true, 0) => How::Plain,
+                (true, _) => How::Hidden,
+                (false, _) => how,
             };
             let key = at.to_string();
             self.child(&key, item, Place { shape, how, ..place.clone() }, |body, text| {

@@ -14,8 +14,9 @@ pub mod words;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use portcullis_docker::DockerRequest;
+use portcullis_docker::target::Target;
 use portcullis_docker::wire::Call;
+use portcullis_docker::{DockerRequest, operation};
 use portcullis_model::Request;
 use portcullis_model::document::write_text;
 use portcullis_model::view::MountKind;
@@ -127,7 +128,7 @@ impl<'a> Parts<'a> {
         };
         Some(match &entry.about {
             About::Nothing => return None,
-            About::Call(call) => of_call(None, call),
+            About::Call(call) => of_call(operation(call), call),
             About::Refused(refusal) => of_call(refusal.operation, &refusal.call),
             About::Request(request) => Self {
                 // What no rule keeps out although no daemon knows it.
@@ -141,6 +142,12 @@ impl<'a> Parts<'a> {
             },
         })
     }
+}
+
+/// What a call would be that was not read any further.
+fn operation(call: &Call) -> Option<&'static str> {
+    let target = Target::parse(&call.uri).ok()?;
+    operation::find(&call.method, &target.path).map(|(operation, _)| operation.id)
 }
 
 /// A member that is a list of texts, unless that is empty.

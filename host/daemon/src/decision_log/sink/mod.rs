@@ -23,10 +23,15 @@ pub trait Sink: Send + fmt::Debug {
     /// For the operator.
     fn name(&self) -> &'static str;
 
+    /// Opens what is written to, so that the operator hears at the start what is wrong with it.
+    fn open(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// Writes a batch, all of it or none.
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError>;
 
-    /// Opens what is written to anew: who moves files away has asked for it.
+    /// Opens what is written to anew with the next batch: who moves files away has asked for it.
     fn reopen(&mut self) {}
 }
 
@@ -42,7 +47,7 @@ pub struct Batch<'a> {
 /// One decision, rendered.
 #[derive(Debug)]
 pub struct Logged {
-    pub entry: Box<Entry>,
+    pub entry: Entry,
     /// The [`DecisionRecord`](crate::decision_log::record::DecisionRecord) as JSON, without a line end.
     pub line: Arc<str>,
 }
