@@ -185,10 +185,13 @@ mod tests {
         Document(document)
     }
 
+    /// The method; the path; status, headers and body of the answer; whether that is described.
+    type Case<'a> = (&'a str, &'a str, u16, &'a [(&'a str, &'a str)], &'a str, bool);
+
     #[test]
     fn answers_that_are_not_as_described_are_found() {
         let (json, tag) = (("content-type", "application/json"), ("etag", "\"x\""));
-        let cases: [(&str, &str, u16, &[(&str, &str)], &str, bool); 12] = [
+        let cases: [Case<'_>; 12] = [
             ("GET", "/v1/things/a?x=1", 200, &[json, tag], r#"{"size": 1}"#, true),
             ("GET", "/v1/things/a", 204, &[], "", true),
             ("GET", "/v1/things/a", 204, &[], "body", false),

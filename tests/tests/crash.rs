@@ -121,7 +121,7 @@ fn asked(host: &Portcullis, method: &str, path: &str, body: &[u8]) -> Result<Val
 fn count(connection: &mut Connection) -> Result<u64> {
     connection.write(&plugin::call(plugin::REQUEST, &Caller::anybody().listing()))?;
     let told = Reply::read(&connection.read()?)?.msg;
-    guests::counted(&told).ok_or_else(|| Error::Unexpected(told))
+    guests::counted(&told).ok_or(Error::Unexpected(told))
 }
 
 fn words(value: u64) -> String {

@@ -1,7 +1,5 @@
 //! Whether the host is ready: to whoever asks over HTTP or by command, and to a supervisor that waits for it.
 
-#![expect(clippy::indexing_slicing, reason = "JSON has a value, or null, at every name")]
-
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::thread;

@@ -169,9 +169,9 @@ fn texts<'v>(value: &'v Value, keys: &[&str], found: &mut Vec<&'v str>) {
     match value {
         Value::Object(members) => {
             for (key, value) in members {
-                match value {
-                    Value::String(text) if keys.contains(&key.as_str()) => found.push(text),
-                    other => texts(other, keys, found),
+                match value.as_str().filter(|_| keys.contains(&key.as_str())) {
+                    Some(text) => found.push(text),
+                    None => texts(value, keys, found),
                 }
             }
         }

@@ -84,7 +84,7 @@ fn a_question_about_a_tenants_call_names_no_listener_of_others() -> Result<()> {
         let headers = [("Authorization", &*bearer(token))];
         let ask = |listener: &str| {
             let path = format!("/v1/tenants/ci/decide?listener={listener}");
-            door.send(&portcullis_tests::http::request("POST", &path, &headers, body))
+            door.send(&http::request("POST", &path, &headers, body))
         };
         let absent = ask("absent")?;
         assert!(absent.status == 422 && !absent.text().contains("ops"), "{}", absent.text());
@@ -112,8 +112,8 @@ fn who_changed_what_is_in_the_log_and_a_token_never_is() -> Result<()> {
     }
     // The operator's own changes, too; and this line comes after all the others.
     let mark_of_operator = host.mark();
-    let local = portcullis_tests::http::request("POST", "/v1/reload", &[], b"");
-    assert_eq!(portcullis_tests::http::send(&host.config().admin_socket(), &local)?.status, 204);
+    let local = http::request("POST", "/v1/reload", &[], b"");
+    assert_eq!(http::send(&host.config().admin_socket(), &local)?.status, 204);
     let own = host.wait_for(mark_of_operator, "the operator's line", |record| record.text("who") == "operator")?;
     assert_eq!((own.text("path"), own.text("peer")), ("/v1/reload", "uid 0"), "{own:?}");
 
