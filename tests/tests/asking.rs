@@ -26,7 +26,7 @@ fn create(image: &str) -> Value {
 
 fn decisions(host: &Portcullis) -> Result<Value> {
     let reply = http::send(&host.config().admin_socket(), &http::request("GET", "/v1/status", &[], b""))?;
-    let tenants = reply.json()?["tenants"].clone();
+    let tenants = reply.json()?.get("tenants").cloned().unwrap_or_default();
     Ok(tenants.as_array().into_iter().flatten().map(|tenant| tenant["decisions"].clone()).collect())
 }
 

@@ -8,13 +8,14 @@ use portcullis_tests::http::{self, Connection};
 use portcullis_tests::plugin::{self, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis};
 use portcullis_tests::{Error, Result, guests};
+use serde_json::Value;
 
 const CLIENTS: u64 = 64;
 const EACH: u64 = 40;
 
 fn commits(host: &Portcullis) -> Result<u64> {
     let reply = http::send(&host.config().admin_socket(), &http::request("GET", "/v1/state", &[], b""))?;
-    let commits = reply.json()?["commits"].as_u64();
+    let commits = reply.json()?.get("commits").and_then(Value::as_u64);
     commits.ok_or_else(|| Error::Unexpected(format!("no commits in {}", reply.text())))
 }
 
@@ -25,7 +26,7 @@ fn counts(host: &Portcullis, times: u64) -> Result<Vec<u64>> {
     let ask = |_| {
         connection.write(&call)?;
         let told = Reply::read(&connection.read()?)?.msg;
-        guests::counted(&told).ok_or_else(|| Error::Unexpected(told))
+        guests::counted(&told).ok_or(Error::Unexpected(told))
     };
     (0..times).map(ask).collect()
 }

@@ -1,7 +1,5 @@
 //! What a collector is told of decisions: every span where it belongs, nothing of the caller's, and nothing lost unseen.
 
-#![expect(clippy::indexing_slicing, reason = "JSON has a value, or null, at every name")]
-
 use portcullis_tests::caller::Caller;
 use portcullis_tests::collector::Collector;
 use portcullis_tests::log::Log;

@@ -1,7 +1,6 @@
 //! Who may use the admin API, and what becomes of those who may not: by TCP with tokens and certificates, and at the unix
 //! socket.
 
-
 mod commands;
 mod crowd;
 mod matrix;
