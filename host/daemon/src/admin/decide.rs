@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use portcullis_docker::target::Target;
 use portcullis_model::TenantName;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::admin::Admin;
 use crate::admin::access::Principal;
 use crate::admin::error::Failure;
 use crate::admin::policies::receive;
-use crate::asking::{Asking, Manner, Question, Report};
+use crate::asking::{AskError, Asking, Manner, Question, Report};
 use crate::config::Config;
 use crate::decide::Decider;
 
@@ -47,8 +47,15 @@ pub(crate) async fn decide(
     let bytes = receive(request, *most).await?;
     let question = Question::read(&bytes).map_err(|error| Failure::bad_request(error.to_string()))?;
     drop(bytes);
-    let report = asking.ask(decider.judge(), question, manner).await?;
-    Ok(Json(if principal.is_of_tenant() { report.for_tenant() } else { report }))
+    let is_of_tenant = principal.is_of_tenant();
+    let report = asking.ask(decider.judge(), question, manner).await.map_err(|error| match error {
+        // A listener can have another tenant's name.
+        AskError::NoListener { name, .. } if is_of_tenant => {
+            Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` is no listener"))
+        }
+        AskError::NoListener { .. } | AskError::NoTenant(_) | AskError::Busy(_) => error.into(),
+    })?;
+    Ok(Json(if is_of_tenant { report.for_tenant() } else { report }))
 }
 
 fn manner(query: &str) -> Result<Manner, Failure> {
