@@ -1,5 +1,8 @@
 //! What a collector is told of decisions: every span where it belongs, nothing of the caller's, and nothing lost unseen.
 
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
 use portcullis_tests::caller::Caller;
 use portcullis_tests::collector::Collector;
 use portcullis_tests::log::Log;
@@ -171,6 +174,25 @@ fn what_is_left_is_sent_when_the_host_stops() -> Result<()> {
     host.process().signal(rustix::process::Signal::TERM)?;
     host.wait_for(mark, "the end", |record| record.message() == "stopped")?;
     assert_eq!(roots(&collector, 20)?.len(), 20);
+    Ok(())
+}
+
+#[test]
+fn a_collector_that_hangs_does_not_hold_up_the_end() -> Result<()> {
+    let silent = TcpListener::bind("127.0.0.1:0").and_then(|silent| Ok((silent.local_addr()?, silent)));
+    let (address, silent) = silent.map_err(|error| Error::Unexpected(error.to_string()))?;
+    let toml = format!("[traces]\nendpoint = \"http://{address}/v1/traces\"\nsample = 1");
+    let host = Config::new()?.toml(&toml).policy("allow-all")?.start()?;
+    assert!(Caller::anybody().list(&host.socket())?.allow);
+    let _held = silent.accept().map_err(|error| Error::Unexpected(error.to_string()))?;
+    let mark = host.mark();
+    let start = Instant::now();
+    host.process().signal(rustix::process::Signal::TERM)?;
+    host.wait_for(mark, "the end", |record| record.message() == "stopped")?;
+    // A call to a collector may take ten seconds otherwise.
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
+    let told = host.records(Log::START).into_iter().filter(|record| record.message().starts_with("not sent"));
+    assert_eq!(told.count(), 1);
     Ok(())
 }
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use crate::otlp::client;
+use crate::otlp::client::{self, SendError};
 use crate::otlp::endpoint::Endpoint;
 
 /// Items that may wait, and their bytes.
@@ -214,7 +214,11 @@ impl<T: Item> Task<T> {
     async fn send(&mut self, body: Bytes, count: usize) {
         let (start, mut pause) = (Instant::now(), PAUSE);
         loop {
-            let error = match client::send(&self.endpoint, body.clone()).await {
+            let sent = tokio::select! {
+                sent = client::send(&self.endpoint, body.clone()) => sent,
+                () = over(&mut self.stop) => Err(SendError::TimedOut),
+            };
+            let error = match sent {
                 Ok(rejected) => return self.arrived(count, rejected),
                 Err(error) => error,
             };
@@ -251,4 +255,11 @@ impl<T: Item> Task<T> {
             warn!(signal, endpoint = %self.endpoint, lost = count, problem, "not sent; more may be lost until this is mended");
         }
     }
+}
+
+/// Ready when the host has been stopping for as long as a collector may hold that up.
+async fn over(stop: &mut watch::Receiver<bool>) {
+    // The guard that this gives must not live across an await.
+    drop(stop.wait_for(|stop| *stop).await);
+    sleep(LAST).await;
 }
