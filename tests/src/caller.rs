@@ -66,7 +66,7 @@ impl Caller {
     }
 
     /// What dockerd has nothing for is absent, or empty, which is the same.
-    fn call(&self, method: &str, target: &str, body: &[u8]) -> Vec<u8> {
+    pub fn call(&self, method: &str, target: &str, body: &[u8]) -> Vec<u8> {
         let base64 = |bytes: &[u8]| base64_simd::STANDARD.encode_to_string(bytes);
         let certificates: Vec<_> = self.certificates.iter().map(|pem| base64(pem.as_bytes())).collect();
         let call = json!({

@@ -132,8 +132,13 @@ fn words(value: u64) -> String {
 
 /// One of those who write until the host is gone; gives how often it was acknowledged.
 fn writer(admin: &Path, plugin: &Path, ledger: &Ledger, which: usize, stop: &AtomicBool) -> Result<u64> {
-    let mut connection = Connection::open(if which == 5 { plugin } else { admin })?;
     let mut acknowledged = 0;
+    let mut connection = match Connection::open(if which == 5 { plugin } else { admin }) {
+        Ok(connection) => connection,
+        // Killed before it could be spoken to.
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(acknowledged),
+        Err(error) => return Err(error),
+    };
     while !stop.load(Ordering::Relaxed) {
         let write = match (POLICIES.get(which), which) {
             (Some(name), _) => ledger.write(name, |next| {

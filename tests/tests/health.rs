@@ -61,7 +61,7 @@ fn what_has_calls_denied_makes_a_host_not_ready_and_the_rest_is_a_warning() -> R
             "a tenant that cannot be told",
             plain()?.tenant("ci", "default = 3\n")?,
             vec!["tenant  of -"],
-            vec!["tenant ci of -"],
+            vec!["tenant ci of ci"],
         ),
         (
             "a broken policy of a tenant that is observed",

@@ -44,11 +44,13 @@ fn by(user: &str, call: &[u8]) -> Result<Vec<u8>> {
     Ok(call.to_string().into_bytes())
 }
 
-/// Asserts that the log has what the caller was told, and gives the record.
-fn logged(host: &Portcullis, reply: &Reply, cause: &str) -> Result<DecisionRecord> {
+/// Asserts that the log has what the caller was told, and gives the record: of an allow, the last one of the user.
+fn logged(host: &Portcullis, reply: &Reply, cause: &str, user: Option<&str>) -> Result<DecisionRecord> {
     let log = log_of(host.config());
     let is_it = |record: &DecisionRecord| {
-        if reply.allow { record.answer == "allow" && record.cause == cause } else { record.id.ends_with(&reply.id) }
+        let is_of_user = user.is_none_or(|user| record.user.as_deref() == Some(user));
+        let is_allowed = || is_of_user && record.answer == "allow" && record.cause == cause;
+        if reply.allow { is_allowed() } else { record.id.ends_with(&reply.id) }
     };
     let record = wait::until(&format!("the record of {reply:?}"), wait::PATIENCE, || {
         log.records().ok()?.into_iter().rfind(is_it)
@@ -68,8 +70,9 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
     let host = of_every_kind()?.start()?;
     let nothing = json!({});
     let list = call("GET", "/v1.44/containers/json?all=1", &nothing, None);
-    let of =
-        |user: &str, cause: &str| -> Result<DecisionRecord> { logged(&host, &ask(&host, &by(user, &list)?)?, cause) };
+    let of = |user: &str, cause: &str| -> Result<DecisionRecord> {
+        logged(&host, &ask(&host, &by(user, &list)?)?, cause, Some(user))
+    };
 
     let allowed = of("alice", "allowed")?;
     assert_eq!(allowed.user.as_deref(), Some("alice"));
@@ -89,23 +92,23 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
     let create = |body: &Value| call("POST", "/v1.44/containers/create", &nothing, Some(body));
     let bind =
         json!({ "Image": "x", "Env": ["A=b"], "HostConfig": { "Binds": ["/proc/self/cwd:/x"], "Privileged": true } });
-    let denied = logged(&host, &ask(&host, &create(&bind))?, "denied")?;
+    let denied = logged(&host, &ask(&host, &create(&bind))?, "denied", None)?;
     assert_eq!(denied.policies.iter().map(|policy| &*policy.verdict).collect::<Vec<_>>(), ["allow", "deny", "deny"]);
     let request = denied.request.unwrap_or_default();
     assert_eq!((request.redacted, request.resolved.len()), (vec!["/body/Env/0".to_owned()], 1));
 
     let observed = json!({ "Image": "x", "HostConfig": { "Privileged": true } });
-    let observed = logged(&host, &ask(&host, &by("bob", &create(&observed))?)?, "allowed")?;
+    let observed = logged(&host, &ask(&host, &by("bob", &create(&observed))?)?, "allowed", Some("bob"))?;
     assert_eq!(observed.would.map(|would| would.cause).as_deref(), Some("denied"));
 
     let ping = call("GET", "/_ping", &nothing, None);
-    logged(&host, &ask(&host, &ping)?, "exempt")?;
-    let old = logged(&host, &ask(&host, &call("GET", "/v1.12/info", &nothing, None))?, "rule")?;
+    logged(&host, &ask(&host, &ping)?, "exempt", None)?;
+    let old = logged(&host, &ask(&host, &call("GET", "/v1.12/info", &nothing, None))?, "rule", None)?;
     assert_eq!((old.rule.as_deref(), old.operation.as_deref()), (Some("old-api-version"), Some("SystemInfo")));
-    let empty = logged(&host, &ask(&host, b"")?, "bad-call")?;
+    let empty = logged(&host, &ask(&host, b"")?, "bad-call", None)?;
     assert_eq!((empty.path, empty.request), (None, None));
     let unplaced = plugin::ask(&host.config().socket_of("nowhere"), &create(&bind))?;
-    let unplaced = logged(&host, &unplaced, "unplaced")?;
+    let unplaced = logged(&host, &unplaced, "unplaced", None)?;
     assert!(unplaced.problem.is_some() && unplaced.tenant.is_none());
 
     let pem = Authority::new()?.certificate("/CN=alice", "")?;

@@ -29,7 +29,7 @@ const CASES: &[Case] = &[
     ("grants = \"log\"", &[(1, "`grants` is a string", "expected a list, `[…]`")]),
     ("grants = [1]", &[(1, "`grants` has an item that is an integer (expected text in quotes)", "expected a list, `[…]`")]),
     ("grants = [\"log\", \"network\"]", &[(1, "`grants` names `network`, which is no grant", "there are: log, state")]),
-    ("\n\nzzz = 1", &[(3, "unknown key `zzz`", "expected one of: match, default, grants, limits")]),
+    ("\n\nzzz = 1", &[(3, "unknown key `zzz`", "expected one of: match, default, mode, grants, limits")]),
     ("defautl = \"deny\"", &[(1, "unknown key `defautl`", "did you mean `default`?")]),
     ("default = ", &[(1, "not TOML: string values must be quoted, expected literal string", "see https://toml.io for the format")]),
     ("default = \"deny\"\ndefault = \"deny\"", &[(2, "not TOML: duplicate key", "see https://toml.io for the format")]),
