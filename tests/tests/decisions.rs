@@ -350,7 +350,7 @@ fn why_tells_the_story_of_every_cause() -> Result<()> {
     assert_told(&told, &["file that could not be read"]);
 
     assert!(list(&host, "watched")?);
-    let told = story(&host, &newest(&host, "default")?)?;
+    let told = story(&host, &newest(&host, "allowed")?)?;
     assert_told(
         &told,
         &["tenant watched", "which is only observed", "name (the tenant's, only observed): deny: not yet"],

@@ -9,7 +9,7 @@ use portcullis_tests::portcullis::Config;
 use crate::{OTHER, ask, io, problem_of, tenant_toml};
 
 const LOST: &str = "tenant cannot be loaded; calls that no other tenant matches are denied until it is mended";
-const TIME: &str = "expected a time such as \"20ms\", \"5s\" or \"2m\"";
+const TIME: &str = "expected a time such as \"20ms\", \"5s\", \"2m\" or \"7d\"";
 const SIZE: &str = "expected a size such as \"512KiB\", \"6MiB\" or \"1GiB\"";
 const NUMBER: &str = "expected a whole number from 0 to 4294967295";
 const TEXTS: &str = "expected text in quotes, or a list of such texts";
@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
     ("[[match]]\nlistener = [\"free\", \"n*\"]", &[(2, "`listener` names `n*`, which is no listener", "portcullis.toml has: docker, free")]),
     ("[[match]]\nlistener = \"taken\"", &[(2, "`listener` names `taken`, all of whose callers belong to the tenant that it is bound to", "remove `tenant` from that `[[listener]]` of portcullis.toml, or this key")]),
     ("[[match]]\nheader = \"X-Team\"\nuser = \"x\"", &[(2, "`header` is a string", "write it as a table, `[header]`")]),
-    ("[[match]]\nheader = { X-Team = 5 }\nuser = \"x\"", &[(2, "`[header] X-Team` is an integer", TEXTS)]),
+    ("[[match]]\nheader = { X-Team = 5 }\nuser = \"x\"", &[(2, "`[match.header] X-Team` is an integer", TEXTS)]),
     ("[[match]]\nheader = { X-Spoof = \"x\" }", &[(2, "the header `X-Spoof` is not trusted: any caller could send it", "put it into `trusted_headers` of portcullis.toml if something before the daemon always sets it")]),
     ("[[match]]\nheader = { X-Team = [] }\nuser = \"x\"", &[(2, "`X-Team` is an empty list, which fits nobody", "name at least one, or leave it out")]),
     ("[[match]]\nheader = { X-Team = \"a\", x-team = \"b\" }", &[(1, "`header x-team` is named twice", "name each attribute once")]),
