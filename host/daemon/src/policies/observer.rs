@@ -94,6 +94,8 @@ struct Folder {
 #[derive(Debug)]
 struct Reload {
     left: BTreeSet<Scope>,
+    /// Whether everything is waited for, also what comes of it that other callers belong to a tenant.
+    is_whole: bool,
     done: oneshot::Sender<()>,
 }
 
@@ -251,7 +253,7 @@ impl Observer {
                 self.roster.retry();
                 let left = self.folders.keys().cloned().collect();
                 self.folders.values_mut().for_each(|folder| folder.retry = true);
-                self.reloads.push(Reload { left, done });
+                self.reloads.push(Reload { left, is_whole: true, done });
                 self.all_due(Instant::now());
             }
             Message::Look(scope, done) => self.look_at(scope, done),
@@ -269,7 +271,7 @@ impl Observer {
         };
         let now = Instant::now();
         folder.changed.get_or_insert(now);
-        self.reloads.push(Reload { left: BTreeSet::from([scope.clone()]), done });
+        self.reloads.push(Reload { left: BTreeSet::from([scope.clone()]), is_whole: false, done });
         self.set_due(&scope, now);
     }
 
@@ -516,7 +518,11 @@ impl Observer {
             if let Some(file) = self.roster.in_force(name) {
                 self.estate.set_file(name, file);
             }
-            self.set_due(&Some(name.clone()), Instant::now());
+            let scope = Some(name.clone());
+            self.set_due(&scope, Instant::now());
+            for reload in self.reloads.iter_mut().filter(|reload| reload.is_whole) {
+                reload.left.insert(scope.clone());
+            }
         }
         self.place();
         if before != self.roster.closed().is_some() {
