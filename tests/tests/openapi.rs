@@ -10,7 +10,7 @@ use portcullis_tests::openapi::Document;
 use portcullis_tests::portcullis::{Config, Portcullis};
 use portcullis_tests::proxy::Proxy;
 use portcullis_tests::scratch::Scratch;
-use portcullis_tests::{Error, Result, artifacts, http};
+use portcullis_tests::{Error, Result, artifacts, http, wait};
 use serde_json::json;
 
 /// How a policy is sent.
@@ -43,11 +43,13 @@ fn host() -> Result<Portcullis> {
     Ok(host)
 }
 
-/// The ID of the last decision.
+/// The ID of the last decision, which an answer does not wait for.
 fn last_decision(socket: &std::path::Path) -> Result<String> {
-    let last = http::send(socket, &http::request("GET", "/v1/decisions?last=1&follow=false", &[], b""))?;
-    let id = last.text().lines().find_map(|line| line.strip_prefix("id: ").map(str::to_owned));
-    id.ok_or_else(|| Error::Unexpected(last.text()))
+    let request = http::request("GET", "/v1/decisions?last=1&follow=false", &[], b"");
+    wait::until("a decision in the log", wait::PATIENCE, || {
+        let last = http::send(socket, &request).ok()?;
+        last.text().lines().find_map(|line| line.strip_prefix("id: ").map(str::to_owned))
+    })
 }
 
 /// In this order: what is put is there for what comes after it.
