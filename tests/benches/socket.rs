@@ -38,7 +38,7 @@ struct Server {
 
 enum Running {
     Floor { _process: Process, _scratch: Scratch },
-    Host { _host: Portcullis },
+    Host { _host: Portcullis, _logs: Scratch },
 }
 
 /// One figure.
@@ -190,9 +190,10 @@ fn host(name: &'static str, policies: &[&str], log: &str) -> Result<Server> {
 }
 
 fn host_with(name: &'static str, policies: &[&str], before: &str, log: &str) -> Result<Server> {
-    let config = Config::new()?;
-    let path = config.path().join("decisions.log");
-    let mut config = config
+    // Not among what the host watches.
+    let logs = Scratch::new()?;
+    let path = logs.path().join("decisions.log");
+    let mut config = Config::new()?
         .toml(&format!("default = \"allow\"\n{before}\n{log}\n[decision_log.file]\npath = {path:?}\nfiles = 1\n"));
     for policy in policies {
         config = config.policy(policy)?;
@@ -202,7 +203,8 @@ fn host_with(name: &'static str, policies: &[&str], before: &str, log: &str) -> 
         .file("policies/user-roles.toml", b"[settings]\nuser_header = \"Authz-User\"\n")?
         .file("policies/bind-mounts.toml", b"[settings]\nallow = [{ source = \"/tmp\" }]\n")?;
     let host = config.start()?;
-    Ok(Server { name, socket: host.socket(), pid: host.process().id(), _running: Running::Host { _host: host } })
+    let (socket, pid) = (host.socket(), host.process().id());
+    Ok(Server { name, socket, pid, _running: Running::Host { _host: host, _logs: logs } })
 }
 
 // === measuring ===

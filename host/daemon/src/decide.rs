@@ -375,22 +375,14 @@ impl Decider {
         let id = DecisionId::new(at);
         let answer = with_id(&decision.answer, id);
         let tenant_name = tenant.as_ref().map(|tenant| tenant.name.clone());
-        let entry = Entry {
-            id,
-            at,
-            decision,
-            tenant: tenant_name,
-            mode,
-            problem,
-            about,
-            lines,
-            sender: sender.clone(),
-            times,
-            size,
-            is_bodiless: false,
-            waits: None,
+        let kept = match self.log.write(about, size) {
+            Some(call) => {
+                let (tenant, sender, waits) = (tenant_name, sender.clone(), None);
+                let entry = Entry { id, at, decision, tenant, mode, problem, call, lines, sender, times, waits };
+                self.log.keep(Box::new(entry)).await
+            }
+            None => Ok(()),
         };
-        let kept = self.log.keep(Box::new(entry)).await;
         self.recorder.finish(noted, tally, kept.is_ok(), start.elapsed());
         match kept {
             Ok(()) => answer,

@@ -115,14 +115,6 @@ impl DockerRequest {
         self.mounts.get().is_none() && mounts::mounts(self.facts(), &NoResolve).iter().any(is_bind)
     }
 
-    /// The same call without its body, and without what is told from that but for its mounts.
-    pub fn without_body(&self) -> Self {
-        let Self { call, operation, parameters, target, resolver, .. } = self;
-        let without =
-            Self::new(call.clone(), operation, parameters.clone(), target.clone(), None, Arc::clone(resolver));
-        Self { mounts: self.mounts.clone(), ..without }
-    }
-
     fn facts(&self) -> Facts<'_> {
         Facts {
             operation: self.operation.id,

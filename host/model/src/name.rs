@@ -1,6 +1,5 @@
 //! Names and numbers that must not be mixed up.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -110,10 +109,13 @@ impl std::fmt::Display for Generation {
 
 impl std::fmt::Display for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("sha256:")?;
-        // One character after the other is several times as fast as `{:02x}`.
+        // At once is many times as fast as byte by byte with `{:02x}`.
+        let mut text = *b"sha256:0000000000000000000000000000000000000000000000000000000000000000";
         let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).try_for_each(|digit| f.write_char(digit))
+        for (place, digit) in text.iter_mut().skip("sha256:".len()).zip(digits) {
+            *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

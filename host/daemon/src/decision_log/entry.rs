@@ -1,5 +1,6 @@
-//! What the decision path hands over: what it has already, and nothing made for the log.
+//! What the decision path hands over: what it has already, and the call as it is logged.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,12 +11,13 @@ use portcullis_model::{Cause, Decision, Generation, Request, TenantName};
 use tokio::sync::oneshot;
 
 use crate::decision_log::id::DecisionId;
+use crate::decision_log::redact::{self, Redactor};
 use crate::policies::PolicyLog;
 
-/// A plugin call of more bytes than this leaves its body behind: what waits to be logged is to hold little.
-const LARGE: usize = 256 << 10;
 /// What an entry holds beside its call.
 const OVERHEAD: usize = 1 << 10;
+/// No text of the caller's own has more bytes in a record than this, outside of the call.
+const LONG: usize = 4 << 10;
 
 /// One decision, on its way to the log.
 #[derive(Debug)]
@@ -30,15 +32,11 @@ pub struct Entry {
     pub mode: Mode,
     /// What the operator is told and the caller is not.
     pub problem: Option<String>,
-    pub about: About,
+    pub call: WrittenCall,
     /// By the place of the policy among the decision's opinions; maybe shorter.
     pub lines: PolicyLog,
     pub sender: Sender,
     pub times: Times,
-    /// Bytes of the plugin call.
-    pub(crate) size: usize,
-    /// Whether the body was left behind.
-    pub(crate) is_bodiless: bool,
     /// Who waits for the record to be kept.
     pub(crate) waits: Option<oneshot::Sender<()>>,
 }
@@ -51,6 +49,19 @@ pub enum About {
     Call(Box<Call>),
     Refused(Box<Refusal>),
     Request(Arc<DockerRequest>),
+}
+
+/// A call as it is logged, with what is secret taken out. It is written by the decision path, in whose caches it is, and
+/// which can free what was read of it: the same on the log's thread takes twice the time.
+#[derive(Debug, Default)]
+pub struct WrittenCall {
+    operation: Option<Box<str>>,
+    method: Option<Box<str>>,
+    path: Option<Box<str>>,
+    user: Option<Box<str>>,
+    certificate: Option<Box<str>>,
+    /// JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`.
+    request: String,
 }
 
 /// Where a call came in, and by which process.
@@ -94,20 +105,9 @@ pub(crate) struct Subject<'a> {
 // === impl Entry ===
 
 impl Entry {
-    /// Bytes that it holds, roughly: what is read of a call takes as much again.
+    /// Bytes that it holds, roughly.
     pub(crate) fn weight(&self) -> usize {
-        OVERHEAD + if self.is_bodiless { 0 } else { 2 * self.size }
-    }
-
-    /// Leaves behind what is too large to wait.
-    pub(crate) fn lighten(&mut self) {
-        if self.size <= LARGE {
-            return;
-        }
-        self.is_bodiless = true;
-        if let About::Request(request) = &self.about {
-            self.about = About::Request(Arc::new(request.without_body()));
-        }
+        OVERHEAD + self.call.request.capacity()
     }
 
     /// What becomes of an allowed call whose record cannot be kept.
@@ -158,7 +158,7 @@ impl About {
     }
 
     /// SHA-256 of the caller's own certificate.
-    pub(crate) fn certificate(&self) -> Option<&str> {
+    fn certificate(&self) -> Option<&str> {
         let read = match self {
             Self::Nothing => return None,
             Self::Call(call) => call.certificates.read(),
@@ -168,4 +168,51 @@ impl About {
         // One that cannot be read has no fingerprint; whoever asked for it has denied.
         read.ok()?.first().map(|own| own.fingerprint.as_str())
     }
+}
+
+// === impl WrittenCall ===
+
+impl WrittenCall {
+    /// `size` is the plugin call's, in bytes.
+    pub(crate) fn of(about: &About, size: usize, redactor: &Redactor) -> Self {
+        let Subject { operation, method, path, user } = about.subject();
+        let text = |text: &str| cut(text.into()).into();
+        Self {
+            operation: operation.map(text),
+            method: method.map(text),
+            path: path.map(|path| cut(redact::path(path)).into()),
+            user: user.map(text),
+            certificate: about.certificate().map(text),
+            request: redactor.request(about, size),
+        }
+    }
+
+    /// Its path without what is secret.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            operation: self.operation.as_deref(),
+            method: self.method.as_deref(),
+            path: self.path.as_deref(),
+            user: self.user.as_deref(),
+        }
+    }
+
+    /// SHA-256 of the caller's own certificate.
+    pub(crate) fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`.
+    pub(crate) fn request(&self) -> &str {
+        &self.request
+    }
+}
+
+/// What a caller can make as long as they like.
+fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= LONG {
+        return text;
+    }
+    let kept = text.get(..text.floor_char_boundary(LONG)).unwrap_or_default();
+    Cow::Owned(format!("{kept}…"))
 }

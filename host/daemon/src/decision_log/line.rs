@@ -10,13 +10,9 @@ use serde::Serialize;
 use crate::decision_log::entry::{Entry, Subject};
 use crate::decision_log::id::DecisionId;
 use crate::decision_log::record::WouldBe;
-use crate::decision_log::redact::{self, Redactor};
 
-/// A line is not longer, in bytes, unless policies said more than that.
-pub(crate) const MOST: usize = 64 << 10;
-
-/// Nor is a text of the caller's own, in bytes, outside of the call.
-const LONG: usize = 4 << 10;
+/// Most records have not more bytes than this beside the call.
+const HEAD: usize = 2 << 10;
 
 /// All of a record but the call.
 #[derive(Serialize)]
@@ -41,8 +37,8 @@ struct Head<'a> {
     generation: u64,
     operation: Option<&'a str>,
     method: Option<&'a str>,
-    path: Option<Cow<'a, str>>,
-    user: Option<Cow<'a, str>>,
+    path: Option<&'a str>,
+    user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<PeerPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,34 +80,22 @@ struct LinePart<'a> {
 }
 
 /// Appends the record of a decision, without a line end.
-pub(crate) fn write(entry: &Entry, redactor: &Redactor, out: &mut String) {
-    let start = out.len();
+pub(crate) fn write(entry: &Entry, out: &mut String) {
     let timestamp = humantime::format_rfc3339_micros(entry.at).to_string();
     let mut buffer = [0; DecisionId::LEN];
     let head = head(entry, &timestamp, entry.id.text(&mut buffer));
-    // Strings and numbers always have JSON.
-    out.push_str(&serde_json::to_string(&head).unwrap_or_default());
+    let mut json = Vec::with_capacity(HEAD);
+    // Strings and numbers always have JSON, which is text.
+    let _ = serde_json::to_writer(&mut json, &head);
+    out.push_str(std::str::from_utf8(&json).unwrap_or_default());
     // The call goes in before the closing brace.
     out.pop();
-    out.push_str(",\"request\":");
-    let call = out.len();
-    for with_body in [true, false] {
-        out.truncate(call);
-        redactor.write(entry, with_body, out);
-        if out.len() - start < MOST {
-            break;
-        }
-    }
-    if out.len() - start >= MOST {
-        out.truncate(call);
-        out.push_str("null");
-    }
-    out.push('}');
+    out.extend([",\"request\":", entry.call.request(), "}"]);
 }
 
 fn head<'a>(entry: &'a Entry, timestamp: &'a str, id: &'a str) -> Head<'a> {
     let Entry { decision, times, .. } = entry;
-    let Subject { operation, method, path, user } = entry.about.subject();
+    let Subject { operation, method, path, user } = entry.call.subject();
     Head {
         timestamp,
         level: "INFO",
@@ -129,25 +113,16 @@ fn head<'a>(entry: &'a Entry, timestamp: &'a str, id: &'a str) -> Head<'a> {
         generation: decision.generation.0,
         operation,
         method,
-        path: path.map(|path| cut(redact::path(path))),
-        user: user.map(|user| cut(user.into())),
+        path,
+        user,
         peer: entry.sender.peer.map(|peer| PeerPart { uid: peer.uid, pid: peer.pid }),
-        certificate: entry.about.certificate(),
+        certificate: entry.call.certificate(),
         took_us: micros(times.whole),
         read_us: micros(times.read),
         wait_us: micros(times.wait),
         ask_us: micros(times.ask),
         policies: policies(entry),
     }
-}
-
-/// What a caller can make as long as they like.
-fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.len() <= LONG {
-        return text;
-    }
-    let kept = text.get(..text.floor_char_boundary(LONG)).unwrap_or_default();
-    Cow::Owned(format!("{kept}…"))
 }
 
 fn policies(entry: &Entry) -> Vec<PolicyPart<'_>> {

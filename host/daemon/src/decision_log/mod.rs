@@ -1,8 +1,8 @@
 //! What became of every call, for the operator: a record each, weeks later too.
 //!
-//! The decision path hands over an [`Entry`] of what it has already, through a bounded [`queue`]. One thread, the
-//! [`writer`], makes a [`line`] of JSON of it, without what is secret ([`redact`]), and gives it to every [`sink`] and to
-//! those who listen ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
+//! The decision path writes the call, without what is secret ([`redact`]), and hands it over in an [`Entry`] with what it has
+//! already, through a bounded [`queue`]. One thread, the [`writer`], makes a [`line`] of JSON of it, and gives it to every
+//! [`sink`] and to those who listen ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
 
 mod entry;
 pub mod feed;
@@ -26,11 +26,12 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub(crate) use self::entry::Subject;
-pub use self::entry::{About, Entry, Peer, Sender, Times};
+pub use self::entry::{About, Entry, Peer, Sender, Times, WrittenCall};
 pub use self::feed::Feed;
 pub use self::id::DecisionId;
 pub(crate) use self::line::{level, micros};
 use self::queue::{Message, Queue};
+use self::redact::Redactor;
 use self::sink::Sink;
 use self::writer::{Outlet, Writer};
 pub use crate::config::{DecisionLogSettings, OnFull, SinkSettings};
@@ -47,6 +48,7 @@ const FILE: &str = "file";
 #[derive(Clone, Debug)]
 pub struct DecisionLog {
     queue: Queue,
+    redactor: Arc<Redactor>,
     feed: Feed,
     figures: Arc<Figures>,
     /// Nothing is written or kept: records are only made while somebody listens.
@@ -103,16 +105,11 @@ impl DecisionLog {
         }
         let is_off = sinks.is_empty() && settings.recent == 0;
         let patience = (settings.on_full == OnFull::Deny).then_some(patience);
-        let writer = Writer {
-            drain,
-            redactor: settings.redactor.clone(),
-            sinks,
-            feed: feed.clone(),
-            figures: Arc::clone(&figures),
-            is_awaited: patience.is_some(),
-        };
+        let writer =
+            Writer { drain, sinks, feed: feed.clone(), figures: Arc::clone(&figures), is_awaited: patience.is_some() };
         let thread = std::thread::Builder::new().name("decisions".into()).spawn(move || writer.run())?;
-        let log = Self { queue: queue.clone(), feed, figures, is_off, patience };
+        let redactor = Arc::new(settings.redactor.clone());
+        let log = Self { queue: queue.clone(), redactor, feed, figures, is_off, patience };
         Ok((log, LogThread { queue, thread: Some(thread), flushes }))
     }
 
@@ -140,13 +137,15 @@ impl DecisionLog {
         self.queue.ask(Message::Reopen);
     }
 
+    /// The call of a decision, as it is to be logged; none where nobody wants to know. `size` is the plugin call's, in bytes.
+    pub(crate) fn write(&self, about: About, size: usize) -> Option<WrittenCall> {
+        let is_wanted = !self.is_off || !self.feed.is_idle();
+        is_wanted.then(|| WrittenCall::of(&about, size, &self.redactor))
+    }
+
     /// Takes a decision. An allowed call whose record cannot be kept must be denied; that can only be where the operator
     /// wants it so, and there the record of an allowed call is kept when this is ready.
     pub(crate) async fn keep(&self, mut entry: Box<Entry>) -> Result<(), Unkept> {
-        if self.is_off && self.feed.is_idle() {
-            return Ok(());
-        }
-        entry.lighten();
         let waits = self.patience.filter(|_| entry.decision.answer.is_allow()).map(|patience| {
             let (sender, written) = oneshot::channel();
             entry.waits = Some(sender);
@@ -188,7 +187,8 @@ fn outlet(
         }
         // A file alone can tell that a record is kept.
         SinkSettings::File(file) => {
-            return Ok(Outlet::new(Box::new(sink::FileSink::new(file.clone())), on_full == OnFull::Deny));
+            let is_required = on_full == OnFull::Deny;
+            return Ok(Outlet::new(Box::new(sink::FileSink::new(file.clone(), is_required)), is_required));
         }
         SinkSettings::Journald(socket) => Box::new(sink::JournaldSink::new(socket.clone())),
         SinkSettings::Otlp(endpoint) => {

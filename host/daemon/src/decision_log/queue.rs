@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::time::Duration;
 
 use crate::decision_log::entry::Entry;
 
@@ -72,9 +73,13 @@ impl Queue {
 // === impl Drain ===
 
 impl Drain {
-    /// Waits for the next message.
-    pub(crate) fn next(&self) -> Result<Message, RecvError> {
-        self.messages.recv().inspect(|message| self.taken(message))
+    /// Waits for the next message, at most so long.
+    pub(crate) fn next(&self, patience: Option<Duration>) -> Result<Message, RecvTimeoutError> {
+        let next = match patience {
+            Some(patience) => self.messages.recv_timeout(patience),
+            None => self.messages.recv().map_err(RecvTimeoutError::from),
+        };
+        next.inspect(|message| self.taken(message))
     }
 
     /// The next message, if it is there.

@@ -7,7 +7,6 @@ use serde::Serialize;
 use crate::decision_log::entry::{Entry, Subject};
 use crate::decision_log::id::DecisionId;
 use crate::decision_log::line::{answer, level, micros, reason};
-use crate::decision_log::redact;
 use crate::log_sink::Format;
 
 #[derive(Serialize)]
@@ -71,13 +70,13 @@ fn policy_line(
 /// Appends a decision as a person reads it: a line, and one more for each fault.
 pub(crate) fn decision(entry: &Entry, out: &mut String) {
     let Entry { decision, times, .. } = entry;
-    let Subject { operation, method, path, user } = entry.about.subject();
+    let Subject { operation, method, path, user } = entry.call.subject();
     let timestamp = humantime::format_rfc3339_micros(entry.at);
     let mut buffer = [0; DecisionId::LEN];
     let (said, kind) = (answer(&decision.answer), decision.cause.kind());
     let tenant = entry.tenant.as_ref().map_or("-", |tenant| tenant.as_str());
     let (what, method, user) = (operation.unwrap_or("-"), method.unwrap_or("-"), user.unwrap_or("-"));
-    let path = path.map(redact::path).unwrap_or("-".into());
+    let path = path.unwrap_or("-");
     // A text takes all that is written.
     let _ = write!(out, "{timestamp}  INFO {said:<5} {kind} {what} {method} {path:?} user={user:?} tenant={tenant}");
     if let Some(reason) = reason(&decision.answer) {

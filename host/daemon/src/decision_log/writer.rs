@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
@@ -12,12 +13,13 @@ use crate::decision_log::entry::Entry;
 use crate::decision_log::feed::{Feed, Published};
 use crate::decision_log::line;
 use crate::decision_log::queue::{Drain, Message};
-use crate::decision_log::redact::Redactor;
 use crate::decision_log::sink::{Batch, Logged, Sink, SinkError};
 
 /// How long entries are gathered where nobody waits for them: who adds one while this thread sleeps need not wake it,
 /// which costs a decision more than all the rest of its record.
 const GATHER: Duration = Duration::from_millis(2);
+/// Where nobody waits for them, records are brought to the disk at the latest after this: it costs more than to write them.
+const SYNC: Duration = Duration::from_secs(1);
 /// So many entries are written together at most.
 const BATCH: usize = 512;
 
@@ -25,7 +27,6 @@ const BATCH: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) drain: Drain,
-    pub(crate) redactor: Redactor,
     /// Those that nothing is allowed without come first.
     pub(crate) sinks: Vec<Outlet>,
     pub(crate) feed: Feed,
@@ -52,14 +53,23 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let mut line = String::new();
         self.sinks.iter_mut().for_each(|outlet| outlet.open(&self.figures));
+        let mut unsynced: Option<Instant> = None;
         loop {
-            let (entries, control) = self.gather();
+            let (entries, control) = self.gather(unsynced.map(|since| SYNC.saturating_sub(since.elapsed())));
             let count = entries.len() as u64;
             // A defect of rendering must not end the log. Who waits for an entry that is gone is refused.
             if catch_unwind(AssertUnwindSafe(|| self.write(entries, &mut line))).is_err() {
                 self.figures.lost.fetch_add(count, Ordering::Relaxed);
                 self.sinks.iter_mut().for_each(|outlet| outlet.missing += count);
                 error!(missing = count, "the host panicked while it wrote decisions");
+            }
+            if count > 0 {
+                unsynced.get_or_insert_with(Instant::now);
+            }
+            let is_last = matches!(control, Some(Message::Stop));
+            if unsynced.is_some_and(|since| is_last || since.elapsed() >= SYNC) {
+                self.sinks.iter_mut().for_each(|outlet| outlet.sync(&self.figures));
+                unsynced = None;
             }
             match control {
                 Some(Message::Reopen) => self.sinks.iter_mut().for_each(|outlet| outlet.sink.reopen()),
@@ -70,14 +80,15 @@ impl Writer {
         self.feed.close();
     }
 
-    /// Waits for entries; gives those that are there, and what is asked for after them.
-    fn gather(&self) -> (Vec<Entry>, Option<Message>) {
+    /// Waits for entries, at most so long; gives those that are there, and what is asked for after them.
+    fn gather(&self, patience: Option<Duration>) -> (Vec<Entry>, Option<Message>) {
         let mut entries = Vec::new();
-        match self.drain.next() {
+        match self.drain.next(patience) {
             Ok(Message::Entry(entry)) => entries.push(*entry),
             Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
+            Err(RecvTimeoutError::Timeout) => return (entries, None),
             // Nobody is left who could add one.
-            Err(_) => return (entries, Some(Message::Stop)),
+            Err(RecvTimeoutError::Disconnected) => return (entries, Some(Message::Stop)),
         }
         if !self.is_awaited {
             std::thread::sleep(GATHER);
@@ -99,7 +110,7 @@ impl Writer {
             return;
         }
         let mut records: Vec<Logged> =
-            entries.into_iter().map(|entry| render(overturned_if_given_up(entry), &self.redactor, line)).collect();
+            entries.into_iter().map(|entry| render(overturned_if_given_up(entry), line)).collect();
         let (required, others): (Vec<&mut Outlet>, Vec<&mut Outlet>) =
             self.sinks.iter_mut().partition(|outlet| outlet.is_required);
         let mut is_kept = true;
@@ -107,7 +118,7 @@ impl Writer {
             is_kept &= outlet.write(&records, &self.figures);
         }
         for record in &mut records {
-            settle(record, is_kept, &self.redactor, line, &self.figures);
+            settle(record, is_kept, line, &self.figures);
         }
         self.feed.publish(records.iter().map(Logged::published));
         for outlet in others {
@@ -125,14 +136,14 @@ fn overturned_if_given_up(mut entry: Entry) -> Entry {
     entry
 }
 
-fn render(entry: Entry, redactor: &Redactor, line: &mut String) -> Logged {
+fn render(entry: Entry, line: &mut String) -> Logged {
     line.clear();
-    line::write(&entry, redactor, line);
+    line::write(&entry, line);
     Logged { entry, line: line.as_str().into() }
 }
 
 /// Tells who waits whether the record is kept. Where it is not, it becomes that of the denial, for the other sinks.
-fn settle(record: &mut Logged, is_kept: bool, redactor: &Redactor, line: &mut String, figures: &Figures) {
+fn settle(record: &mut Logged, is_kept: bool, line: &mut String, figures: &Figures) {
     let Some(waits) = record.entry.waits.take() else { return };
     // Who waited may have given up in this very moment: the record then says that the call was allowed, and it was not.
     if is_kept {
@@ -143,7 +154,7 @@ fn settle(record: &mut Logged, is_kept: bool, redactor: &Redactor, line: &mut St
     figures.refused.fetch_add(1, Ordering::Relaxed);
     record.entry.overturn();
     line.clear();
-    line::write(&record.entry, redactor, line);
+    line::write(&record.entry, line);
     record.line = line.as_str().into();
 }
 
@@ -190,6 +201,12 @@ impl Outlet {
                 self.fail(&error, figures);
                 false
             }
+        }
+    }
+
+    fn sync(&mut self, figures: &Figures) {
+        if let Err(error) = self.sink.sync() {
+            self.fail(&error, figures);
         }
     }
 

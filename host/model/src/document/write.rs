@@ -115,7 +115,7 @@ pub fn text(text: &str, out: &mut String) {
     out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+    while let Some(at) = first_special(rest.as_bytes()) {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
         let mut characters = special.chars();
@@ -129,4 +129,49 @@ pub fn text(text: &str, out: &mut String) {
     }
     out.push_str(rest);
     out.push('"');
+}
+
+/// Where the first byte is that cannot stand in a JSON string. Eight bytes are looked at together.
+fn first_special(text: &[u8]) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| !has_special(u64::from_le_bytes(**word))).count();
+    let start = 8 * plain;
+    let last = if plain < words.len() { text.get(start..)? } else { rest };
+    last.iter().position(|byte| is_special(*byte)).map(|at| start + at)
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+/// Whether one of eight bytes is special: it then has its high bit set in the difference that would borrow.
+fn has_special(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word & HIGH;
+    let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, b' ') | equal(b'"') | equal(b'\\')) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_stand_in_a_string_is_found_at_every_place() {
+        for byte in 0..=u8::MAX {
+            for len in 0..20 {
+                for at in 0..len {
+                    let mut text = vec![b'x'; len];
+                    if let Some(place) = text.get_mut(at) {
+                        *place = byte;
+                    }
+                    let expected = is_special(byte).then_some(at);
+                    assert_eq!(first_special(&text), expected, "{byte} at {at} of {len}");
+                }
+            }
+        }
+        assert_eq!(first_special("é\u{80}ÿ, and more\u{7f}".as_bytes()), None);
+        assert_eq!(first_special(b"\xff\xff\xff\xff\xff\xff\xff\x1f"), Some(7));
+    }
 }

@@ -1,63 +1,89 @@
 //! A body as it is logged.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::ops::Range;
 
 use portcullis_docker::json::{Field, Shape};
 use portcullis_model::document::{Kind, Value, write_text};
 
 use super::Redactor;
 use super::known::{self, How};
-use super::rule::{Progress, Rule};
+use super::rule::Rule;
 use super::words::{self, Command, REDACTED};
 
-/// Writes one body.
-pub(super) struct Body<'a> {
-    pub(super) redactor: &'a Redactor,
-    pub(super) out: &'a mut String,
+/// Writes one body, `'v`.
+pub(super) struct Body<'a, 'v> {
+    redactor: &'a Redactor,
+    out: &'a mut String,
     /// JSON pointers to what was taken out.
-    pub(super) redacted: &'a mut Vec<String>,
-    /// To where it is.
-    pub(super) pointer: String,
+    redacted: &'a mut Vec<String>,
+    /// The keys that lead to where it is.
+    keys: Vec<Key<'v>>,
+    /// The operator's rules that may yet come to a place below; the deeper that place, the later they stand.
+    rules: Vec<Running<'a>>,
+}
+
+#[derive(Clone, Copy)]
+enum Key<'v> {
+    Member(&'v str),
+    Item(usize),
+}
+
+/// A rule, some parts of whose pointer have matched.
+#[derive(Clone, Copy)]
+struct Running<'a> {
+    rule: &'a Rule,
+    matched: usize,
+    effect: Effect,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Redact,
+    Keep,
 }
 
 /// What is known of a place.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Place {
     shape: Shape,
     how: How,
-    /// The operator's rules that may yet come to a place below.
-    redact: Vec<Progress>,
-    keep: Vec<Progress>,
     /// The operator has said that nothing is to be taken out here that he does not name.
     is_kept: bool,
+    /// Where its rules begin in [`Body::rules`].
+    rules: usize,
 }
 
-impl Body<'_> {
-    pub(super) fn write(&mut self, operation: &str, root: Value<'_>, shape: Shape) {
-        let begin = |rules: &[Rule]| {
-            let of_operation = |(at, rule): (usize, &Rule)| rule.is_of_body(operation).then_some((at, 0));
-            rules.iter().enumerate().filter_map(of_operation).collect()
-        };
-        let (redact, keep) = (begin(&self.redactor.redact), begin(&self.redactor.keep));
-        let how = known::body(operation);
-        self.value(root, Place { shape, how, redact, keep, is_kept: false });
+impl<'a, 'v> Body<'a, 'v> {
+    pub(super) fn new(redactor: &'a Redactor, out: &'a mut String, redacted: &'a mut Vec<String>) -> Self {
+        Self { redactor, out, redacted, keys: Vec::new(), rules: Vec::new() }
     }
 
-    fn value(&mut self, value: Value<'_>, place: Place) {
+    pub(super) fn write(&mut self, operation: &str, root: Value<'v>, shape: Shape) {
+        for (rules, effect) in [(&self.redactor.redact, Effect::Redact), (&self.redactor.keep, Effect::Keep)] {
+            let of_operation = rules.iter().filter(|rule| rule.is_of_body(operation));
+            self.rules.extend(of_operation.map(|rule| Running { rule, matched: 0, effect }));
+        }
+        let how = known::body(operation);
+        self.value(root, Place { shape, how, is_kept: false, rules: 0 });
+    }
+
+    fn value(&mut self, value: Value<'v>, place: Place) {
         match (value.kind(), place.how) {
             // Nothing is there to be hidden.
             (Kind::Null, _) => self.out.push_str("null"),
             (_, How::Hidden) => self.hide(),
             // Whatever is below, no rule says anything about it; and it can be nested as deep as it likes.
             _ if place.is_kept && matches!(place.shape, Shape::Any | Shape::Unknown) => value.write_json(self.out),
-            (Kind::List, how) => self.list(value, how, &place),
-            (Kind::Object, how) => self.object(value, how, &place),
+            (Kind::List, _) => self.list(value, place),
+            (Kind::Object, _) => self.object(value, place),
             (Kind::Text, how) => self.text(value.as_str().unwrap_or_default(), how),
             (Kind::Boolean | Kind::Number, _) => value.write_json(self.out),
         }
     }
 
-    fn list(&mut self, value: Value<'_>, how: How, place: &Place) {
+    fn list(&mut self, value: Value<'v>, place: Place) {
         let shape = match place.shape {
             Shape::List(shape) | Shape::Pair(shape) => *shape,
             Shape::Texts => Shape::Text,
@@ -78,21 +104,19 @@ impl Body<'_> {
             if at > 0 {
                 self.out.push(',');
             }
-            let how = match (how == How::FirstWord, at) {
-                (true, 0) => How::Plain,
-                (true, _) => How::Hidden,
-                (false, _) => how,
+            let how = match (place.how, at) {
+                (How::FirstWord, 0) => How::Plain,
+                (How::FirstWord, _) => How::Hidden,
+                (how, _) => how,
             };
-            let key = at.to_string();
-            self.child(&key, item, Place { shape, how, ..place.clone() }, |body, text| {
-                let word = if how == How::Command { command.word(text) } else { Cow::Borrowed(text) };
-                if how == How::Command { body.put(text, word) } else { body.text(text, how) }
+            self.child(Key::Item(at), item, Place { shape, how, ..place }, |body, text| {
+                if how == How::Command { body.put(text, command.word(text)) } else { body.text(text, how) }
             });
         }
         self.out.push(']');
     }
 
-    fn object(&mut self, value: Value<'_>, how: How, place: &Place) {
+    fn object(&mut self, value: Value<'v>, place: Place) {
         self.out.push('{');
         let mut next_field = 0;
         for (at, (key, member)) in value.members().enumerate() {
@@ -101,13 +125,20 @@ impl Body<'_> {
             }
             write_text(key, self.out);
             self.out.push(':');
+            // Most of what is sent is empty, and nothing is there to be hidden. Of what the operator names it is not even
+            // told that it is empty.
+            if let Some(empty) = empty(member).filter(|_| self.rules.len() == place.rules) {
+                self.out.push_str(empty);
+                next_field += 1;
+                continue;
+            }
             let (shape, how) = match place.shape {
                 Shape::Structure(structure) => match field(structure.fields, key, &mut next_field) {
                     Some(field) => (field.shape, known::member(structure.name, key)),
                     // What no daemon has may be anything.
                     None => (Shape::Unknown, How::Hidden),
                 },
-                Shape::Map(shape) if how == How::Values || words::is_secret(key) => (*shape, How::Hidden),
+                Shape::Map(shape) if place.how == How::Values || words::is_secret(key) => (*shape, How::Hidden),
                 Shape::Map(shape) => (*shape, How::Named),
                 Shape::Any
                 | Shape::Unknown
@@ -120,26 +151,28 @@ impl Body<'_> {
                 | Shape::List(_)
                 | Shape::Pair(_) => (Shape::Unknown, How::Hidden),
             };
-            self.child(key, member, Place { shape, how, ..place.clone() }, |body, text| body.text(text, how));
+            self.child(Key::Member(key), member, Place { shape, how, ..place }, |body, text| body.text(text, how));
         }
         self.out.push('}');
     }
 
-    /// A member or item. `text` writes it where it is a text of which no rule of the operator says anything.
-    fn child(&mut self, key: &str, value: Value<'_>, place: Place, text: impl FnOnce(&mut Self, &str)) {
-        let end = self.pointer.len();
-        self.pointer.push('/');
-        push_escaped(&mut self.pointer, key);
-        let redactor = self.redactor;
-        let (redact, redacts) = step(&redactor.redact, &place.redact, key);
-        let (keep, keeps) = step(&redactor.keep, &place.keep, key);
-        let is_kept = place.is_kept || keeps.is_some();
+    /// A member or item; `place` is its own, but for the rules, which are those of what it is in. `text` writes it where
+    /// it is a text of which no rule of the operator says anything.
+    fn child(&mut self, key: Key<'v>, value: Value<'v>, place: Place, text: impl FnOnce(&mut Self, &str)) {
+        // A body that does not fit is left out, whatever else is in it.
+        if self.out.len() > super::MOST {
+            return;
+        }
+        let rules = self.rules.len();
+        let (redacts, keeps) = self.step(key, place.rules..rules);
+        let is_kept = place.is_kept || keeps;
         let how = match (redacts, is_kept) {
             (Some(true), _) => How::Assignments,
             (Some(false), _) => How::Hidden,
             (None, true) => How::Plain,
             (None, false) => place.how,
         };
+        self.keys.push(key);
         match value.as_str() {
             Some(own) if how == place.how && !is_kept => {
                 if how == How::Hidden {
@@ -150,9 +183,33 @@ impl Body<'_> {
             }
             // What is kept is kept whole.
             Some(own) if how == How::Plain => write_text(own, self.out),
-            _ => self.value(value, Place { how, redact, keep, is_kept, ..place }),
+            _ => self.value(value, Place { how, is_kept, rules, ..place }),
         }
-        self.pointer.truncate(end);
+        self.keys.pop();
+        self.rules.truncate(rules);
+    }
+
+    /// Adds the rules that go on after this key. Whether one ends here that takes out, and then if only of an
+    /// assignment's value; and whether one that keeps.
+    fn step(&mut self, key: Key<'_>, before: Range<usize>) -> (Option<bool>, bool) {
+        let (mut redacts, mut keeps) = (None, false);
+        if before.is_empty() {
+            return (redacts, keeps);
+        }
+        let key = key.text();
+        for at in before {
+            let Some(running) = self.rules.get(at).copied() else { break };
+            match (running.rule.step(running.matched, &key), running.effect) {
+                (None, _) => {}
+                (Some(false), _) => self.rules.push(Running { matched: running.matched + 1, ..running }),
+                // Of two, the one that takes more.
+                (Some(true), Effect::Redact) => {
+                    redacts = Some(redacts.unwrap_or(true) && running.rule.is_assignment);
+                }
+                (Some(true), Effect::Keep) => keeps = true,
+            }
+        }
+        (redacts, keeps)
     }
 
     fn text(&mut self, text: &str, how: How) {
@@ -169,41 +226,62 @@ impl Body<'_> {
     fn put(&mut self, text: &str, written: Cow<'_, str>) {
         write_text(&written, self.out);
         if *written != *text {
-            self.redacted.push(self.pointer.clone());
+            self.redacted.push(self.pointer());
         }
     }
 
     fn hide(&mut self) {
         write_text(REDACTED, self.out);
-        self.redacted.push(self.pointer.clone());
+        self.redacted.push(self.pointer());
+    }
+
+    /// To where it is.
+    fn pointer(&self) -> String {
+        let mut pointer = "/body".to_owned();
+        for key in &self.keys {
+            pointer.push('/');
+            match key {
+                Key::Member(name) => push_escaped(&mut pointer, name),
+                // A text takes all that is written.
+                Key::Item(at) => _ = write!(pointer, "{at}"),
+            }
+        }
+        pointer
     }
 }
 
-/// The rules that go on after this key; and whether one ends here, and then if it is only of an assignment's value.
-fn step(rules: &[Rule], before: &[Progress], key: &str) -> (Vec<Progress>, Option<bool>) {
-    let (mut after, mut ends) = (Vec::new(), None);
-    for (at, matched) in before {
-        let Some(rule) = rules.get(*at) else { continue };
-        match rule.step(*matched, key) {
-            None => {}
-            Some(false) => after.push((*at, matched + 1)),
-            // Of two, the one that takes more.
-            Some(true) => ends = Some(ends.unwrap_or(true) && rule.is_assignment),
+// === impl Key ===
+
+impl<'v> Key<'v> {
+    fn text(self) -> Cow<'v, str> {
+        match self {
+            Self::Member(name) => name.into(),
+            Self::Item(at) => at.to_string().into(),
         }
     }
-    (after, ends)
+}
+
+/// What is written for a value that is empty.
+fn empty(value: Value<'_>) -> Option<&'static str> {
+    match value.kind() {
+        Kind::Null => Some("null"),
+        Kind::Text => (value.as_str() == Some("")).then_some("\"\""),
+        Kind::List => (value.len() == Some(0)).then_some("[]"),
+        Kind::Object => (value.len() == Some(0)).then_some("{}"),
+        Kind::Boolean | Kind::Number => None,
+    }
 }
 
 /// The field of that name; the next one is the likeliest to be asked for after it.
 fn field<'f>(fields: &'f [Field], name: &str, next: &mut usize) -> Option<&'f Field> {
-    let (before, after) = fields.split_at_checked(*next)?;
-    let found = after.iter().chain(before).enumerate().find(|(_, field)| field.name == name);
-    let (distance, field) = found?;
-    *next = (*next + distance + 1) % fields.len();
+    let is_it = |(_, field): &(usize, &Field)| field.name == name;
+    let guess = fields.get(*next).map(|field| (*next, field)).filter(is_it);
+    let (at, field) = guess.or_else(|| fields.iter().enumerate().find(is_it))?;
+    *next = at + 1;
     Some(field)
 }
 
-pub(super) fn push_escaped(pointer: &mut String, key: &str) {
+fn push_escaped(pointer: &mut String, key: &str) {
     for c in key.chars() {
         match c {
             '~' => pointer.push_str("~0"),

@@ -22,10 +22,15 @@ use portcullis_model::document::write_text;
 use portcullis_model::view::MountKind;
 
 use self::body::Body;
-use crate::decision_log::entry::{About, Entry};
+use crate::decision_log::entry::About;
 
 pub use self::rule::{BadRule, Rule};
 pub(crate) use self::target::path;
+
+/// A call has no more bytes than this in a record.
+pub(super) const MOST: usize = 56 << 10;
+/// The body of a plugin call of more bytes than this is left out.
+const LARGE: usize = 256 << 10;
 
 /// Takes out what is secret.
 #[derive(Clone, Debug, Default)]
@@ -52,13 +57,19 @@ struct Parts<'a> {
 // === impl Redactor ===
 
 impl Redactor {
-    /// Appends the call of a record: JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`.
-    /// `with_body` is whether the body may be in it.
-    pub(crate) fn write(&self, entry: &Entry, with_body: bool, out: &mut String) {
-        match Parts::of(entry) {
-            Some(parts) => self.parts(Parts { is_bodiless: parts.is_bodiless || !with_body, ..parts }, out),
-            None => out.push_str("null"),
+    /// JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`. `size` is the plugin call's, in
+    /// bytes.
+    pub(crate) fn request(&self, about: &About, size: usize) -> String {
+        let mut out = String::with_capacity(size.min(MOST));
+        let Some(parts) = Parts::of(about) else { return "null".to_owned() };
+        for is_bodiless in [size > LARGE, true] {
+            out.clear();
+            self.parts(Parts { is_bodiless: parts.is_bodiless || is_bodiless, ..parts }, &mut out);
+            if out.len() <= MOST {
+                return out;
+            }
         }
+        "null".to_owned()
     }
 
     fn parts(&self, parts: Parts<'_>, out: &mut String) {
@@ -78,8 +89,7 @@ impl Redactor {
         if let Some(request) = request {
             if let (Some(body), Some(shape), false) = (request.body(), request.shape(), is_bodiless) {
                 out.push_str(",\"body\":");
-                let mut body_of = Body { redactor: self, out, redacted: &mut redacted, pointer: "/body".to_owned() };
-                body_of.write(request.operation(), body.root(), shape);
+                Body::new(self, out, &mut redacted).write(request.operation(), body.root(), shape);
             }
             is_without_body &= request.shape().is_some();
             is_unresolved = request.has_unasked_binds();
@@ -116,7 +126,7 @@ impl Redactor {
 // === impl Parts ===
 
 impl<'a> Parts<'a> {
-    fn of(entry: &'a Entry) -> Option<Self> {
+    fn of(about: &'a About) -> Option<Self> {
         let of_call = |operation, call: &'a Call| Self {
             operation,
             uri: &call.uri,
@@ -126,7 +136,7 @@ impl<'a> Parts<'a> {
             request: None,
             is_bodiless: !matches!(call.method.as_str(), "GET" | "HEAD"),
         };
-        Some(match &entry.about {
+        Some(match about {
             About::Nothing => return None,
             About::Call(call) => of_call(operation(call), call),
             About::Refused(refusal) => of_call(refusal.operation, &refusal.call),
@@ -138,7 +148,7 @@ impl<'a> Parts<'a> {
                 authentication: request.authentication(),
                 certificates: request.certificate_texts(),
                 request: Some(request),
-                is_bodiless: entry.is_bodiless,
+                is_bodiless: false,
             },
         })
     }

@@ -40,9 +40,6 @@ pub enum BadRule {
     Place(String),
 }
 
-/// How far a rule has matched: its place among the rules, and the parts of its pointer that did.
-pub(crate) type Progress = (usize, usize);
-
 // === impl Rule ===
 
 impl Rule {

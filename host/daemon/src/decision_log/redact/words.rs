@@ -5,13 +5,17 @@ use std::borrow::Cow;
 /// Stands for what was taken out.
 pub const REDACTED: &str = "[redacted]";
 
-/// What names of secrets have in them.
+/// What names of secrets have in them, in lower case.
 const NAMES: [&str; 8] = ["secret", "token", "pass", "pwd", "key", "credential", "private", "cookie"];
 
 /// Whether what has this name is taken for a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
+    let begins = |text: &[u8], word: &str| {
+        text.len() >= word.len()
+            && text.iter().zip(word.as_bytes()).all(|(byte, own)| byte.to_ascii_lowercase() == *own)
+    };
     let name = name.as_bytes();
-    NAMES.iter().any(|word| name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
+    (0..name.len()).any(|at| NAMES.iter().any(|word| begins(name.split_at(at).1, word)))
 }
 
 /// `NAME=VALUE` with the value taken out; as it is where there is no `=`.
@@ -35,7 +39,7 @@ pub(crate) fn options(text: &str) -> Cow<'_, str> {
 
 /// Any text, without who logs in where there is an address in it: `https://USER:PASSWORD@HOST`.
 pub(crate) fn address(text: &str) -> Cow<'_, str> {
-    if !text.contains("//") || !text.contains('@') {
+    if !text.contains('@') || !text.contains("//") {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());

@@ -23,7 +23,7 @@ pub struct FileSettings {
     pub max_age: Option<Duration>,
     /// Rotated files that are kept: `PATH.1`, the newest, to `PATH.N`.
     pub files: u32,
-    /// Whether a batch is only written when it is on the disk.
+    /// Whether what is written is brought to the disk: each batch where that is waited for, else what has come together.
     pub sync: bool,
 }
 
@@ -34,6 +34,8 @@ pub struct FileSink {
     /// None until it could be opened, and after a failure.
     open: Option<Open>,
     buffer: Vec<u8>,
+    /// Whether a batch is only written when it is on the disk.
+    is_awaited: bool,
 }
 
 #[derive(Debug)]
@@ -45,13 +47,16 @@ struct Open {
     began: SystemTime,
     /// The last line has no end: whoever wrote it was killed.
     is_torn: bool,
+    /// Something was written that may not be on the disk.
+    is_unsynced: bool,
 }
 
 // === impl FileSink ===
 
 impl FileSink {
-    pub fn new(settings: FileSettings) -> Self {
-        Self { settings, open: None, buffer: Vec::new() }
+    /// `is_awaited` is whether somebody waits until what is written is kept.
+    pub fn new(settings: FileSettings, is_awaited: bool) -> Self {
+        Self { settings, open: None, buffer: Vec::new(), is_awaited }
     }
 
     /// Appends what is in the buffer: all of it or nothing.
@@ -61,10 +66,13 @@ impl FileSink {
             _ => Open::at(&self.settings)?,
         };
         if open.is_due(&self.settings, self.buffer.len() as u64) {
+            if self.settings.sync {
+                open.sync()?;
+            }
             rotate(&self.settings)?;
             open = Open::at(&self.settings)?;
         }
-        open.append(&self.buffer, self.settings.sync)?;
+        open.append(&self.buffer, self.settings.sync && self.is_awaited)?;
         self.open = Some(open);
         Ok(())
     }
@@ -90,7 +98,16 @@ impl Sink for FileSink {
         self.append().map_err(|error| SinkError::at(&self.settings.path, error))
     }
 
+    fn sync(&mut self) -> Result<(), SinkError> {
+        match &mut self.open {
+            Some(open) if self.settings.sync => open.sync().map_err(|error| SinkError::at(&self.settings.path, error)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn reopen(&mut self) {
+        // Whoever moved it away may copy it next; what cannot be brought to the disk any more is in the kernel.
+        let _ = self.sync();
         self.open = None;
     }
 }
@@ -121,7 +138,7 @@ impl Open {
         }
         let size = metadata.len();
         let is_torn = size > 0 && last_byte(&mut file)? != b'\n';
-        Ok(Self { identity: identity(&metadata), size, began: began(&metadata), is_torn, file })
+        Ok(Self { identity: identity(&metadata), size, began: began(&metadata), is_torn, file, is_unsynced: false })
     }
 
     /// Whether the path still leads to this file, which may have grown or been cut meanwhile.
@@ -144,7 +161,9 @@ impl Open {
             self.file.write_all(lines)?;
             if sync { self.file.sync_data() } else { Ok(()) }
         };
-        if let Err(error) = write() {
+        let written = write();
+        self.is_unsynced = !sync;
+        if let Err(error) = written {
             // Where not even this can be done, what follows begins on a line of its own.
             let _ = self.file.set_len(self.size);
             return Err(error);
@@ -152,6 +171,11 @@ impl Open {
         self.size += lines.len() as u64 + u64::from(self.is_torn);
         self.is_torn = false;
         Ok(())
+    }
+
+    /// Brings what was written to the disk.
+    fn sync(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_unsynced) { self.file.sync_data() } else { Ok(()) }
     }
 }
 
@@ -205,7 +229,7 @@ mod tests {
         let path = folder.join("logs").join("decisions.log");
         let mut settings = FileSettings { path, max_size: 100, max_age: None, files: 2, sync: true };
         change(&mut settings);
-        FileSink::new(settings)
+        FileSink::new(settings, true)
     }
 
     fn put(sink: &mut FileSink, line: &str) -> io::Result<()> {
@@ -272,11 +296,30 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_waits_for_is_brought_to_the_disk_later_but_before_it_is_moved_away() {
+        let is_unsynced = |sink: &FileSink| sink.open.as_ref().is_some_and(|open| open.is_unsynced);
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut awaited = sink(folder.path(), |_| {});
+        put(&mut awaited, "a\n").expect("written");
+        assert!(!is_unsynced(&awaited));
+        let mut sink = FileSink::new(awaited.settings, false);
+        put(&mut sink, "b\n").expect("written");
+        assert!(is_unsynced(&sink));
+        sink.sync().expect("synced");
+        assert!(!is_unsynced(&sink));
+        let never = FileSettings { sync: false, ..sink.settings.clone() };
+        let mut never = FileSink::new(never, true);
+        put(&mut never, "c\n").expect("written");
+        never.sync().expect("nothing is done");
+        assert!(is_unsynced(&never));
+    }
+
+    #[test]
     fn half_a_line_stays_on_its_own() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut sink = sink(folder.path(), |_| {});
         put(&mut sink, "a\n{\"half").expect("written");
-        let mut after_a_crash = FileSink::new(sink.settings.clone());
+        let mut after_a_crash = FileSink::new(sink.settings.clone(), true);
         put(&mut after_a_crash, "b\n").expect("written");
         put(&mut after_a_crash, "c\n").expect("written");
         assert_eq!(read(folder.path(), "decisions.log").as_deref(), Some("a\n{\"half\nb\nc\n"));

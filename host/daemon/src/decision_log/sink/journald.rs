@@ -9,7 +9,6 @@ use portcullis_model::Cause;
 use crate::decision_log::entry::Subject;
 use crate::decision_log::id::DecisionId;
 use crate::decision_log::line::{answer, reason};
-use crate::decision_log::redact;
 use crate::decision_log::sink::{Batch, Logged, Sink, SinkError};
 
 /// Where the journal listens.
@@ -78,9 +77,8 @@ impl Sink for JournaldSink {
 fn entry(out: &mut Vec<u8>, record: &Logged) {
     let entry = &record.entry;
     let decision = &entry.decision;
-    let Subject { operation, user, path, method } = entry.about.subject();
+    let Subject { operation, user, path, method } = entry.call.subject();
     let tenant = entry.tenant.as_ref().map(|tenant| tenant.as_str());
-    let path = path.map(redact::path);
     let said = match reason(&decision.answer) {
         Some(reason) => format!("deny {}: {reason}", operation.unwrap_or("-")),
         None => format!("allow {}", operation.unwrap_or("-")),
@@ -100,7 +98,7 @@ fn entry(out: &mut Vec<u8>, record: &Logged) {
         ("PORTCULLIS_TENANT", tenant),
         ("PORTCULLIS_OPERATION", operation),
         ("PORTCULLIS_METHOD", method),
-        ("PORTCULLIS_PATH", path.as_deref()),
+        ("PORTCULLIS_PATH", path),
         ("PORTCULLIS_USER", user),
         ("PORTCULLIS_RULE", rule),
         ("PORTCULLIS_REASON", reason(&decision.answer)),

@@ -31,6 +31,11 @@ pub trait Sink: Send + fmt::Debug {
     /// Writes a batch, all of it or none.
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError>;
 
+    /// Has what was written on the disk, where that was not waited for.
+    fn sync(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
     /// Opens what is written to anew with the next batch: who moves files away has asked for it.
     fn reopen(&mut self) {}
 }
