@@ -100,6 +100,11 @@ impl Stage {
         Ok(Outcome { answer, difference })
     }
 
+    /// The guard, as it runs now.
+    pub fn portcullis(&self) -> &Portcullis {
+        &self.portcullis
+    }
+
     fn make(&mut self, change: Change) -> Result<()> {
         let host = &mut self.portcullis;
         let published = match change {

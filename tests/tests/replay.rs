@@ -8,7 +8,8 @@ use portcullis_tests::command::Finished;
 use portcullis_tests::error::Doing;
 use portcullis_tests::log::Log;
 use portcullis_tests::portcullis::{self, Config, Portcullis};
-use portcullis_tests::{Error, Result, plugin};
+use portcullis_tests::walk::{Stage, hello, tutorial};
+use portcullis_tests::{Error, Result, plugin, wait};
 use serde_json::{Value, json};
 
 const KEEPS: &[u8] = b"grants = [\"state\"]\n";
@@ -22,9 +23,7 @@ fn seeds() -> Result<Config> {
 
 /// Everything that a host logged, as a file in its folder.
 fn log_of(host: &Portcullis, decisions: usize) -> Result<PathBuf> {
-    portcullis_tests::wait::until("logging every decision", portcullis_tests::wait::PATIENCE, || {
-        (records(host).len() >= decisions).then_some(())
-    })?;
+    wait::until("logging every decision", wait::PATIENCE, || (records(host).len() >= decisions).then_some(()))?;
     let lines = host.process().log().since(Log::START);
     let path = host.config().path().join("decisions.log");
     std::fs::write(&path, lines.join("\n") + "\n").doing_to("writing", &path)?;
@@ -107,6 +106,55 @@ fn walk(host: &Portcullis) -> Result<usize> {
         assert_eq!(Caller::named(user).list(&host.socket())?.allow, allow, "{user}");
     }
     Ok(calls.len() + 3)
+}
+
+/// What somebody says in the header that the tutorial trusts.
+fn claimed(record: &Value) -> Option<&str> {
+    let headers = record.pointer("/request/headers").and_then(Value::as_array).into_iter().flatten();
+    headers.filter(|header| header.get(0) == Some(&json!("Authz-User"))).find_map(|header| header.get(1)?.as_str())
+}
+
+#[test]
+fn the_walk_of_both_seeds_is_asked_again() -> Result<()> {
+    let mut stage = Stage::set()?;
+    for step in hello::STEPS.iter().chain(tutorial::STEPS) {
+        assert_eq!(stage.play(step)?.difference, None, "{}", step.title);
+    }
+    let host = stage.portcullis();
+    // The walk ends so, and records come in their order.
+    let is_last = |record: &Value| text(record, "reason").contains("mallory") && record.get("certificate").is_some();
+    wait::until("logging the last decision", wait::PATIENCE, || records(host).iter().any(is_last).then_some(()))?;
+    // What was decided with what is in force now: only certificates tell who calls.
+    let generation = records(host).iter().map(|record| number(record, "/generation")).max();
+    let recorded: Vec<Value> =
+        records(host).into_iter().filter(|record| Some(number(record, "/generation")) == generation).collect();
+    let log = host.config().path().join("walk.log");
+    let lines: Vec<String> = recorded.iter().map(Value::to_string).collect();
+    std::fs::write(&log, lines.join("\n")).doing_to("writing", &log)?;
+    let same = report(&log, host.config(), &[], 0)?;
+    assert_eq!((number(&same, "/replayed"), number(&same, "/changed")), (lines.len() as u64, 0), "{same:#}");
+
+    let of = |fits: &dyn Fn(&Value) -> bool| -> BTreeSet<String> {
+        let asked = recorded.iter().filter(|record| text(record, "cause") != "exempt" && fits(record));
+        asked.map(|record| text(record, "id").to_owned()).collect()
+    };
+    // The header is trusted again of who has no certificate: alice, and nobody else, is let in.
+    host.drop_settings("user-roles", "[settings]\nuser_header = \"Authz-User\"\n")?;
+    let found = report(&log, host.config(), &[], 3)?;
+    let believed = of(&|record| claimed(record) == Some("alice") && record.get("certificate").is_none());
+    assert_eq!((believed.len(), changed(&found, "now-allowed")), (1, believed), "{found:#}");
+    assert_eq!(number(&found, "/changed"), 1, "{found:#}");
+
+    // A policy more, which is asked first and denies everything.
+    host.drop_in("deny-all")?;
+    let found = report(&log, host.config(), &[], 3)?;
+    let (allowed, denied) =
+        (of(&|record| text(record, "answer") == "allow"), of(&|record| text(record, "answer") == "deny"));
+    assert!(allowed.len() >= 4 && denied.len() >= 3, "{recorded:#?}");
+    assert_eq!(number(&found, "/changed"), (allowed.len() + denied.len()) as u64, "{found:#}");
+    assert_eq!(changed(&found, "now-denied"), allowed, "{found:#}");
+    assert_eq!(changed(&found, "other-reason"), denied, "{found:#}");
+    Ok(())
 }
 
 #[test]
