@@ -61,6 +61,7 @@ fn calls(decision: &str) -> Result<Vec<Call>> {
     calls.extend(asking());
     calls.extend(of_data("/v1/data"));
     calls.extend(of_data("/v1/tenants/ci/data"));
+    calls.extend(of_no_folder(wasm));
     calls.extend(of_decisions("/v1/decisions", decision));
     calls.extend(of_decisions("/v1/tenants/ci/decisions", decision));
     calls.extend(of_state());
@@ -118,6 +119,16 @@ fn of_policies(folder: &str, wasm: &[u8]) -> Vec<Call> {
         call("DELETE", of("x/config"), 404),
         call("DELETE", of("x"), 204),
         call("DELETE", of("x"), 404),
+    ]
+}
+
+/// The default tenant is there without a folder.
+fn of_no_folder(wasm: Vec<u8>) -> Vec<Call> {
+    let headers = &[("content-type", "application/json")];
+    vec![
+        Call { body: wasm, ..call("PUT", "/v1/tenants/default/policies/x", 404) },
+        Call { headers, body: b"{}".into(), ..call("PUT", "/v1/tenants/default/policies/x/config", 404) },
+        Call { headers, body: b"{}".into(), ..call("PUT", "/v1/tenants/default/data/users", 404) },
     ]
 }
 

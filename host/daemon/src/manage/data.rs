@@ -65,6 +65,7 @@ struct Batch {
 enum Problem {
     NoRoom(String),
     TooLarge(String),
+    Missing(String),
     Failed(String),
 }
 
@@ -323,8 +324,8 @@ impl Problem {
         match error {
             ManageError::NoRoom(text) => Self::NoRoom(text),
             ManageError::TooLarge(_) => Self::TooLarge(text),
+            ManageError::Missing(_) => Self::Missing(text),
             ManageError::NotFound { .. }
-            | ManageError::Missing(_)
             | ManageError::Malformed(_)
             | ManageError::Invalid(_)
             | ManageError::Precondition { .. }
@@ -341,6 +342,7 @@ impl From<Problem> for ManageError {
         match problem {
             Problem::NoRoom(text) => Self::NoRoom(text),
             Problem::TooLarge(text) => Self::TooLarge(text),
+            Problem::Missing(text) => Self::Missing(text),
             Problem::Failed(text) => Self::Failed(text),
         }
     }

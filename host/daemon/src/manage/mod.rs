@@ -110,7 +110,13 @@ impl Manager {
             None => (self.0.dir.clone(), Fence::Open),
             Some(name) => (self.0.dir.join(TENANTS).join(name.as_str()), Fence::Beneath),
         };
-        Root::open(&path, fence).map_err(|error| ManageError::from_io(&path, &error))
+        Root::open(&path, fence).map_err(|error| match (scope, error.kind()) {
+            // The default tenant is there without one.
+            (Some(name), std::io::ErrorKind::NotFound) => {
+                ManageError::Missing(format!("tenant `{name}` has no folder: make {} first", path.display()))
+            }
+            _ => ManageError::from_io(&path, &error),
+        })
     }
 
     fn drawer(&self, scope: &Scope, folder: &str) -> Result<Drawer, ManageError> {
