@@ -61,9 +61,12 @@ impl FileSink {
 
     /// Appends what is in the buffer: all of it or nothing.
     fn append(&mut self) -> io::Result<()> {
+        if !self.open.as_ref().is_some_and(|open| open.is_still(&self.settings.path)) {
+            self.reopen();
+        }
         let mut open = match self.open.take() {
-            Some(open) if open.is_still(&self.settings.path) => open,
-            _ => Open::at(&self.settings)?,
+            Some(open) => open,
+            None => Open::at(&self.settings)?,
         };
         if open.is_due(&self.settings, self.buffer.len() as u64) {
             if self.settings.sync {
