@@ -61,7 +61,7 @@ Examples:
 pub(crate) const TOKEN: &str = "\
 Examples:
   portcullis token --name ci-deployer --scope read,policies --tenant ci
-  portcullis token --name dashboard --scope read --output /root/dashboard.token";
+  portcullis token --name dashboard --scope read --output dashboard.token";
 
 pub(crate) const STATE: &str = "\
 Examples:
