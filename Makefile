@@ -24,7 +24,7 @@ test: setup policies build ## Run every test, with the walk against a real docke
 setup-demo:
 	@scripts/setup demo
 
-setup: ## Install what is missing on a Debian machine: Docker, busybox, schemathesis, the wasm target, … (as root)
+setup: ## Install what is missing on a Debian machine: Docker, busybox, schemathesis, Prometheus, the wasm target, … (as root)
 	@scripts/setup
 
 policies: ## Build the policies to .wasm files

@@ -36,6 +36,12 @@ pub fn schemathesis() -> Result<PathBuf> {
     built(path, "schemathesis", "setup")
 }
 
+/// A program of Prometheus, in a folder of its own.
+pub fn prometheus(program: &str) -> Result<PathBuf> {
+    let path = target()?.join("prometheus/usr/bin").join(program);
+    built(path, &format!("`{program}`"), "setup")
+}
+
 /// A program that the machine must have.
 pub fn installed(program: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

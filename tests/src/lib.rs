@@ -28,6 +28,7 @@ pub mod openapi;
 pub mod plugin;
 pub mod portcullis;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod scrape;
 pub mod scratch;

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use portcullis_tests::command::Finished;
+use portcullis_tests::log::Log;
 use portcullis_tests::portcullis::{Config, Portcullis};
+use portcullis_tests::prometheus::Prometheus;
 use portcullis_tests::scrape::Scrape;
-use portcullis_tests::{Error, Result, artifacts, plugin};
+use portcullis_tests::{Error, Result, artifacts, plugin, wait};
 use serde_json::Value;
 
 const CALL: &[u8] = br#"{"RequestMethod":"GET","RequestUri":"/v1.41/containers/json"}"#;
@@ -250,16 +253,59 @@ fn every_alert_says_what_it_means() -> Result<()> {
     Ok(())
 }
 
-/// Only where it is installed: Prometheus is large.
 #[test]
 fn promtool_takes_the_rules() -> Result<()> {
-    let Ok(promtool) = artifacts::installed("promtool") else {
-        println!("promtool is not installed: the rules are checked by the other tests only");
-        return Ok(());
-    };
-    let checked =
-        Command::new(promtool).args(["check", "rules"]).arg(root().join("examples/monitoring/alerts.yaml")).output();
-    let checked = checked.map_err(|error| Error::Unexpected(error.to_string()))?;
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let mut promtool = Command::new(artifacts::prometheus("promtool")?);
+    let checked = Finished::of(promtool.args(["check", "rules"]).arg(root().join("examples/monitoring/alerts.yaml")))?;
+    assert!(checked.status.success(), "{checked:?}");
+    Ok(())
+}
+
+/// Every family's type, and the names of what it has samples of.
+fn types_and_samples(scrape: &Scrape) -> (BTreeMap<String, String>, BTreeSet<String>) {
+    let families = scrape.families.iter().filter(|(_, family)| !family.samples.is_empty());
+    let types = families.clone().map(|(name, family)| (name.clone(), family.kind.clone())).collect();
+    let names = families.flat_map(|(_, family)| family.samples.keys().map(|(name, _)| name.clone())).collect();
+    (types, names)
+}
+
+#[test]
+fn a_real_prometheus_reads_every_metric_and_evaluates_every_alert() -> Result<()> {
+    let config = Config::new()?.toml("[metrics]\nlisten = \"127.0.0.1:0\"").policy("allow-all")?;
+    let host = config.file("policies/broken.wasm", b"no policy")?.start()?;
+    plugin::ask(&host.socket(), CALL)?;
+    let serves = host.wait_for(Log::START, "serving metrics", |record| record.message() == "serving metrics")?;
+    let alerts = std::fs::canonicalize(root().join("examples/monitoring/alerts.yaml"));
+    let alerts = alerts.map_err(|error| Error::Unexpected(error.to_string()))?;
+    let prometheus = Prometheus::scraping(serves.text("address"), &alerts)?;
+
+    wait::until("a scrape that works", wait::PATIENCE, || {
+        let up = prometheus.ask("query?query=up{job=\"portcullis\"}").ok()?;
+        (up.pointer("/result/0/value/1")? == "1").then_some(())
+    })?;
+    let (types, samples) = types_and_samples(&Scrape::of(&host.config().admin_socket())?);
+    let names = prometheus.ask("label/__name__/values")?;
+    let names: BTreeSet<String> =
+        names.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    assert_eq!(samples.difference(&names).collect::<Vec<_>>(), Vec::<&String>::new(), "{names:?}");
+    let metadata = prometheus.ask("metadata")?;
+    for (name, kind) in &types {
+        assert_eq!(metadata.pointer(&format!("/{name}/0/type")), Some(&Value::from(kind.as_str())), "{name}");
+    }
+
+    // A policy that is not in force is an alert, as soon as it has lasted.
+    let pending = ["PortcullisNotInForce", "PortcullisNotReady"];
+    let evaluated = wait::until("an evaluation of every rule", wait::PATIENCE, || {
+        let rules = prometheus.ask("rules").ok()?;
+        let rules = rules.pointer("/groups/0/rules")?.as_array()?.clone();
+        let is = |rule: &Value, member: &str, value: &str| rule.get(member).is_some_and(|is| is == value);
+        let is_pending = |name: &&str| rules.iter().any(|rule| is(rule, "name", name) && is(rule, "state", "pending"));
+        let is_done = !rules.iter().any(|rule| is(rule, "health", "unknown")) && pending.iter().all(is_pending);
+        is_done.then_some(rules)
+    })?;
+    let bad: Vec<_> = evaluated.iter().filter(|rule| rule.get("health") != Some(&Value::from("ok"))).collect();
+    assert_eq!(bad, Vec::<&Value>::new());
+    let all = rules()?.pointer("/groups/0/rules").and_then(Value::as_array).map(Vec::len);
+    assert_eq!(Some(evaluated.len()), all);
     Ok(())
 }
