@@ -7,6 +7,7 @@ use std::time::Duration;
 use portcullis_engine::{Sandbox, SandboxConfig, SandboxError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -53,6 +54,16 @@ pub enum ServeError {
     Signals(#[source] std::io::Error),
 }
 
+/// Every socket, made before anything is served: a host that cannot have one does not start.
+struct Sockets {
+    plugin: Vec<Bound>,
+    admin: Bound,
+    /// The admin API's, by TCP, and who is let in there.
+    remote: Option<TcpListener>,
+    gate: Option<Arc<Gate>>,
+    scraped: Option<MetricsListener>,
+}
+
 /// Serves until it is told to stop.
 pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
@@ -62,57 +73,35 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let spaces = Spaces::Disk(store.clone());
     let (watch, live) = Watch::start(&config, spaces, workshop.clone()).map_err(ServeError::Watch)?;
     let watch = Arc::new(watch);
-    let (sandbox, swaps) = (workshop.sandbox.clone(), Arc::clone(&workshop.swaps));
-    let manager = Manager::new(&config, Arc::clone(&watch), Arc::clone(&live), workshop);
     let mut exports = Exports::default();
-    let tracer = config.traces.as_ref().map(|traces| {
-        Tracer::new(exports.start("traces", traces.endpoint.clone(), otlp::traces::encode), traces.sample)
-    });
-    let recorder = Recorder::new(tracer);
+    let recorder = Recorder::new(tracer(&config, &mut exports));
     // What waits is written when the thread is dropped.
     let patience = config.limits.decision_timeout;
     let (log, log_thread) =
         DecisionLog::start(&config.decision_log, sink.clone(), patience, &mut exports).map_err(ServeError::Log)?;
-    let decider = Arc::new(Decider::new(Judge::new(&config, live), log.clone(), recorder));
-    let bodies = BodyLimits::new(&config.limits);
+    let decider = Arc::new(Decider::new(Judge::new(&config, Arc::clone(&live)), log.clone(), recorder));
+    let sockets = Sockets::bind(&config).await?;
+    let gate = sockets.gate.clone();
     let (stop, stopped) = watch::channel(false);
-    let bound: Vec<_> =
-        config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
-    let gate = Gate::open(&config).map_err(ServeError::Admin)?;
-    let admin = Bound::new(&config.admin_socket)?;
-    let remote = gate.as_ref().map(|gate| socket::listen(gate.listen)).transpose()?;
-    let scraped = match config.metrics.listen {
-        Some(address) => Some(MetricsListener::bind(address).await?),
-        None => None,
-    };
-    let mut fronts = JoinSet::new();
-    let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone()));
-    if let Some(address) = remote.as_ref().and_then(|remote| remote.local_addr().ok()) {
-        info!(%address, "the admin API is listening");
-    }
-    let desk = Desk::new(&config, Arc::clone(&decider));
-    let (decider_of, store_of, figures) = (Arc::clone(&decider), store.clone(), exports.figures());
     let sources = Sources {
-        decider: decider_of,
-        sandbox,
-        swaps,
-        store: store_of,
+        decider: Arc::clone(&decider),
+        sandbox: workshop.sandbox.clone(),
+        swaps: Arc::clone(&workshop.swaps),
+        store: store.clone(),
         log: sink,
         requests: Arc::default(),
-        exports: figures,
+        exports: exports.figures(),
     };
-    let metrics = Arc::new(Metrics::new(sources));
-    if let Some(listener) = scraped {
-        fronts.spawn(metrics::serve(listener, Arc::clone(&metrics), stopped.clone()));
-    }
-    let decisions = Decisions::new(&config.decision_log, log.feed().clone(), stopped.clone());
-    let routes = Admin { reporter, manager, store, gate: gate.clone(), desk, metrics, decisions };
-    fronts.spawn(admin::serve(admin, remote, routes, config.limits.clone(), stopped.clone()));
-    for (bound, listener) in bound.into_iter().zip(&config.listeners) {
-        info!(listener = listener.name, socket = %bound.path().display(), "listening");
-        let front = Front::new(listener.clone(), Arc::clone(&decider), bodies.clone(), &config.limits);
-        fronts.spawn(plugin::serve(bound, Arc::new(front), stopped.clone()));
-    }
+    let routes = Admin {
+        reporter: Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone())),
+        manager: Manager::new(&config, Arc::clone(&watch), live, workshop),
+        store,
+        gate: gate.clone(),
+        desk: Desk::new(&config, Arc::clone(&decider)),
+        metrics: Arc::new(Metrics::new(sources)),
+        decisions: Decisions::new(&config.decision_log, log.feed().clone(), stopped.clone()),
+    };
+    let fronts = sockets.serve(&config, routes, &decider, &stopped);
     info!("ready");
     let supervisor = Supervisor::of_environment();
     supervisor.ready();
@@ -121,13 +110,64 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     supervisor.stopping();
     // Every receiver is told, for each holds the other end.
     let _ = stop.send(true);
-    // Each keeps the grace itself; the operator's socket is not waited for any longer.
-    let grace = config.limits.shutdown_grace + AFTER_GRACE;
-    let _ = timeout(grace, async { while fronts.join_next().await.is_some() {} }).await;
+    finish(fronts, config.limits.shutdown_grace).await;
     drop(log_thread);
     exports.finish().await;
     info!("stopped");
     Ok(())
+}
+
+/// Each keeps the grace itself; the operator's socket is not waited for any longer.
+async fn finish(mut fronts: JoinSet<()>, grace: Duration) {
+    let _ = timeout(grace + AFTER_GRACE, async { while fronts.join_next().await.is_some() {} }).await;
+}
+
+fn tracer(config: &Config, exports: &mut Exports) -> Option<Tracer> {
+    config.traces.as_ref().map(|traces| {
+        let sender = exports.start("traces", traces.endpoint.clone(), otlp::traces::encode);
+        Tracer::new(sender, traces.sample)
+    })
+}
+
+// === impl Sockets ===
+
+impl Sockets {
+    async fn bind(config: &Config) -> Result<Self, ServeError> {
+        let plugin = config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
+        let gate = Gate::open(config).map_err(ServeError::Admin)?;
+        let admin = Bound::new(&config.admin_socket)?;
+        let remote = gate.as_ref().map(|gate| socket::listen(gate.listen)).transpose()?;
+        let scraped = match config.metrics.listen {
+            Some(address) => Some(MetricsListener::bind(address).await?),
+            None => None,
+        };
+        Ok(Self { plugin, admin, remote, gate, scraped })
+    }
+
+    /// Serves on each until it is told that the host stops.
+    fn serve(
+        self,
+        config: &Config,
+        routes: Admin,
+        decider: &Arc<Decider>,
+        stopped: &watch::Receiver<bool>,
+    ) -> JoinSet<()> {
+        let mut fronts = JoinSet::new();
+        if let Some(address) = self.remote.as_ref().and_then(|remote| remote.local_addr().ok()) {
+            info!(%address, "the admin API is listening");
+        }
+        if let Some(listener) = self.scraped {
+            fronts.spawn(metrics::serve(listener, Arc::clone(&routes.metrics), stopped.clone()));
+        }
+        fronts.spawn(admin::serve(self.admin, self.remote, routes, config.limits.clone(), stopped.clone()));
+        let bodies = BodyLimits::new(&config.limits);
+        for (bound, listener) in self.plugin.into_iter().zip(&config.listeners) {
+            info!(listener = listener.name, socket = %bound.path().display(), "listening");
+            let front = Front::new(listener.clone(), Arc::clone(decider), bodies.clone(), &config.limits);
+            fronts.spawn(plugin::serve(bound, Arc::new(front), stopped.clone()));
+        }
+        fronts
+    }
 }
 
 /// Every connection is a descriptor, and the usual soft limit is what one listener may have of them.

@@ -4,6 +4,9 @@
 //! The kernel's notices are the fast way. They can be lost (a queue that runs over, a symlink's target elsewhere, a
 //! folder that was replaced), so every folder is also looked at every now and then.
 
+mod folder;
+mod start;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -17,7 +20,8 @@ use portcullis_model::TenantName;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use crate::config::{Config, TENANTS, Terms, Vocabulary};
+use self::folder::Folder;
+use crate::config::{TENANTS, Terms};
 use crate::policies::estate::Estate;
 use crate::policies::job::{Finished, Job};
 use crate::policies::layer::{Layer, LayerLoader, Workshop};
@@ -25,7 +29,6 @@ use crate::policies::notices::{Notices, Watched};
 use crate::policies::roster::Roster;
 use crate::policies::snapshot::{Live, Troubles};
 use crate::policies::watch::{Message, Scope};
-use crate::state::Spaces;
 
 /// A folder is read when nothing happened in it for this long …
 const QUIET: Duration = Duration::from_millis(10);
@@ -43,8 +46,6 @@ const SHORT: Duration = Duration::from_secs(1);
 /// The host starts when every folder was read once, or when none more was for this long: until it is read, a tenant's
 /// calls are denied.
 const STALLED: Duration = Duration::from_secs(20);
-/// How often it is said how far the start is.
-const PROGRESS: Duration = Duration::from_secs(1);
 
 /// Decides when which folder is read, and puts in force what was found.
 pub(crate) struct Observer {
@@ -72,24 +73,6 @@ pub(crate) struct Observer {
     messages: Receiver<Message>,
 }
 
-#[derive(Debug)]
-struct Folder {
-    /// Tells it from one of the same name that was removed.
-    id: u64,
-    watched: Watched,
-    /// None while it is being read.
-    loader: Option<LayerLoader>,
-    due: Instant,
-    /// When the first of the changes was noticed that are not read yet.
-    changed: Option<Instant>,
-    /// When the first of those was noticed that are being read.
-    noticed: Option<Instant>,
-    /// How long it has been waited for what does not settle.
-    unsettled: Duration,
-    /// It is to be tried again whatever was broken.
-    retry: bool,
-}
-
 /// Who waits for folders to be read.
 #[derive(Debug)]
 struct Reload {
@@ -102,106 +85,8 @@ struct Reload {
 // === impl Observer ===
 
 impl Observer {
-    /// Reads everything for the first time.
-    pub(crate) fn start(
-        config: &Config,
-        spaces: Spaces,
-        workshop: Workshop,
-        sender: Sender<Message>,
-        messages: Receiver<Message>,
-    ) -> Self {
-        // Watching comes first: what changes while folders are read for the first time is then noticed.
-        let noticed = sender.clone();
-        let mut notices = Notices::new(move |event| {
-            // An error means that the host is stopping.
-            let _ = noticed.send(Message::Noticed(event));
-        });
-        let dir = config.dir.clone();
-        notices.watch(&dir.join(TENANTS));
-        let watched = Watched::new(dir.clone(), &mut notices);
-        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
-        let mut estate = Estate::new(config, spaces, host.first_layer());
-        let mut roster = Roster::new(dir.join(TENANTS), Vocabulary::of(config));
-        roster.swaps = Arc::clone(&workshop.swaps);
-        let names = roster.first_look();
-        for name in &names {
-            if let Some(file) = roster.in_force(name) {
-                estate.set_layer(name, file, Layer::unread());
-            }
-        }
-        estate.place(roster.files());
-        let live = Arc::new(Live::new(estate.first_snapshot(&roster)));
-        let troubles = Troubles::from([(None, host.troubles().collect())]);
-        let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
-        let mut observer = Self {
-            dir,
-            workshop,
-            roster,
-            estate,
-            live,
-            troubles,
-            notices,
-            due: folders.iter().map(|(scope, folder)| (folder.due, scope.clone())).collect(),
-            folders,
-            coming: None,
-            starting: true,
-            running: BTreeMap::new(),
-            last_job: 0,
-            last_id: 0,
-            reloads: Vec::new(),
-            sender,
-            messages,
-        };
-        names.iter().for_each(|name| observer.add(name));
-        observer.read_all(names.len());
-        observer
-    }
-
     pub(crate) fn live(&self) -> &Arc<Live> {
         &self.live
-    }
-
-    /// Has every tenant's folder read once, and says how far that is.
-    fn read_all(&mut self, tenants: usize) {
-        let (start, mut told, mut advanced) = (Instant::now(), Instant::now(), Instant::now());
-        let mut others = Vec::new();
-        let mut left: BTreeSet<_> = self.folders.keys().filter(|scope| scope.is_some()).cloned().collect();
-        while !left.is_empty() && advanced.elapsed() < STALLED {
-            self.look();
-            match self.messages.recv_timeout(PROGRESS / 10) {
-                Ok(Message::Done(finished)) => {
-                    if finished.is_first_done() && left.remove(&finished.scope) {
-                        advanced = Instant::now();
-                    }
-                    self.finish(*finished);
-                }
-                Ok(other) => others.push(other),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            // Nobody belongs to it.
-            left.retain(|scope| scope.as_ref().is_some_and(|name| self.estate.has(name)));
-            if told.elapsed() > PROGRESS {
-                told = Instant::now();
-                info!(loaded = tenants - left.len(), tenants, "loading tenants");
-            }
-        }
-        for scope in left.iter().flatten() {
-            warn!(tenant = scope.as_str(), "not loaded yet; its calls are denied until it is");
-        }
-        if tenants > 1 {
-            let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            info!(tenants, took_ms, "tenants loaded");
-        }
-        self.starting = false;
-        self.folders.values_mut().filter_map(|folder| folder.loader.as_mut()).for_each(LayerLoader::started);
-        self.estate.touch();
-        self.publish(None);
-        self.tell();
-        for message in others {
-            // It is too early to be told to stop: the thread that could tell it waits for this.
-            let _ = self.take(message);
-        }
     }
 
     pub(crate) fn run(mut self) {
@@ -589,22 +474,5 @@ impl Observer {
             return info!(generation, tenants, policies, broken, documents, "generation published");
         };
         info!(tenant = name.as_str(), generation, tenants, "generation published");
-    }
-}
-
-// === impl Folder ===
-
-impl Folder {
-    fn new(id: u64, watched: Watched, loader: LayerLoader, due: Instant) -> Self {
-        Self {
-            id,
-            watched,
-            loader: Some(loader),
-            due,
-            changed: None,
-            noticed: None,
-            unsettled: Duration::ZERO,
-            retry: false,
-        }
     }
 }

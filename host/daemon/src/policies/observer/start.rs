@@ -1,0 +1,123 @@
+//! The start: every folder is read once before the host serves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use portcullis_engine::When;
+use tracing::{info, warn};
+
+use super::folder::Folder;
+use super::{LOOK, Observer, STALLED};
+use crate::config::{Config, TENANTS, Terms, Vocabulary};
+use crate::policies::estate::Estate;
+use crate::policies::layer::{Layer, LayerLoader, Workshop};
+use crate::policies::notices::{Notices, Watched};
+use crate::policies::roster::Roster;
+use crate::policies::snapshot::{Live, Troubles};
+use crate::policies::watch::Message;
+use crate::state::Spaces;
+
+/// How often it is said how far the start is.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+impl Observer {
+    /// Reads everything for the first time.
+    pub(crate) fn start(
+        config: &Config,
+        spaces: Spaces,
+        workshop: Workshop,
+        sender: Sender<Message>,
+        messages: Receiver<Message>,
+    ) -> Self {
+        // Watching comes first: what changes while folders are read for the first time is then noticed.
+        let noticed = sender.clone();
+        let mut notices = Notices::new(move |event| {
+            // An error means that the host is stopping.
+            let _ = noticed.send(Message::Noticed(event));
+        });
+        let dir = config.dir.clone();
+        notices.watch(&dir.join(TENANTS));
+        let watched = Watched::new(dir.clone(), &mut notices);
+        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
+        let mut estate = Estate::new(config, spaces, host.first_layer());
+        let mut roster = Roster::new(dir.join(TENANTS), Vocabulary::of(config));
+        roster.swaps = Arc::clone(&workshop.swaps);
+        let names = roster.first_look();
+        for name in &names {
+            if let Some(file) = roster.in_force(name) {
+                estate.set_layer(name, file, Layer::unread());
+            }
+        }
+        estate.place(roster.files());
+        let live = Arc::new(Live::new(estate.first_snapshot(&roster)));
+        let troubles = Troubles::from([(None, host.troubles().collect())]);
+        let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
+        let mut observer = Self {
+            dir,
+            workshop,
+            roster,
+            estate,
+            live,
+            troubles,
+            notices,
+            due: folders.iter().map(|(scope, folder)| (folder.due, scope.clone())).collect(),
+            folders,
+            coming: None,
+            starting: true,
+            running: BTreeMap::new(),
+            last_job: 0,
+            last_id: 0,
+            reloads: Vec::new(),
+            sender,
+            messages,
+        };
+        names.iter().for_each(|name| observer.add(name));
+        observer.read_all(names.len());
+        observer
+    }
+
+    /// Has every tenant's folder read once, and says how far that is.
+    fn read_all(&mut self, tenants: usize) {
+        let (start, mut told, mut advanced) = (Instant::now(), Instant::now(), Instant::now());
+        let mut others = Vec::new();
+        let mut left: BTreeSet<_> = self.folders.keys().filter(|scope| scope.is_some()).cloned().collect();
+        while !left.is_empty() && advanced.elapsed() < STALLED {
+            self.look();
+            match self.messages.recv_timeout(PROGRESS / 10) {
+                Ok(Message::Done(finished)) => {
+                    if finished.is_first_done() && left.remove(&finished.scope) {
+                        advanced = Instant::now();
+                    }
+                    self.finish(*finished);
+                }
+                Ok(other) => others.push(other),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            // Nobody belongs to it.
+            left.retain(|scope| scope.as_ref().is_some_and(|name| self.estate.has(name)));
+            if told.elapsed() > PROGRESS {
+                told = Instant::now();
+                info!(loaded = tenants - left.len(), tenants, "loading tenants");
+            }
+        }
+        for scope in left.iter().flatten() {
+            warn!(tenant = scope.as_str(), "not loaded yet; its calls are denied until it is");
+        }
+        if tenants > 1 {
+            let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            info!(tenants, took_ms, "tenants loaded");
+        }
+        self.starting = false;
+        self.folders.values_mut().filter_map(|folder| folder.loader.as_mut()).for_each(LayerLoader::started);
+        self.estate.touch();
+        self.publish(None);
+        self.tell();
+        for message in others {
+            // It is too early to be told to stop: the thread that could tell it waits for this.
+            let _ = self.take(message);
+        }
+    }
+}
