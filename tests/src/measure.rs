@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::error::{Doing, Error, Result};
 
 /// The arguments of a benchmark's command line.
@@ -18,6 +20,17 @@ pub struct Memory {
     pub rss_mib: f64,
     /// Shared pages counted in part.
     pub pss_mib: f64,
+}
+
+/// Prints a report: for programs, or as `print` does for people.
+pub fn show<T: Serialize>(report: &T, is_json: bool, print: impl FnOnce(&T)) -> Result<()> {
+    if !is_json {
+        print(report);
+        return Ok(());
+    }
+    let text = serde_json::to_string_pretty(report).map_err(|error| Error::Unexpected(error.to_string()))?;
+    println!("{text}");
+    Ok(())
 }
 
 // === impl Arguments ===

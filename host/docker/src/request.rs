@@ -21,6 +21,19 @@ pub trait Resolve: Send + Sync + fmt::Debug {
     fn resolve(&self, path: &str) -> Option<String>;
 }
 
+/// An absolute path without `.`, `..` and empty parts, by its text alone: Go's `path.Clean`.
+pub fn clean_path(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
 /// Resolves nothing, for calls that are read on another machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoResolve;

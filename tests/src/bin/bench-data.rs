@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portcullis_tests::http::{self, Answer, Connection};
-use portcullis_tests::measure::{Arguments, Times, memory, millis};
+use portcullis_tests::measure::{Arguments, Times, memory, millis, show};
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis};
 use portcullis_tests::{Error, Result};
@@ -93,12 +93,7 @@ fn main() -> Result<ExitCode> {
     let patches = arguments.number("--patches", 20)?;
     arguments.finish(USAGE)?;
     let report = measure(users, patches)?;
-    if json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| Error::Unexpected(error.to_string()))?;
-        println!("{text}");
-    } else {
-        print(&report);
-    }
+    show(&report, json, print)?;
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

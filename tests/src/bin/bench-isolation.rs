@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portcullis_tests::http::Connection;
-use portcullis_tests::measure::{Arguments, Times, cpu_time, machine_time, millis};
+use portcullis_tests::measure::{Arguments, Times, cpu_time, machine_time, millis, show};
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis, Record};
 use portcullis_tests::{Error, Result, guests, wait};
@@ -107,12 +107,7 @@ fn main() -> Result<ExitCode> {
     let mib = arguments.number("--policy-mib", 10)?;
     arguments.finish(USAGE)?;
     let report = measure(seconds, mib)?;
-    if json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| Error::Unexpected(error.to_string()))?;
-        println!("{text}");
-    } else {
-        print(&report);
-    }
+    show(&report, json, print)?;
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_tests::http::Connection;
 use portcullis_tests::log::Log;
-use portcullis_tests::measure::{Arguments, Times, cpu_time, memory, millis};
+use portcullis_tests::measure::{Arguments, Times, cpu_time, memory, millis, show};
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::Config;
 use portcullis_tests::process::Process;
@@ -111,12 +111,7 @@ fn main() -> Result<ExitCode> {
     };
     arguments.finish(USAGE)?;
     let report = measure(&plan)?;
-    if json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| Error::Unexpected(error.to_string()))?;
-        println!("{text}");
-    } else {
-        print(&report);
-    }
+    show(&report, json, print)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis_docker::wire::Call;
-use portcullis_docker::{HostRule, Resolve, Rules};
+use portcullis_docker::{HostRule, Resolve, Rules, clean_path};
 
 use crate::decision_log::record::{DecisionRecord, RequestRecord};
 
@@ -123,7 +123,7 @@ impl RecordedPaths {
     fn new(resolved: BTreeMap<String, Option<String>>) -> Self {
         let mut paths = resolved.clone();
         for (path, led) in resolved {
-            paths.entry(clean(&path)).or_insert(led);
+            paths.entry(clean_path(&path)).or_insert(led);
         }
         Self(paths)
     }
@@ -133,22 +133,9 @@ impl Resolve for RecordedPaths {
     fn resolve(&self, path: &str) -> Option<String> {
         match self.0.get(path) {
             Some(led) => led.clone(),
-            None => Some(clean(path)),
+            None => Some(clean_path(path)),
         }
     }
-}
-
-/// An absolute path without `.`, `..` and empty parts.
-fn clean(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            other => parts.push(other),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }
 
 #[cfg(test)]

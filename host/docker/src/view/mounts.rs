@@ -8,7 +8,7 @@ use portcullis_model::document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
 use super::{Facts, is_true, items, member, members, text, texts};
-use crate::Resolve;
+use crate::{Resolve, clean_path};
 
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
@@ -33,20 +33,7 @@ pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
 fn resolve(source: &str, resolver: &dyn Resolve) -> Option<String> {
     let resolved = resolver.resolve(source)?;
     let is_plain = !source.split('/').any(|part| part == "..");
-    (is_plain || resolver.resolve(&clean(source)).as_ref() == Some(&resolved)).then_some(resolved)
-}
-
-/// An absolute path without `.`, `..` and empty parts, by its text alone.
-fn clean(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            other => parts.push(other),
-        }
-    }
-    format!("/{}", parts.join("/"))
+    (is_plain || resolver.resolve(&clean_path(source)).as_ref() == Some(&resolved)).then_some(resolved)
 }
 
 fn of_container(facts: Facts<'_>) -> Vec<Mount> {
@@ -150,7 +137,7 @@ mod tests {
     impl Resolve for Links {
         fn resolve(&self, path: &str) -> Option<String> {
             let followed = path.replace("/secret/into", "/www/sub");
-            Some(clean(&followed))
+            Some(clean_path(&followed))
         }
     }
 
