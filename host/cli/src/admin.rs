@@ -139,12 +139,20 @@ impl Call {
         host: &str,
     ) -> Result<Response<Incoming>, Box<dyn Error + Send + Sync>> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
+        let connection = tokio::spawn(connection);
         let mut request = Request::builder().method(self.method).uri(self.path).header("host", host);
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        Ok(sender.send_request(request.body(Upload::new(self.body))?).await?)
+        match sender.send_request(request.body(Upload::new(self.body))?).await {
+            Ok(response) => Ok(response),
+            // It ended before the call was sent, and only it knows why: a host can refuse a certificate so early.
+            Err(unsent) if unsent.is_canceled() => match connection.await {
+                Ok(Err(why)) => Err(why.into()),
+                Ok(Ok(())) | Err(_) => Err(unsent.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
