@@ -25,7 +25,9 @@ const TABLE_KEEP_RESIDENT: usize = 64 << 10;
 /// Memories that are kept with the image of the policy that used them last, so that its next decision maps nothing. They
 /// are far more than run at once: a host has thousands of policies, of as many tenants. Each takes 4 GiB of address
 /// space, and of memory what its policy has touched.
-const WARM: u32 = 4096;
+const WARM: u32 = if cfg!(test) { TEST_WARM } else { 4096 };
+/// Each memory reserves gigabytes of address space, of which tests need several times what a host has at once.
+const TEST_WARM: u32 = 64;
 const WASM_STACK: usize = 512 << 10;
 const ASYNC_STACK: usize = 1 << 20;
 
