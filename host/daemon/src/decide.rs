@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::asking::explained;
 use crate::config::Config;
-use crate::decision_log::{About, DecisionId, DecisionLog, Entry, Sender, Subject, Times, UNWRITTEN, Unkept};
+use crate::decision_log::{About, Account, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept};
 use crate::metrics::Recorder;
 use crate::plugin::Received;
 use crate::policies::{Live, PolicyLog, Snapshot, Tenant};
@@ -374,13 +374,23 @@ impl Decider {
         let mode = tenant.as_ref().map_or(Mode::Enforce, |tenant| tenant.mode());
         let id = DecisionId::new(at);
         let answer = with_id(&decision.answer, id);
-        let tenant_name = tenant.as_ref().map(|tenant| tenant.name.clone());
-        let kept = match self.log.write(about, size) {
-            Some(call) => {
-                let (tenant, sender, waits) = (tenant_name, sender.clone(), None);
-                let entry = Entry { id, at, decision, tenant, mode, problem, call, lines, sender, times, waits };
-                self.log.keep(Box::new(entry)).await
-            }
+        let entry = self.log.write(&Account {
+            id,
+            at,
+            decision: &decision,
+            tenant: tenant.as_ref().map(|tenant| &tenant.name),
+            mode,
+            problem: problem.as_deref(),
+            about: &about,
+            size,
+            lines: &lines,
+            sender,
+            times,
+        });
+        // What was read of the call is not held while the answer waits.
+        drop(about);
+        let kept = match entry {
+            Some(entry) => self.log.keep(entry, &decision.answer).await,
             None => Ok(()),
         };
         self.recorder.finish(noted, tally, kept.is_ok(), start.elapsed());

@@ -33,6 +33,8 @@ pub(crate) struct Reading {
     pub(crate) document: Document,
     /// The first member, not null, that stands where only old daemons read it.
     pub(crate) stray: Option<&'static str>,
+    /// Whether a structure has a member that no daemon knows.
+    pub(crate) has_unknown: bool,
 }
 
 /// Reads one JSON value of a shape. [`Shape::Any`] is for documents of the operator.

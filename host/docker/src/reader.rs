@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use portcullis_model::Access;
 use portcullis_model::document::Kind;
-use portcullis_model::{Access, Document};
 
-use crate::json;
+use crate::json::{self, Reading};
 use crate::operation::{self, Body, Operation, Parameters};
 use crate::request::{DockerRequest, Resolve};
 use crate::rules::{HostRule, Rules, Violation, body};
@@ -119,13 +119,13 @@ impl Reader {
         bytes: Option<Vec<u8>>,
         operation: &Operation,
         target: &Target,
-    ) -> Result<Option<Document>, Violation> {
+    ) -> Result<Option<Reading>, Violation> {
         let body = match (operation.body, bytes) {
             (Body::Json(shape), Some(bytes)) => self.json(bytes, shape)?,
             _ => None,
         };
         let is_set = |pointer: &str| {
-            let value = body.as_ref().and_then(|body| body.pointer(pointer));
+            let value = body.as_ref().and_then(|body| body.document.pointer(pointer));
             value.is_some_and(|value| !matches!(value.kind(), Kind::Null) && value.as_str() != Some(""))
         };
         if operation.id == "ContainerCreate" && is_set("/HostConfig/Capabilities") {
@@ -146,7 +146,7 @@ impl Reader {
         Ok(body)
     }
 
-    fn json(&self, bytes: Vec<u8>, shape: json::Shape) -> Result<Option<Document>, Violation> {
+    fn json(&self, bytes: Vec<u8>, shape: json::Shape) -> Result<Option<Reading>, Violation> {
         let reading = match json::read_body(bytes, shape) {
             Ok(reading) => reading,
             Err(error) => {
@@ -163,7 +163,7 @@ impl Reader {
             let reason = format!("`{stray}` stands at the root of the body and belongs into `HostConfig`");
             self.rules.check(HostRule::RootHostConfig, reason)?;
         }
-        Ok(Some(reading.document))
+        Ok(Some(reading))
     }
 }
 

@@ -4,12 +4,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use portcullis_model::request::UnreadableCertificate;
-use portcullis_model::view::{
-    Capabilities, Certificate, Device, Image, Mount, MountKind, Namespace, Port, SecurityOption,
-};
+use portcullis_model::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
 use portcullis_model::{Access, Document, Request};
 
-use crate::json::Shape;
+use crate::json::{Reading, Shape};
 use crate::operation::{Body, Operation, Parameters};
 use crate::target::Target;
 use crate::view::{Facts, devices, image, mounts, namespaces, ports, security};
@@ -46,7 +44,7 @@ pub struct DockerRequest {
     parameters: Parameters,
     target: Target,
     api_version: Option<String>,
-    body: Option<Document>,
+    body: Option<Reading>,
     resolver: Arc<dyn Resolve>,
     image: OnceLock<Option<Image>>,
     mounts: OnceLock<Vec<Mount>>,
@@ -73,7 +71,7 @@ impl DockerRequest {
         operation: &'static Operation,
         parameters: Parameters,
         target: Target,
-        body: Option<Document>,
+        body: Option<Reading>,
         resolver: Arc<dyn Resolve>,
     ) -> Self {
         Self {
@@ -117,6 +115,11 @@ impl DockerRequest {
         }
     }
 
+    /// Whether a structure of the body has a member that no daemon knows.
+    pub fn has_unknown_members(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.has_unknown)
+    }
+
     /// The mounts, if somebody asked for them: nothing is looked up on this machine.
     pub fn known_mounts(&self) -> &[Mount] {
         self.mounts.get().map(Vec::as_slice).unwrap_or_default()
@@ -124,14 +127,13 @@ impl DockerRequest {
 
     /// Whether it mounts folders of the host, and nobody asked where they lead.
     pub fn has_unasked_binds(&self) -> bool {
-        let is_bind = |mount: &Mount| mount.kind == MountKind::Bind;
-        self.mounts.get().is_none() && mounts::mounts(self.facts(), &NoResolve).iter().any(is_bind)
+        self.mounts.get().is_none() && mounts::has_bind(self.facts())
     }
 
     fn facts(&self) -> Facts<'_> {
         Facts {
             operation: self.operation.id,
-            body: self.body.as_ref().map(Document::root),
+            body: self.body.as_ref().map(|body| body.document.root()),
             query: &self.target.query,
             name: self.parameter("name"),
         }
@@ -184,7 +186,7 @@ impl Request for DockerRequest {
     }
 
     fn body(&self) -> Option<&Document> {
-        self.body.as_ref()
+        self.body.as_ref().map(|body| &body.document)
     }
 
     fn image(&self) -> Option<&Image> {

@@ -110,6 +110,19 @@ impl Document {
         self.root().pointer(pointer)
     }
 
+    /// Its source text, where that is its JSON with no space in it but at its end, where it is left out. Escapes are as
+    /// they were written, and none stands for half a surrogate pair.
+    pub fn verbatim(&self) -> Option<&str> {
+        let (arena, _) = self.root().as_flat()?;
+        let is_verbatim = arena.is_verbatim && self.tally.changes == 0;
+        is_verbatim.then(|| arena.text.trim_end_matches([' ', '\n', '\r', '\t']))
+    }
+
+    /// Whether a key or a text has this in it and is written with escapes in the source text, or otherwise.
+    pub fn has_escaped(&self, byte: u8) -> bool {
+        self.root().as_flat().is_none_or(|(arena, _)| arena.unescaped.as_bytes().contains(&byte))
+    }
+
     /// How long its JSON is, at most, but for what escapes add. It costs nothing to ask.
     pub fn json_len(&self) -> usize {
         self.tally.bytes

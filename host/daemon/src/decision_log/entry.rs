@@ -1,42 +1,64 @@
-//! What the decision path hands over: what it has already, and the call as it is logged.
+//! What the decision path makes of a decision for the log: its record, as text.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use portcullis_docker::wire::Call;
 use portcullis_docker::{DockerRequest, Refusal};
 use portcullis_model::decision::Mode;
-use portcullis_model::{Cause, Decision, Generation, Request, TenantName};
+use portcullis_model::{Cause, Decision, Request, TenantName};
 use tokio::sync::oneshot;
+use tracing::error;
 
 use crate::decision_log::id::DecisionId;
-use crate::decision_log::redact::{self, Redactor};
+use crate::decision_log::line;
+use crate::decision_log::record::DecisionRecord;
+use crate::decision_log::redact::Redactor;
 use crate::policies::PolicyLog;
 
-/// What an entry holds beside its call.
-const OVERHEAD: usize = 1 << 10;
-/// No text of the caller's own has more bytes in a record than this, outside of the call.
-const LONG: usize = 4 << 10;
+/// What an entry holds beside its line.
+const OVERHEAD: usize = 256;
 
-/// One decision, on its way to the log.
+/// All that is to be logged of one decision.
+#[derive(Debug)]
+pub struct Account<'a> {
+    pub id: DecisionId,
+    /// When the call had arrived.
+    pub at: SystemTime,
+    pub decision: &'a Decision,
+    /// None where it cannot be told.
+    pub tenant: Option<&'a TenantName>,
+    /// The tenant's.
+    pub mode: Mode,
+    /// What the operator is told and the caller is not.
+    pub problem: Option<&'a str>,
+    pub about: &'a About,
+    /// The plugin call's, in bytes.
+    pub size: usize,
+    /// By the place of the policy among the decision's opinions; maybe shorter.
+    pub lines: &'a PolicyLog,
+    pub sender: &'a Sender,
+    pub times: Times,
+}
+
+/// One decision, on its way to the log. Its record is written by the decision path, in whose caches all of it is, and which
+/// can free what it was made of: the same on the log's thread takes twice the time.
 #[derive(Debug)]
 pub struct Entry {
     pub id: DecisionId,
     /// When the call had arrived.
     pub at: SystemTime,
-    pub decision: Decision,
     /// None where it cannot be told.
     pub tenant: Option<TenantName>,
-    /// The tenant's.
-    pub mode: Mode,
-    /// What the operator is told and the caller is not.
-    pub problem: Option<String>,
-    pub call: WrittenCall,
-    /// By the place of the policy among the decision's opinions; maybe shorter.
-    pub lines: PolicyLog,
-    pub sender: Sender,
-    pub times: Times,
+    pub answer: &'static str,
+    /// [`Cause::kind`].
+    pub cause: &'static str,
+    /// Whether policies wrote lines.
+    pub has_lines: bool,
+    /// The [`DecisionRecord`] as JSON, without a line end.
+    pub line: Arc<str>,
+    /// Where in the line all is told but the call.
+    pub(crate) head: usize,
     /// Who waits for the record to be kept.
     pub(crate) waits: Option<oneshot::Sender<()>>,
 }
@@ -49,19 +71,6 @@ pub enum About {
     Call(Box<Call>),
     Refused(Box<Refusal>),
     Request(Arc<DockerRequest>),
-}
-
-/// A call as it is logged, with what is secret taken out. It is written by the decision path, in whose caches it is, and
-/// which can free what was read of it: the same on the log's thread takes twice the time.
-#[derive(Debug, Default)]
-pub struct WrittenCall {
-    operation: Option<Box<str>>,
-    method: Option<Box<str>>,
-    path: Option<Box<str>>,
-    user: Option<Box<str>>,
-    certificate: Option<Box<str>>,
-    /// JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`.
-    request: String,
 }
 
 /// Where a call came in, and by which process.
@@ -105,16 +114,49 @@ pub(crate) struct Subject<'a> {
 // === impl Entry ===
 
 impl Entry {
+    /// Writes the record of a decision.
+    pub fn new(account: &Account<'_>, redactor: &Redactor) -> Self {
+        let Account { id, at, decision, tenant, lines, .. } = *account;
+        let (line, head) = line::write(account, redactor);
+        Self {
+            id,
+            at,
+            tenant: tenant.cloned(),
+            answer: line::answer(&decision.answer),
+            cause: decision.cause.kind(),
+            has_lines: lines.iter().any(|(_, lines, dropped)| !lines.is_empty() || *dropped > 0),
+            line,
+            head,
+            waits: None,
+        }
+    }
+
     /// Bytes that it holds, roughly.
     pub(crate) fn weight(&self) -> usize {
-        OVERHEAD + self.call.request.capacity()
+        OVERHEAD + self.line.len()
+    }
+
+    /// All of its record but the call.
+    pub(crate) fn record(&self) -> serde_json::Result<DecisionRecord> {
+        let (head, _) = self.line.split_at_checked(self.head).unwrap_or_default();
+        serde_json::from_str(&format!("{head}}}"))
     }
 
     /// What becomes of an allowed call whose record cannot be kept.
     pub(crate) fn overturn(&mut self) {
-        let generation: Generation = self.decision.generation;
-        let denied = Decision::refuse(Cause::Log, super::UNWRITTEN, generation);
-        self.decision = Decision { opinions: std::mem::take(&mut self.decision.opinions), ..denied };
+        let cause = Cause::Log.kind();
+        match self.record() {
+            Ok(record) => {
+                let reason = Some(super::UNWRITTEN.to_owned());
+                let (answer, cause) = ("deny".to_owned(), cause.to_owned());
+                let denied = DecisionRecord { answer, cause, rule: None, reason, would: None, ..record };
+                let call = self.line.get(self.head..).unwrap_or_default();
+                let (line, head) = line::with_call(denied, call);
+                (self.line, self.head) = (line.into(), head);
+            }
+            Err(problem) => error!(id = %self.id, %problem, "the host cannot read a record that it wrote"),
+        }
+        (self.answer, self.cause) = ("deny", cause);
     }
 }
 
@@ -158,7 +200,7 @@ impl About {
     }
 
     /// SHA-256 of the caller's own certificate.
-    fn certificate(&self) -> Option<&str> {
+    pub(crate) fn certificate(&self) -> Option<&str> {
         let read = match self {
             Self::Nothing => return None,
             Self::Call(call) => call.certificates.read(),
@@ -168,51 +210,4 @@ impl About {
         // One that cannot be read has no fingerprint; whoever asked for it has denied.
         read.ok()?.first().map(|own| own.fingerprint.as_str())
     }
-}
-
-// === impl WrittenCall ===
-
-impl WrittenCall {
-    /// `size` is the plugin call's, in bytes.
-    pub(crate) fn of(about: &About, size: usize, redactor: &Redactor) -> Self {
-        let Subject { operation, method, path, user } = about.subject();
-        let text = |text: &str| cut(text.into()).into();
-        Self {
-            operation: operation.map(text),
-            method: method.map(text),
-            path: path.map(|path| cut(redact::path(path)).into()),
-            user: user.map(text),
-            certificate: about.certificate().map(text),
-            request: redactor.request(about, size),
-        }
-    }
-
-    /// Its path without what is secret.
-    pub(crate) fn subject(&self) -> Subject<'_> {
-        Subject {
-            operation: self.operation.as_deref(),
-            method: self.method.as_deref(),
-            path: self.path.as_deref(),
-            user: self.user.as_deref(),
-        }
-    }
-
-    /// SHA-256 of the caller's own certificate.
-    pub(crate) fn certificate(&self) -> Option<&str> {
-        self.certificate.as_deref()
-    }
-
-    /// JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`.
-    pub(crate) fn request(&self) -> &str {
-        &self.request
-    }
-}
-
-/// What a caller can make as long as they like.
-fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.len() <= LONG {
-        return text;
-    }
-    let kept = text.get(..text.floor_char_boundary(LONG)).unwrap_or_default();
-    Cow::Owned(format!("{kept}…"))
 }

@@ -8,6 +8,7 @@ use portcullis_model::TenantName;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::decision_log::entry::Entry;
 use crate::decision_log::id::{DecisionId, Wanted};
 
 /// Who may listen at once.
@@ -131,6 +132,14 @@ impl Feed {
     pub(crate) fn close(&self) {
         let gone = std::mem::take(&mut self.0.lock().listeners);
         self.0.listening.fetch_sub(gone.len(), Ordering::Relaxed);
+    }
+}
+
+// === impl Published ===
+
+impl Published {
+    pub(crate) fn of(entry: &Entry) -> Self {
+        Self { id: entry.id, tenant: entry.tenant.clone(), line: Arc::clone(&entry.line) }
     }
 }
 

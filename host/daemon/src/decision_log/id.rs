@@ -33,6 +33,11 @@ impl DecisionId {
         Self(Ulid::from_parts(milliseconds, fastrand::u128(..)))
     }
 
+    /// Of an ID's text, what the caller is shown.
+    pub fn short_of(id: &str) -> &str {
+        id.get(Self::LEN - Self::SHORT..).unwrap_or(id)
+    }
+
     /// The text of it, in `buffer`.
     pub fn text<'b>(&self, buffer: &'b mut [u8; Self::LEN]) -> &'b str {
         self.0.array_to_str(buffer)
@@ -40,8 +45,7 @@ impl DecisionId {
 
     /// What the caller is shown, in `buffer`: the last characters.
     pub fn short<'b>(&self, buffer: &'b mut [u8; Self::LEN]) -> &'b str {
-        let text = self.text(buffer);
-        text.get(Self::LEN - Self::SHORT..).unwrap_or(text)
+        Self::short_of(self.text(buffer))
     }
 }
 

@@ -1,185 +1,199 @@
 //! A decision as one line of JSON: what [`DecisionRecord`](crate::decision_log::record::DecisionRecord) reads.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_engine::{Level, LogLine};
+use portcullis_model::document::write_text;
 use portcullis_model::{Answer, Cause, Opinion, Verdict};
-use serde::Serialize;
 
-use crate::decision_log::entry::{Entry, Subject};
+use crate::decision_log::entry::{Account, Peer, Subject, Times};
 use crate::decision_log::id::DecisionId;
-use crate::decision_log::record::WouldBe;
+use crate::decision_log::record::{DecisionRecord, WouldBe};
+use crate::decision_log::redact::{self, Redactor};
 
-/// Most records have not more bytes than this beside the call.
-const HEAD: usize = 2 << 10;
+/// A thread keeps so much of what it needed to write a record.
+const MOST_KEPT: usize = 128 << 10;
+/// No text of the caller's own has more bytes in a record than this, outside of the call.
+const LONG: usize = 4 << 10;
+/// Between the head and the call.
+const CALL: &str = ",\"request\":";
 
-/// All of a record but the call.
-#[derive(Serialize)]
-struct Head<'a> {
-    timestamp: &'a str,
-    level: &'static str,
-    message: &'static str,
-    id: &'a str,
-    answer: &'static str,
-    cause: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    would: Option<WouldBe>,
-    mode: &'static str,
-    tenant: Option<&'a str>,
-    listener: &'a str,
-    generation: u64,
-    operation: Option<&'a str>,
-    method: Option<&'a str>,
-    path: Option<&'a str>,
-    user: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<PeerPart>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    certificate: Option<&'a str>,
-    took_us: u64,
-    read_us: u64,
-    wait_us: u64,
-    ask_us: u64,
-    policies: Vec<PolicyPart<'a>>,
+thread_local! {
+    /// Where records are written. It stays warm, and what is handed over is as long as it has to be.
+    static DRAFT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-#[derive(Serialize)]
-struct PeerPart {
-    uid: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pid: Option<i32>,
+/// How a member of an object begins that is not its first.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
 }
 
-#[derive(Serialize)]
-struct PolicyPart<'a> {
-    policy: &'a str,
-    origin: &'static str,
-    mode: &'static str,
-    digest: Option<String>,
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Cow<'a, str>>,
-    took_us: u64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    log: Vec<LinePart<'a>>,
-    #[serde(skip_serializing_if = "is_zero")]
-    log_dropped: u32,
+/// The record of a decision, without a line end; and where in it all is told but the call.
+pub(crate) fn write(account: &Account<'_>, redactor: &Redactor) -> (Arc<str>, usize) {
+    DRAFT.with_borrow_mut(|out| {
+        out.clear();
+        out.shrink_to(MOST_KEPT);
+        verdict(account, out);
+        caller(account, out);
+        times(&account.times, out);
+        policies(account, out);
+        let head = out.len();
+        out.push_str(CALL);
+        redactor.request(account.about, account.size, out);
+        out.push('}');
+        (out.as_str().into(), head)
+    })
 }
 
-#[derive(Serialize)]
-struct LinePart<'a> {
-    level: &'static str,
-    message: &'a str,
+/// A record with another's call, which is what follows that one's head.
+pub(crate) fn with_call(record: DecisionRecord, call: &str) -> (String, usize) {
+    // Strings and numbers always have JSON.
+    let mut out = serde_json::to_string(&DecisionRecord { request: None, ..record }).unwrap_or_default();
+    let head = out.rfind(CALL).unwrap_or(out.len());
+    out.truncate(head);
+    out.push_str(call);
+    (out, head)
 }
 
-/// Appends the record of a decision, without a line end.
-pub(crate) fn write(entry: &Entry, out: &mut String) {
-    let timestamp = humantime::format_rfc3339_micros(entry.at).to_string();
-    let mut buffer = [0; DecisionId::LEN];
-    let head = head(entry, &timestamp, entry.id.text(&mut buffer));
-    let mut json = Vec::with_capacity(HEAD);
-    // Strings and numbers always have JSON, which is text.
-    let _ = serde_json::to_writer(&mut json, &head);
-    out.push_str(std::str::from_utf8(&json).unwrap_or_default());
-    // The call goes in before the closing brace.
-    out.pop();
-    out.extend([",\"request\":", entry.call.request(), "}"]);
-}
-
-fn head<'a>(entry: &'a Entry, timestamp: &'a str, id: &'a str) -> Head<'a> {
-    let Entry { decision, times, .. } = entry;
-    let Subject { operation, method, path, user } = entry.call.subject();
-    Head {
-        timestamp,
-        level: "INFO",
-        message: "decision",
-        id,
-        answer: answer(&decision.answer),
-        cause: decision.cause.kind(),
-        rule: if let Cause::Rule(rule) = decision.cause { Some(rule) } else { None },
-        reason: reason(&decision.answer),
-        problem: entry.problem.as_deref(),
-        would: decision.would.as_ref().map(WouldBe::of),
-        mode: entry.mode.as_str(),
-        tenant: entry.tenant.as_ref().map(|tenant| tenant.as_str()),
-        listener: &entry.sender.listener,
-        generation: decision.generation.0,
-        operation,
-        method,
-        path,
-        user,
-        peer: entry.sender.peer.map(|peer| PeerPart { uid: peer.uid, pid: peer.pid }),
-        certificate: entry.call.certificate(),
-        took_us: micros(times.whole),
-        read_us: micros(times.read),
-        wait_us: micros(times.wait),
-        ask_us: micros(times.ask),
-        policies: policies(entry),
+fn verdict(account: &Account<'_>, out: &mut String) {
+    let decision = account.decision;
+    // A text takes all that is written.
+    let _ = write!(out, "{{\"timestamp\":\"{}\"", humantime::format_rfc3339_micros(account.at));
+    out.push_str(",\"level\":\"INFO\",\"message\":\"decision\"");
+    word(key!("id"), account.id.text(&mut [0; DecisionId::LEN]), out);
+    word(key!("answer"), answer(&decision.answer), out);
+    word(key!("cause"), decision.cause.kind(), out);
+    if let Cause::Rule(rule) = decision.cause {
+        word(key!("rule"), rule, out);
     }
-}
-
-fn policies(entry: &Entry) -> Vec<PolicyPart<'_>> {
-    let mut lines = entry.lines.iter();
-    entry.decision.opinions.iter().map(|opinion| PolicyPart::of(opinion, lines.next())).collect()
-}
-
-// === impl PolicyPart ===
-
-impl<'a> PolicyPart<'a> {
-    fn of(opinion: &'a Opinion, lines: Option<&'a (portcullis_model::PolicyName, Vec<LogLine>, u32)>) -> Self {
-        let (verdict, reason) = match &opinion.judgement {
-            Ok(Verdict::Allow) => ("allow", None),
-            Ok(Verdict::Abstain) => ("abstain", None),
-            Ok(Verdict::Deny(reason)) => ("deny", Some(Cow::Borrowed(reason.as_str()))),
-            Err(fault) => (fault.kind().as_str(), Some(Cow::Owned(fault.to_string()))),
-        };
-        let (log, log_dropped) = match lines {
-            Some((_, lines, dropped)) => (lines.iter().map(LinePart::of).collect(), *dropped),
-            None => (Vec::new(), 0),
-        };
-        Self {
-            policy: opinion.policy.as_str(),
-            origin: opinion.origin.as_str(),
-            mode: opinion.mode.as_str(),
-            digest: opinion.digest.map(|digest| digest.to_string()),
-            verdict,
-            reason,
-            took_us: micros(opinion.took),
-            log,
-            log_dropped,
+    let reason = if let Answer::Deny(reason) = &decision.answer { Some(reason.as_str()) } else { None };
+    for (key, value) in [(key!("reason"), reason), (key!("problem"), account.problem)] {
+        if value.is_some() {
+            text(key, value, out);
         }
     }
+    if let Some(would) = &decision.would {
+        // Strings always have JSON.
+        out.extend([key!("would"), &serde_json::to_string(&WouldBe::of(would)).unwrap_or_default()]);
+    }
+    word(key!("mode"), account.mode.as_str(), out);
+    text(key!("tenant"), account.tenant.map(|tenant| tenant.as_str()), out);
+    text(key!("listener"), Some(&account.sender.listener), out);
+    number(key!("generation"), decision.generation.0, out);
 }
 
-// === impl LinePart ===
-
-impl<'a> LinePart<'a> {
-    fn of(line: &'a LogLine) -> Self {
-        Self { level: level(line.level), message: line.message.as_str() }
+fn caller(account: &Account<'_>, out: &mut String) {
+    let Subject { operation, method, path, user } = account.about.subject();
+    text(key!("operation"), operation, out);
+    text(key!("method"), method.map(cut).as_deref(), out);
+    text(key!("path"), path.map(redact::path).as_deref().map(cut).as_deref(), out);
+    text(key!("user"), user.map(cut).as_deref(), out);
+    if let Some(Peer { uid, pid }) = account.sender.peer {
+        number(",\"peer\":{\"uid\":", uid, out);
+        if let Some(pid) = pid {
+            number(key!("pid"), pid, out);
+        }
+        out.push('}');
+    }
+    if let Some(certificate) = account.about.certificate() {
+        word(key!("certificate"), certificate, out);
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+fn times(times: &Times, out: &mut String) {
+    number(key!("took_us"), micros(times.whole), out);
+    number(key!("read_us"), micros(times.read), out);
+    number(key!("wait_us"), micros(times.wait), out);
+    number(key!("ask_us"), micros(times.ask), out);
+}
+
+fn policies(account: &Account<'_>, out: &mut String) {
+    out.push_str(",\"policies\":[");
+    let mut lines = account.lines.iter();
+    for (at, opinion) in account.decision.opinions.iter().enumerate() {
+        out.push_str(if at > 0 { ",{" } else { "{" });
+        policy(opinion, out);
+        if let Some((_, lines, dropped)) = lines.next() {
+            logged(lines, *dropped, out);
+        }
+        out.push('}');
+    }
+    out.push(']');
+}
+
+fn policy(opinion: &Opinion, out: &mut String) {
+    text("\"policy\":", Some(opinion.policy.as_str()), out);
+    word(key!("origin"), opinion.origin.as_str(), out);
+    word(key!("mode"), opinion.mode.as_str(), out);
+    match opinion.digest {
+        // A text takes all that is written.
+        Some(digest) => _ = write!(out, ",\"digest\":\"{digest}\""),
+        None => out.push_str(",\"digest\":null"),
+    }
+    let (verdict, reason) = match &opinion.judgement {
+        Ok(Verdict::Allow) => ("allow", None),
+        Ok(Verdict::Abstain) => ("abstain", None),
+        Ok(Verdict::Deny(reason)) => ("deny", Some(Cow::Borrowed(reason.as_str()))),
+        Err(fault) => (fault.kind().as_str(), Some(Cow::Owned(fault.to_string()))),
+    };
+    word(key!("verdict"), verdict, out);
+    if reason.is_some() {
+        text(key!("reason"), reason.as_deref(), out);
+    }
+    number(key!("took_us"), micros(opinion.took), out);
+}
+
+/// What a policy logged.
+fn logged(lines: &[LogLine], dropped: u32, out: &mut String) {
+    for (at, line) in lines.iter().enumerate() {
+        out.push_str(if at > 0 { ",{" } else { ",\"log\":[{" });
+        word("\"level\":", level(line.level), out);
+        text(key!("message"), Some(line.message.as_str()), out);
+        out.push('}');
+    }
+    if !lines.is_empty() {
+        out.push(']');
+    }
+    if dropped > 0 {
+        number(key!("log_dropped"), dropped, out);
+    }
+}
+
+/// A member that is one of a few words.
+fn word(key: &str, word: &str, out: &mut String) {
+    out.extend([key, "\"", word, "\""]);
+}
+
+/// A member that is any text, or null.
+fn text(key: &str, text: Option<&str>, out: &mut String) {
+    out.push_str(key);
+    match text {
+        Some(text) => write_text(text, out),
+        None => out.push_str("null"),
+    }
+}
+
+fn number(key: &str, number: impl itoa::Integer, out: &mut String) {
+    out.extend([key, itoa::Buffer::new().format(number)]);
+}
+
+/// What a caller can make as long as they like.
+fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONG {
+        return Cow::Borrowed(text);
+    }
+    let kept = text.get(..text.floor_char_boundary(LONG)).unwrap_or_default();
+    Cow::Owned(format!("{kept}…"))
 }
 
 pub(crate) fn answer(answer: &Answer) -> &'static str {
     if answer.is_allow() { "allow" } else { "deny" }
-}
-
-pub(crate) fn reason(answer: &Answer) -> Option<&str> {
-    match answer {
-        Answer::Allow => None,
-        Answer::Deny(reason) => Some(reason.as_str()),
-    }
 }
 
 pub(crate) fn level(level: Level) -> &'static str {

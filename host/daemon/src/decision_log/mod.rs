@@ -1,8 +1,8 @@
 //! What became of every call, for the operator: a record each, weeks later too.
 //!
-//! The decision path writes the call, without what is secret ([`redact`]), and hands it over in an [`Entry`] with what it has
-//! already, through a bounded [`queue`]. One thread, the [`writer`], makes a [`line`] of JSON of it, and gives it to every
-//! [`sink`] and to those who listen ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
+//! The decision path makes a [`line`] of JSON of it, without what is secret ([`redact`]), and hands that over in an
+//! [`Entry`], through a bounded [`queue`]. One thread, the [`writer`], gives it to every [`sink`] and to those who listen
+//! ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
 
 mod entry;
 pub mod feed;
@@ -22,11 +22,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use portcullis_model::Answer;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub(crate) use self::entry::Subject;
-pub use self::entry::{About, Entry, Peer, Sender, Times, WrittenCall};
+pub use self::entry::{About, Account, Entry, Peer, Sender, Times};
 pub use self::feed::Feed;
 pub use self::id::DecisionId;
 pub(crate) use self::line::{level, micros};
@@ -137,27 +138,28 @@ impl DecisionLog {
         self.queue.ask(Message::Reopen);
     }
 
-    /// The call of a decision, as it is to be logged; none where nobody wants to know. `size` is the plugin call's, in bytes.
-    pub(crate) fn write(&self, about: About, size: usize) -> Option<WrittenCall> {
+    /// Writes the record of a decision; none where nobody wants to know.
+    pub(crate) fn write(&self, account: &Account<'_>) -> Option<Entry> {
         let is_wanted = !self.is_off || !self.feed.is_idle();
-        is_wanted.then(|| WrittenCall::of(&about, size, &self.redactor))
+        is_wanted.then(|| Entry::new(account, &self.redactor))
     }
 
     /// Takes a decision. An allowed call whose record cannot be kept must be denied; that can only be where the operator
     /// wants it so, and there the record of an allowed call is kept when this is ready.
-    pub(crate) async fn keep(&self, mut entry: Box<Entry>) -> Result<(), Unkept> {
-        let waits = self.patience.filter(|_| entry.decision.answer.is_allow()).map(|patience| {
+    pub(crate) async fn keep(&self, entry: Entry, answer: &Answer) -> Result<(), Unkept> {
+        let mut entry = entry;
+        let waits = self.patience.filter(|_| answer.is_allow()).map(|patience| {
             let (sender, written) = oneshot::channel();
             entry.waits = Some(sender);
             (written, patience)
         });
-        let pushed = self.queue.push(entry);
-        if pushed.is_err() {
+        let is_taken = self.queue.push(entry);
+        if !is_taken {
             self.figures.dropped.fetch_add(1, Ordering::Relaxed);
             self.figures.lost.fetch_add(1, Ordering::Relaxed);
         }
         let Some((written, patience)) = waits else { return Ok(()) };
-        if pushed.is_err() {
+        if !is_taken {
             self.figures.refused.fetch_add(1, Ordering::Relaxed);
             return Err(Unkept);
         }

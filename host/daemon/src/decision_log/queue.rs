@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 use crate::decision_log::entry::Entry;
@@ -28,7 +28,7 @@ pub(crate) struct Drain {
 
 #[derive(Debug)]
 pub(crate) enum Message {
-    Entry(Box<Entry>),
+    Entry(Entry),
     /// Open what is written to anew.
     Reopen,
     Stop,
@@ -43,24 +43,16 @@ pub(crate) fn queue() -> (Queue, Drain) {
 // === impl Queue ===
 
 impl Queue {
-    /// Takes an entry, or gives it back where there is no room.
-    pub(crate) fn push(&self, entry: Box<Entry>) -> Result<(), Box<Entry>> {
+    /// Takes an entry. False where there is no room, or nobody who would write it.
+    pub(crate) fn push(&self, entry: Entry) -> bool {
         let weight = entry.weight();
         // A moment's excess does no harm, and so one step must do.
-        if self.bytes.fetch_add(weight, Ordering::Relaxed) > BYTES {
+        let has_room = self.bytes.fetch_add(weight, Ordering::Relaxed) <= BYTES;
+        let is_taken = has_room && self.messages.try_send(Message::Entry(entry)).is_ok();
+        if !is_taken {
             self.bytes.fetch_sub(weight, Ordering::Relaxed);
-            return Err(entry);
         }
-        match self.messages.try_send(Message::Entry(entry)) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
-                self.bytes.fetch_sub(weight, Ordering::Relaxed);
-                match message {
-                    Message::Entry(entry) => Err(entry),
-                    Message::Reopen | Message::Stop => Ok(()),
-                }
-            }
-        }
+        is_taken
     }
 
     /// Asks for something else, and waits for room.

@@ -140,6 +140,15 @@ pub struct RequestRecord {
     pub left_out: Vec<String>,
 }
 
+// === impl PolicyRecord ===
+
+impl PolicyRecord {
+    /// Whether it gave no verdict.
+    pub fn is_fault(&self) -> bool {
+        !matches!(&*self.verdict, "allow" | "deny" | "abstain")
+    }
+}
+
 // === impl WouldBe ===
 
 impl WouldBe {

@@ -4,15 +4,14 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::decision_log::entry::{Entry, Subject};
 use crate::decision_log::id::DecisionId;
-use crate::decision_log::line::{answer, level, micros, reason};
+use crate::decision_log::record::{DecisionRecord, PolicyLineRecord, PolicyRecord};
 use crate::log_sink::Format;
 
 #[derive(Serialize)]
 struct PolicyLine<'a> {
     timestamp: &'a str,
-    level: &'static str,
+    level: &'a str,
     message: &'a str,
     tenant: Option<&'a str>,
     policy: &'a str,
@@ -21,40 +20,25 @@ struct PolicyLine<'a> {
 }
 
 /// Appends the lines that policies wrote, each with its end.
-pub(crate) fn policy_lines(entry: &Entry, format: Format, out: &mut String) {
-    if entry.lines.iter().all(|(_, lines, dropped)| lines.is_empty() && *dropped == 0) {
-        return;
-    }
-    let timestamp = humantime::format_rfc3339_micros(entry.at).to_string();
-    for (policy, lines, dropped) in &entry.lines {
-        for line in lines {
-            let (level, message) = (level(line.level), line.message.as_str());
-            policy_line(entry, format, &timestamp, policy.as_str(), level, message, out);
+pub(crate) fn policy_lines(record: &DecisionRecord, format: Format, out: &mut String) {
+    for PolicyRecord { policy, log, log_dropped, .. } in &record.policies {
+        for PolicyLineRecord { level, message } in log {
+            policy_line(record, format, policy, level, message, out);
         }
-        if *dropped > 0 {
+        if *log_dropped > 0 {
             let message =
-                format!("{dropped} more lines were dropped: `log_lines` or `log_lines_per_second` is reached");
-            policy_line(entry, format, &timestamp, policy.as_str(), "WARN", &message, out);
+                format!("{log_dropped} more lines were dropped: `log_lines` or `log_lines_per_second` is reached");
+            policy_line(record, format, policy, "WARN", &message, out);
         }
     }
 }
 
-fn policy_line(
-    entry: &Entry,
-    format: Format,
-    timestamp: &str,
-    policy: &str,
-    level: &'static str,
-    message: &str,
-    out: &mut String,
-) {
-    let tenant = entry.tenant.as_ref().map(|tenant| tenant.as_str());
+fn policy_line(record: &DecisionRecord, format: Format, policy: &str, level: &str, message: &str, out: &mut String) {
+    let DecisionRecord { timestamp, generation, id, .. } = record;
+    let tenant = record.tenant.as_deref();
     match format {
         Format::Json => {
-            let generation = entry.decision.generation.0;
-            let mut buffer = [0; DecisionId::LEN];
-            let id = entry.id.text(&mut buffer);
-            let line = PolicyLine { timestamp, level, message, tenant, policy, generation, id };
+            let line = PolicyLine { timestamp, level, message, tenant, policy, generation: *generation, id };
             // Strings and numbers always have JSON.
             out.push_str(&serde_json::to_string(&line).unwrap_or_default());
             out.push('\n');
@@ -68,34 +52,27 @@ fn policy_line(
 }
 
 /// Appends a decision as a person reads it: a line, and one more for each fault.
-pub(crate) fn decision(entry: &Entry, out: &mut String) {
-    let Entry { decision, times, .. } = entry;
-    let Subject { operation, method, path, user } = entry.call.subject();
-    let timestamp = humantime::format_rfc3339_micros(entry.at);
-    let mut buffer = [0; DecisionId::LEN];
-    let (said, kind) = (answer(&decision.answer), decision.cause.kind());
-    let tenant = entry.tenant.as_ref().map_or("-", |tenant| tenant.as_str());
-    let (what, method, user) = (operation.unwrap_or("-"), method.unwrap_or("-"), user.unwrap_or("-"));
-    let path = path.unwrap_or("-");
+pub(crate) fn decision(record: &DecisionRecord, out: &mut String) {
+    let DecisionRecord { timestamp, id, answer, cause, generation, took_us, .. } = record;
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let [what, method, path] = [&record.operation, &record.method, &record.path].map(or_none);
+    let [user, tenant] = [&record.user, &record.tenant].map(or_none);
     // A text takes all that is written.
-    let _ = write!(out, "{timestamp}  INFO {said:<5} {kind} {what} {method} {path:?} user={user:?} tenant={tenant}");
-    if let Some(reason) = reason(&decision.answer) {
+    let _ = write!(out, "{timestamp}  INFO {answer:<5} {cause} {what} {method} {path:?} user={user:?} tenant={tenant}");
+    if let Some(reason) = &record.reason {
         let _ = write!(out, " reason={reason:?}");
     }
-    if let Some(problem) = &entry.problem {
+    if let Some(problem) = &record.problem {
         let _ = write!(out, " problem={problem:?}");
     }
-    if let Some(would) = &decision.would {
-        let _ = write!(out, " would={}", answer(&would.answer));
-        if let Some(reason) = reason(&would.answer) {
+    if let Some(would) = &record.would {
+        let _ = write!(out, " would={}", would.answer);
+        if let Some(reason) = &would.reason {
             let _ = write!(out, ":{reason:?}");
         }
     }
-    let (generation, took, id) = (decision.generation, micros(times.whole), entry.id.short(&mut buffer));
-    let _ = writeln!(out, " generation={generation} took={took}us id={id}");
-    for opinion in &decision.opinions {
-        if let Err(fault) = &opinion.judgement {
-            let _ = writeln!(out, "{timestamp}  WARN {}: {fault}", opinion.policy);
-        }
+    let _ = writeln!(out, " generation={generation} took={took_us}us id={}", DecisionId::short_of(id));
+    for PolicyRecord { policy, reason, .. } in record.policies.iter().filter(|policy| policy.is_fault()) {
+        let _ = writeln!(out, "{timestamp}  WARN {policy}: {}", reason.as_deref().unwrap_or_default());
     }
 }

@@ -1,4 +1,4 @@
-//! The log's thread: renders what waits, and gives it to every sink and to those who listen.
+//! The log's thread: gives what waits to every sink and to those who listen.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,9 +11,8 @@ use tracing::{error, info};
 use crate::decision_log::Figures;
 use crate::decision_log::entry::Entry;
 use crate::decision_log::feed::{Feed, Published};
-use crate::decision_log::line;
 use crate::decision_log::queue::{Drain, Message};
-use crate::decision_log::sink::{Batch, Logged, Sink, SinkError};
+use crate::decision_log::sink::{Batch, Sink, SinkError};
 
 /// How long entries are gathered where nobody waits for them: who adds one while this thread sleeps need not wake it,
 /// which costs a decision more than all the rest of its record.
@@ -51,14 +50,13 @@ pub(crate) struct Outlet {
 impl Writer {
     /// Writes until it is told to stop, and then what is left.
     pub(crate) fn run(mut self) {
-        let mut line = String::new();
         self.sinks.iter_mut().for_each(|outlet| outlet.open(&self.figures));
         let mut unsynced: Option<Instant> = None;
         loop {
             let (entries, control) = self.gather(unsynced.map(|since| SYNC.saturating_sub(since.elapsed())));
             let count = entries.len() as u64;
-            // A defect of rendering must not end the log. Who waits for an entry that is gone is refused.
-            if catch_unwind(AssertUnwindSafe(|| self.write(entries, &mut line))).is_err() {
+            // A defect must not end the log. Who waits for an entry that is gone is refused.
+            if catch_unwind(AssertUnwindSafe(|| self.write(entries))).is_err() {
                 self.figures.lost.fetch_add(count, Ordering::Relaxed);
                 self.sinks.iter_mut().for_each(|outlet| outlet.missing += count);
                 error!(missing = count, "the host panicked while it wrote decisions");
@@ -84,7 +82,7 @@ impl Writer {
     fn gather(&self, patience: Option<Duration>) -> (Vec<Entry>, Option<Message>) {
         let mut entries = Vec::new();
         match self.drain.next(patience) {
-            Ok(Message::Entry(entry)) => entries.push(*entry),
+            Ok(Message::Entry(entry)) => entries.push(entry),
             Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
             Err(RecvTimeoutError::Timeout) => return (entries, None),
             // Nobody is left who could add one.
@@ -95,7 +93,7 @@ impl Writer {
         }
         while entries.len() < BATCH {
             match self.drain.try_next() {
-                Ok(Message::Entry(entry)) => entries.push(*entry),
+                Ok(Message::Entry(entry)) => entries.push(entry),
                 Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
                 Err(_) => break,
             }
@@ -103,26 +101,25 @@ impl Writer {
         (entries, None)
     }
 
-    fn write(&mut self, entries: Vec<Entry>, line: &mut String) {
+    fn write(&mut self, entries: Vec<Entry>) {
         let dropped = self.figures.dropped.swap(0, Ordering::Relaxed);
         self.sinks.iter_mut().for_each(|outlet| outlet.missing += dropped);
         if entries.is_empty() {
             return;
         }
-        let mut records: Vec<Logged> =
-            entries.into_iter().map(|entry| render(overturned_if_given_up(entry), line)).collect();
+        let mut entries: Vec<Entry> = entries.into_iter().map(overturned_if_given_up).collect();
         let (required, others): (Vec<&mut Outlet>, Vec<&mut Outlet>) =
             self.sinks.iter_mut().partition(|outlet| outlet.is_required);
         let mut is_kept = true;
         for outlet in required {
-            is_kept &= outlet.write(&records, &self.figures);
+            is_kept &= outlet.write(&entries, &self.figures);
         }
-        for record in &mut records {
-            settle(record, is_kept, line, &self.figures);
+        for entry in &mut entries {
+            settle(entry, is_kept, &self.figures);
         }
-        self.feed.publish(records.iter().map(Logged::published));
+        self.feed.publish(entries.iter().map(Published::of));
         for outlet in others {
-            outlet.write(&records, &self.figures);
+            outlet.write(&entries, &self.figures);
         }
     }
 }
@@ -136,15 +133,9 @@ fn overturned_if_given_up(mut entry: Entry) -> Entry {
     entry
 }
 
-fn render(entry: Entry, line: &mut String) -> Logged {
-    line.clear();
-    line::write(&entry, line);
-    Logged { entry, line: line.as_str().into() }
-}
-
 /// Tells who waits whether the record is kept. Where it is not, it becomes that of the denial, for the other sinks.
-fn settle(record: &mut Logged, is_kept: bool, line: &mut String, figures: &Figures) {
-    let Some(waits) = record.entry.waits.take() else { return };
+fn settle(entry: &mut Entry, is_kept: bool, figures: &Figures) {
+    let Some(waits) = entry.waits.take() else { return };
     // Who waited may have given up in this very moment: the record then says that the call was allowed, and it was not.
     if is_kept {
         let _ = waits.send(());
@@ -152,19 +143,7 @@ fn settle(record: &mut Logged, is_kept: bool, line: &mut String, figures: &Figur
     }
     drop(waits);
     figures.refused.fetch_add(1, Ordering::Relaxed);
-    record.entry.overturn();
-    line.clear();
-    line::write(&record.entry, line);
-    record.line = line.as_str().into();
-}
-
-// === impl Logged ===
-
-impl Logged {
-    fn published(&self) -> Published {
-        let tenant = self.entry.tenant.clone();
-        Published { id: self.entry.id, tenant, line: Arc::clone(&self.line) }
-    }
+    entry.overturn();
 }
 
 // === impl Outlet ===
@@ -181,9 +160,9 @@ impl Outlet {
     }
 
     /// Whether the records are written. A failure is told once, and so is its end.
-    fn write(&mut self, records: &[Logged], figures: &Figures) -> bool {
-        let count = records.len() as u64;
-        match self.sink.write(&Batch { records, missing: self.missing }) {
+    fn write(&mut self, entries: &[Entry], figures: &Figures) -> bool {
+        let count = entries.len() as u64;
+        match self.sink.write(&Batch { entries, missing: self.missing }) {
             Ok(()) => {
                 figures.written.fetch_add(count, Ordering::Relaxed);
                 let missing = std::mem::take(&mut self.missing);

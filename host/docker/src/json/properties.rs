@@ -123,6 +123,25 @@ proptest! {
         }
     }
 
+    /// The source text of a document that says so is its JSON, on one line.
+    #[test]
+    fn what_is_verbatim_is_the_documents_json(value in value(), text in pieces()) {
+        let compact = value.to_string();
+        for (text, shape) in [(&compact, Shape::Any), (&text, Shape::Any), (&text, CREATE), (&text, Shape::Texts)] {
+            let Ok(document) = read(text.as_str(), shape) else { continue };
+            let Some(verbatim) = document.verbatim() else { continue };
+            prop_assert_eq!(verbatim, text.trim_end());
+            prop_assert!(!verbatim.contains('\n'));
+            match (serde_json::from_str::<serde_json::Value>(text), serde_json::from_str(&document.root().to_json())) {
+                (Ok(theirs), Ok::<serde_json::Value, _>(ours)) => prop_assert_eq!(ours, theirs),
+                // A number that only Go reads.
+                (Err(_), Err(_)) => {}
+                (theirs, ours) => prop_assert!(false, "{theirs:?} {ours:?}"),
+            }
+        }
+        prop_assert!(read(compact, Shape::Any).expect("is JSON").verbatim().is_some());
+    }
+
     #[test]
     fn what_is_read_as_a_structure_is_read_as_anything(text in pieces()) {
         if read(text.as_str(), CREATE).is_ok() {

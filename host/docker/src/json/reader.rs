@@ -14,6 +14,9 @@ struct Reader<'t> {
     builder: Builder,
     open: Vec<Open>,
     stray: Option<&'static str>,
+    has_unknown: bool,
+    /// The text is not the document's JSON as it is.
+    is_respelt: bool,
 }
 
 /// A list or object of which the reader has not seen the end.
@@ -53,11 +56,16 @@ pub(super) fn read(text: String, shape: Shape) -> Result<Reading, JsonError> {
         builder: Builder::new(text.len()),
         open: Vec::with_capacity(16),
         stray: None,
+        has_unknown: false,
+        is_respelt: false,
     };
     match reader.document(shape) {
         Ok(root) => {
-            let Reader { builder, stray, .. } = reader;
-            Ok(Reading { document: builder.finish(text, root), stray })
+            let Reader { mut builder, stray, has_unknown, is_respelt, .. } = reader;
+            if !is_respelt {
+                builder.set_verbatim();
+            }
+            Ok(Reading { document: builder.finish(text, root), stray, has_unknown })
         }
         Err(problem) => Err(Failure { at: reader.at, problem }.locate(text.as_bytes())),
     }
@@ -98,7 +106,10 @@ impl Reader<'_> {
     }
 
     fn end(&mut self, root: Node) -> Result<Node, Problem> {
+        // Go's encoder ends every text with a line.
+        let is_respelt = self.is_respelt;
         self.skip_space();
+        self.is_respelt = is_respelt;
         if self.at == self.bytes.len() { Ok(root) } else { Err(Problem::Trailing) }
     }
 
@@ -170,6 +181,7 @@ impl Reader<'_> {
             return self.string().map(Node::text);
         }
         if matches!(shape, Shape::Texts) {
+            self.is_respelt = true;
             let mark = self.builder.mark();
             let text = self.string().map(Node::text)?;
             self.builder.item(text);
@@ -211,6 +223,8 @@ impl Reader<'_> {
                 }
                 Some(b'\\') => {
                     let (character, len) = scan::escape(self.bytes, end)?;
+                    // Half a surrogate pair is one too, and no JSON to most.
+                    self.is_respelt |= character == char::REPLACEMENT_CHARACTER;
                     self.builder.unescaped_mut().push(character);
                     start = end + len;
                     end = scan::plain_end(self.bytes, start);
@@ -325,11 +339,15 @@ impl Reader<'_> {
         let (shape, stray) = match taken {
             Taken::Field { field, exact } => {
                 if !exact {
+                    self.is_respelt = true;
                     key = self.builder.unescaped(field.name);
                 }
                 (field.shape, field.stray.then_some(field.name))
             }
-            Taken::Unknown => (Shape::Unknown, None),
+            Taken::Unknown => {
+                self.has_unknown = true;
+                (Shape::Unknown, None)
+            }
             Taken::Repeated => return Err(self.repeated(key)),
         };
         if let Some(open) = self.open.last_mut() {
@@ -361,6 +379,7 @@ impl Reader<'_> {
 
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.is_respelt = true;
             self.at += 1;
         }
     }

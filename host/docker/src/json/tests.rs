@@ -289,3 +289,24 @@ fn every_structure_fits_the_reader() {
         assert!(structure.fields.iter().all(|field| field.name.is_ascii()), "{}", structure.name);
     }
 }
+
+#[test]
+fn what_is_spelt_otherwise_than_it_is_written_is_not_verbatim() {
+    for (text, is_verbatim) in [
+        (r#"{"Image":"x","Env":["a=\u0026"],"HostConfig":{"Memory":5}}"#, true),
+        (r#"{"Image":"\ud83d\ude00"}"#, true),
+        ("null", true),
+        (r#"{"Image":"\ud83d"}"#, false),
+        (r#"{"Image":"�"}"#, true),
+        (r#"{"image":"x"}"#, false),
+        (r#"{"Cmd":"x"}"#, false),
+        (r#"{"Image": "x"}"#, false),
+        (" {}", false),
+        ("{}\n", true),
+        ("\n{}", false),
+        ("{\"HostConfig\":{\t}}", false),
+    ] {
+        let document = read(text, CREATE).expect(text);
+        assert_eq!(document.verbatim().is_some(), is_verbatim, "{text}");
+    }
+}

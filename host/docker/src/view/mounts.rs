@@ -13,18 +13,34 @@ use crate::{Resolve, clean_path};
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
 pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
-    let mut mounts = match facts.operation {
+    let mut mounts = unresolved(facts);
+    for mount in mounts.iter_mut().filter(|mount| mount.kind == MountKind::Bind && mount.source.starts_with('/')) {
+        mount.resolved = resolve(&mount.source, resolver);
+    }
+    mounts
+}
+
+/// Whether it mounts folders of the host.
+pub(crate) fn has_bind(facts: Facts<'_>) -> bool {
+    let is_bind = |mount: &Mount| mount.kind == MountKind::Bind;
+    if facts.operation != "ContainerCreate" {
+        return unresolved(facts).iter().any(is_bind);
+    }
+    // Of what a container mounts in other ways, nothing is the host's.
+    let host = facts.host_config();
+    texts(member(host, "Binds")).any(|bind| parts_of_bind(bind).is_some_and(|(kind, ..)| kind == MountKind::Bind))
+        || items(member(host, "Mounts")).any(|mount| of_mount(mount).iter().any(is_bind))
+}
+
+fn unresolved(facts: Facts<'_>) -> Vec<Mount> {
+    match facts.operation {
         "ContainerCreate" => of_container(facts),
         "ServiceCreate" | "ServiceUpdate" => {
             items(member(facts.service_container(), "Mounts")).flat_map(of_mount).collect()
         }
         "VolumeCreate" => facts.body.map(of_volume).unwrap_or_default(),
         _ => Vec::new(),
-    };
-    for mount in mounts.iter_mut().filter(|mount| mount.kind == MountKind::Bind && mount.source.starts_with('/')) {
-        mount.resolved = resolve(&mount.source, resolver);
     }
-    mounts
 }
 
 /// The daemon takes `..` away before it follows symlinks (Go's `path.Clean`); when it looks whether a mount's source is
@@ -51,17 +67,22 @@ fn of_container(facts: Facts<'_>) -> Vec<Mount> {
     binds.chain(mounts).chain(inherited).chain(tmpfs).chain(anonymous).collect()
 }
 
-/// `SOURCE:TARGET[:MODE]`, or `TARGET` alone; the source is a path or a volume's name.
-fn of_bind(bind: &str, driver: &str) -> Mount {
-    let parts: Vec<&str> = bind.split(':').collect();
-    let (source, target, mode) = match *parts.as_slice() {
-        [target] => ("", target, ""),
-        [source, target] => (source, target, ""),
-        [source, target, mode] => (source, target, mode),
-        // The daemon refuses it.
-        _ => return mount(MountKind::Other, bind, ""),
-    };
+/// The source, target and mode of `SOURCE:TARGET[:MODE]`, or `TARGET` alone, and what is mounted: the source is a path or
+/// a volume's name.
+fn parts_of_bind(bind: &str) -> Option<(MountKind, &str, &str, &str)> {
+    let mut parts = bind.split(':');
+    let (first, second, third) = (parts.next()?, parts.next(), parts.next());
+    if parts.next().is_some() {
+        return None;
+    }
+    let (source, target) = second.map_or(("", first), |target| (first, target));
     let kind = if source.starts_with('/') { MountKind::Bind } else { MountKind::Volume };
+    Some((kind, source, target, third.unwrap_or_default()))
+}
+
+fn of_bind(bind: &str, driver: &str) -> Mount {
+    // One that has not such parts, the daemon refuses.
+    let Some((kind, source, target, mode)) = parts_of_bind(bind) else { return mount(MountKind::Other, bind, "") };
     Mount {
         read_only: has_mode(mode, "ro"),
         propagation: mode.split(',').find(|option| PROPAGATIONS.contains(option)).map(str::to_owned),

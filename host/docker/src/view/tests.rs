@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use portcullis_model::Request as _;
-use portcullis_model::view::{Device, Image, Mount, Namespace, NamespaceMode, Port, SecurityOption};
+use portcullis_model::view::{Device, Image, Mount, MountKind, Namespace, NamespaceMode, Port, SecurityOption};
 
 use crate::DockerRequest;
 use crate::testing::{call, read, with_json};
@@ -35,7 +35,11 @@ fn mounts(request: &DockerRequest) -> Vec<String> {
         }
         text
     };
-    request.mounts().iter().map(shown).collect()
+    let has_bind = request.has_unasked_binds();
+    let mounts = request.mounts();
+    assert_eq!(has_bind, mounts.iter().any(|mount| mount.kind == MountKind::Bind), "{mounts:?}");
+    assert!(!request.has_unasked_binds(), "they were asked for");
+    mounts.iter().map(shown).collect()
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! members carries a hash index, so that a member costs the same whatever the object's size. Strings without escapes
 //! lie in the source text.
 
+use std::ops::Range;
+
 use super::Kind;
 use super::index::Index;
 
@@ -50,6 +52,8 @@ pub(super) struct Arena {
     pub(super) items: Vec<Node>,
     pub(super) members: Vec<Member>,
     pub(super) indexes: Vec<Index>,
+    /// Whether `text` is JSON of the whole document, with no space in it but at its end.
+    pub(super) is_verbatim: bool,
 }
 
 // === impl Span ===
@@ -135,6 +139,12 @@ impl Arena {
             + self.items.capacity() * size_of::<Node>()
             + self.members.capacity() * size_of::<Member>()
             + self.indexes.iter().map(Index::size).sum::<usize>()
+    }
+
+    /// Where that lies in the source text, if it does.
+    pub(super) fn place(&self, span: Span) -> Option<Range<usize>> {
+        let range = span.start()..span.start() + span.len as usize;
+        (range.end <= self.text.len()).then_some(range)
     }
 
     pub(super) fn str(&self, span: Span) -> &str {

@@ -26,6 +26,7 @@ pub struct Duplicate {
 #[derive(Debug, Default)]
 pub struct Builder {
     text_len: usize,
+    is_verbatim: bool,
     unescaped: String,
     items: Vec<Node>,
     members: Vec<Member>,
@@ -55,6 +56,11 @@ impl Builder {
         let start = self.unescaped_len();
         self.unescaped.push_str(text);
         self.unescaped_since(start)
+    }
+
+    /// The source text is the document's JSON with no space in it but at its end; see [`Document::verbatim`].
+    pub fn set_verbatim(&mut self) {
+        self.is_verbatim = true;
     }
 
     /// For texts that are put together piece by piece: [`Self::unescaped_len`], then pushes here, then
@@ -133,7 +139,7 @@ impl Builder {
 
     /// The document, whose source text is `text`.
     pub fn finish(self, text: String, root: Node) -> Document {
-        let Self { mut unescaped, mut items, mut members, mut indexes, .. } = self;
+        let Self { is_verbatim, mut unescaped, mut items, mut members, mut indexes, .. } = self;
         let mut text = text;
         give_back(&mut items);
         give_back(&mut members);
@@ -144,7 +150,7 @@ impl Builder {
         if is_worth_a_copy(unescaped.capacity() - unescaped.len()) {
             unescaped.shrink_to_fit();
         }
-        Document::flat(Arena { text, unescaped, items, members, indexes }, root)
+        Document::flat(Arena { text, unescaped, items, members, indexes, is_verbatim }, root)
     }
 
     /// What was made of no source text. Nothing is set aside, for it may be one of many small ones.
@@ -154,7 +160,7 @@ impl Builder {
         items.shrink_to_fit();
         members.shrink_to_fit();
         indexes.shrink_to_fit();
-        Arena { text: String::new(), unescaped, items, members, indexes }
+        Arena { text: String::new(), unescaped, items, members, indexes, is_verbatim: false }
     }
 
     fn close_indexed(&mut self, text: &str, mark: Mark) -> Result<Node, Duplicate> {

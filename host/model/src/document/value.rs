@@ -1,5 +1,6 @@
 //! Reading a document.
 
+use std::ops::Range;
 use std::{fmt, io, iter, slice};
 
 use super::arena::{Arena, Member, Node, Tag, slice_at};
@@ -103,14 +104,33 @@ impl<'a> Value<'a> {
         self.characters(Tag::Number)
     }
 
+    /// Where a number's or a text's characters lie in the source text, if they lie there as they are.
+    pub fn place(self) -> Option<Range<usize>> {
+        let (arena, node) = self.as_flat()?;
+        matches!(node.tag(), Tag::Number | Tag::Text).then(|| arena.place(node.span()))?
+    }
+
     /// How many items a list has, or members an object.
     #[inline]
-    #[expect(clippy::len_without_is_empty, reason = "most values have no length, so none is empty or not")]
     pub fn len(self) -> Option<usize> {
         match self.0 {
             Place::Flat(_, node) => matches!(node.kind(), Kind::List | Kind::Object).then(|| node.len()),
             Place::Object(object) => Some(object.len()),
             Place::List(list) => Some(list.len()),
+        }
+    }
+
+    /// Null, or a text, list or object with nothing in it.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        match self.0 {
+            Place::Flat(_, node) => match node.kind() {
+                Kind::Null => true,
+                Kind::Text | Kind::List | Kind::Object => node.len() == 0,
+                Kind::Boolean | Kind::Number => false,
+            },
+            Place::Object(object) => object.len() == 0,
+            Place::List(list) => list.len() == 0,
         }
     }
 
@@ -147,6 +167,23 @@ impl<'a> Value<'a> {
     /// An object's members in the order of the document; none for anything else.
     pub fn members(self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
         Members::of(self)
+    }
+
+    /// An object's members with the values that are wanted, in the order of the document. The keys of others are not even
+    /// looked at.
+    pub fn members_where(
+        self,
+        is_wanted: impl Fn(Value<'a>) -> bool + Copy,
+    ) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        let (flat, changed) = match self.0 {
+            Place::Flat(arena, node) => (Some((arena, arena.members(node).iter())), None),
+            Place::Object(_) | Place::List(_) => (None, Some(Members::of(self))),
+        };
+        let flat = flat.into_iter().flat_map(move |(arena, members)| {
+            let members = members.map(move |member| (member.key, Value::flat(arena, member.value)));
+            members.filter(move |(_, value)| is_wanted(*value)).map(|(key, value)| (arena.str(key), value))
+        });
+        flat.chain(changed.into_iter().flatten().filter(move |(_, value)| is_wanted(*value)))
     }
 
     /// The names of an object's members in the order of the document.

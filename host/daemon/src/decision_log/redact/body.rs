@@ -1,7 +1,6 @@
 //! A body as it is logged.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use portcullis_docker::json::{Field, Shape};
@@ -9,6 +8,7 @@ use portcullis_model::document::{Kind, Value, write_text};
 
 use super::Redactor;
 use super::known::{self, How};
+use super::place::{Key, Redacted};
 use super::rule::Rule;
 use super::words::{self, Command, REDACTED};
 
@@ -16,18 +16,13 @@ use super::words::{self, Command, REDACTED};
 pub(super) struct Body<'a, 'v> {
     redactor: &'a Redactor,
     out: &'a mut String,
-    /// JSON pointers to what was taken out.
-    redacted: &'a mut Vec<String>,
+    redacted: &'a mut Redacted,
     /// The keys that lead to where it is.
     keys: Vec<Key<'v>>,
     /// The operator's rules that may yet come to a place below; the deeper that place, the later they stand.
     rules: Vec<Running<'a>>,
-}
-
-#[derive(Clone, Copy)]
-enum Key<'v> {
-    Member(&'v str),
-    Item(usize),
+    /// Where what is written of the body is too much.
+    end: usize,
 }
 
 /// A rule, some parts of whose pointer have matched.
@@ -56,8 +51,9 @@ struct Place {
 }
 
 impl<'a, 'v> Body<'a, 'v> {
-    pub(super) fn new(redactor: &'a Redactor, out: &'a mut String, redacted: &'a mut Vec<String>) -> Self {
-        Self { redactor, out, redacted, keys: Vec::new(), rules: Vec::new() }
+    pub(super) fn new(redactor: &'a Redactor, out: &'a mut String, redacted: &'a mut Redacted) -> Self {
+        let end = out.len() + super::MOST;
+        Self { redactor, out, redacted, keys: Vec::new(), rules: Vec::new(), end }
     }
 
     pub(super) fn write(&mut self, operation: &str, root: Value<'v>, shape: Shape) {
@@ -160,7 +156,7 @@ impl<'a, 'v> Body<'a, 'v> {
     /// it is a text of which no rule of the operator says anything.
     fn child(&mut self, key: Key<'v>, value: Value<'v>, place: Place, text: impl FnOnce(&mut Self, &str)) {
         // A body that does not fit is left out, whatever else is in it.
-        if self.out.len() > super::MOST {
+        if self.out.len() > self.end {
             return;
         }
         let rules = self.rules.len();
@@ -213,51 +209,19 @@ impl<'a, 'v> Body<'a, 'v> {
     }
 
     fn text(&mut self, text: &str, how: How) {
-        let written = match how {
-            How::Plain | How::Command | How::FirstWord => words::address(text),
-            How::Hidden | How::Values => Cow::Borrowed(REDACTED),
-            How::Assignments => words::assignment(text),
-            How::Named => words::options(text),
-            How::Instructions => words::instruction(text),
-        };
-        self.put(text, written);
+        self.put(text, how.take(text));
     }
 
     fn put(&mut self, text: &str, written: Cow<'_, str>) {
         write_text(&written, self.out);
         if *written != *text {
-            self.redacted.push(self.pointer());
+            self.redacted.push_body(&self.keys);
         }
     }
 
     fn hide(&mut self) {
         write_text(REDACTED, self.out);
-        self.redacted.push(self.pointer());
-    }
-
-    /// To where it is.
-    fn pointer(&self) -> String {
-        let mut pointer = "/body".to_owned();
-        for key in &self.keys {
-            pointer.push('/');
-            match key {
-                Key::Member(name) => push_escaped(&mut pointer, name),
-                // A text takes all that is written.
-                Key::Item(at) => _ = write!(pointer, "{at}"),
-            }
-        }
-        pointer
-    }
-}
-
-// === impl Key ===
-
-impl<'v> Key<'v> {
-    fn text(self) -> Cow<'v, str> {
-        match self {
-            Self::Member(name) => name.into(),
-            Self::Item(at) => at.to_string().into(),
-        }
+        self.redacted.push_body(&self.keys);
     }
 }
 
@@ -279,14 +243,4 @@ fn field<'f>(fields: &'f [Field], name: &str, next: &mut usize) -> Option<&'f Fi
     let (at, field) = guess.or_else(|| fields.iter().enumerate().find(is_it))?;
     *next = at + 1;
     Some(field)
-}
-
-fn push_escaped(pointer: &mut String, key: &str) {
-    for c in key.chars() {
-        match c {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            other => pointer.push(other),
-        }
-    }
 }

@@ -1,6 +1,10 @@
 //! Which parts of a call can carry a secret. By the places of `bodies.json`, and so the same for every operation that
 //! has them; `docs/decision-log.md` has the table.
 
+use std::borrow::Cow;
+
+use super::words::{self, REDACTED};
+
 /// How a place is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
@@ -20,6 +24,21 @@ pub(crate) enum How {
     FirstWord,
     /// A list of a Dockerfile's instructions: only the first word of those that can hold a secret.
     Instructions,
+}
+
+// === impl How ===
+
+impl How {
+    /// A text of such a place.
+    pub(super) fn take(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Plain | Self::Command | Self::FirstWord => words::address(text),
+            Self::Hidden | Self::Values => Cow::Borrowed(REDACTED),
+            Self::Assignments => words::assignment(text),
+            Self::Named => words::options(text),
+            Self::Instructions => words::instruction(text),
+        }
+    }
 }
 
 /// How a member of a structure is written. Objects of the caller's own keys are [`How::Named`] where nothing else is said.
@@ -63,20 +82,21 @@ pub(crate) enum Parameter {
     Address,
 }
 
-/// Query parameters of the Engine API that hold no secret.
+/// Query parameters of the Engine API that hold no secret, sorted.
 #[rustfmt::skip]
 const HARMLESS: &[&str] = &[
-    "Pause", "all", "author", "before", "cachefrom", "cgroupparent", "checkpoint", "checkpoint-dir", "comment",
-    "condition", "container", "copyUIDGID", "cpuperiod", "cpuquota", "cpusetcpus", "cpusetmems", "cpushares",
-    "detachKeys", "details", "digests", "dir", "dockerfile", "exit", "extrahosts", "follow", "force", "forcerm",
-    "from", "fromImage", "h", "id", "identity", "image", "insertDefaults", "isolation", "keep-storage", "limit", "link",
-    "logs", "manifests", "max-used-space", "memory", "memswap", "message", "min-free-space", "name", "names",
-    "networkmode", "noOverwriteDirNonDir", "nocache", "noprune", "one-shot", "outputs", "path", "pause", "platform",
-    "ps_args", "pull", "q", "quiet", "registryAuthFrom", "remove", "repo", "reserved-space", "rm", "rollback",
-    "rotateManagerToken", "rotateManagerUnlockKey", "rotateWorkerToken", "scope", "securityopt", "shared-size",
-    "shmsize", "signal", "since", "size", "squash", "stats", "status", "stderr", "stdin", "stdout", "stream", "t", "tag",
-    "tail", "target", "term", "timeout", "timestamps", "type", "ulimits", "until", "v", "verbose", "version",
-    "volume", "w", "buildid", "session", "digest", "network", "shell", "warnings", "wait", "depth",
+    "Pause", "all", "author", "before", "buildid", "cachefrom", "cgroupparent", "checkpoint", "checkpoint-dir",
+    "comment", "condition", "container", "copyUIDGID", "cpuperiod", "cpuquota", "cpusetcpus", "cpusetmems",
+    "cpushares", "depth", "detachKeys", "details", "digest", "digests", "dir", "dockerfile", "exit",
+    "extrahosts", "follow", "force", "forcerm", "from", "fromImage", "h", "id", "identity", "image",
+    "insertDefaults", "isolation", "keep-storage", "limit", "link", "logs", "manifests", "max-used-space",
+    "memory", "memswap", "message", "min-free-space", "name", "names", "network", "networkmode",
+    "noOverwriteDirNonDir", "nocache", "noprune", "one-shot", "outputs", "path", "pause", "platform", "ps_args",
+    "pull", "q", "quiet", "registryAuthFrom", "remove", "repo", "reserved-space", "rm", "rollback",
+    "rotateManagerToken", "rotateManagerUnlockKey", "rotateWorkerToken", "scope", "securityopt", "session",
+    "shared-size", "shell", "shmsize", "signal", "since", "size", "squash", "stats", "status", "stderr",
+    "stdin", "stdout", "stream", "t", "tag", "tail", "target", "term", "timeout", "timestamps", "type",
+    "ulimits", "until", "v", "verbose", "version", "volume", "w", "wait", "warnings",
 ];
 
 pub(crate) fn parameter(name: &str) -> Parameter {
@@ -86,7 +106,7 @@ pub(crate) fn parameter(name: &str) -> Parameter {
         "filters" => Parameter::Filters,
         "changes" => Parameter::Instruction,
         "remote" | "fromSrc" => Parameter::Address,
-        _ if HARMLESS.contains(&name) => Parameter::Plain,
+        _ if HARMLESS.binary_search(&name).is_ok() => Parameter::Plain,
         _ => Parameter::Hidden,
     }
 }
@@ -94,5 +114,17 @@ pub(crate) fn parameter(name: &str) -> Parameter {
 /// Whether a header is not written.
 pub(crate) fn is_hidden_header(name: &str) -> bool {
     const HIDDEN: [&str; 4] = ["authorization", "proxy-authorization", "x-registry-auth", "x-registry-config"];
-    HIDDEN.iter().any(|hidden| name.eq_ignore_ascii_case(hidden)) || super::words::is_secret(name)
+    HIDDEN.iter().any(|hidden| name.eq_ignore_ascii_case(hidden)) || words::is_secret(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn harmless_parameters_are_found() {
+        assert!(HARMLESS.is_sorted());
+        assert!(HARMLESS.iter().all(|name| parameter(name) == Parameter::Plain));
+        assert_eq!(parameter("nam"), Parameter::Hidden);
+    }
 }

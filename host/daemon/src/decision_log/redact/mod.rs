@@ -5,7 +5,10 @@
 
 mod body;
 pub(crate) mod known;
+mod place;
+mod plan;
 mod rule;
+mod splice;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -22,6 +25,7 @@ use portcullis_model::document::write_text;
 use portcullis_model::view::MountKind;
 
 use self::body::Body;
+use self::place::Redacted;
 use crate::decision_log::entry::About;
 
 pub use self::rule::{BadRule, Rule};
@@ -57,26 +61,29 @@ struct Parts<'a> {
 // === impl Redactor ===
 
 impl Redactor {
-    /// JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`. `size` is the plugin call's, in
-    /// bytes.
-    pub(crate) fn request(&self, about: &About, size: usize) -> String {
-        let mut out = String::with_capacity(size.min(MOST));
-        let Some(parts) = Parts::of(about) else { return "null".to_owned() };
-        for is_bodiless in [size > LARGE, true] {
-            out.clear();
-            self.parts(Parts { is_bodiless: parts.is_bodiless || is_bodiless, ..parts }, &mut out);
-            if out.len() <= MOST {
-                return out;
+    /// Appends JSON of a [`RequestRecord`](crate::decision_log::record::RequestRecord), or `null`. `size` is the plugin
+    /// call's, in bytes.
+    pub(crate) fn request(&self, about: &About, size: usize, out: &mut String) {
+        let start = out.len();
+        if let Some(parts) = Parts::of(about) {
+            for is_bodiless in [size > LARGE, true] {
+                self.parts(Parts { is_bodiless: parts.is_bodiless || is_bodiless, ..parts }, out);
+                if out.len() - start <= MOST {
+                    return;
+                }
+                out.truncate(start);
             }
         }
-        "null".to_owned()
+        out.push_str("null");
     }
 
     fn parts(&self, parts: Parts<'_>, out: &mut String) {
         let Parts { operation, uri, headers, authentication, certificates, request, is_bodiless } = parts;
-        let mut redacted = Vec::new();
+        let mut redacted = Redacted::default();
         let (uri, is_redacted) = target::target(self, operation, uri);
-        redacted.extend(is_redacted.then(|| "/uri".to_owned()));
+        if is_redacted {
+            redacted.push("/uri");
+        }
         out.push_str("{\"uri\":");
         write_text(&uri, out);
         self.headers(operation, headers, &mut redacted, out);
@@ -89,13 +96,21 @@ impl Redactor {
         if let Some(request) = request {
             if let (Some(body), Some(shape), false) = (request.body(), request.shape(), is_bodiless) {
                 out.push_str(",\"body\":");
-                Body::new(self, out, &mut redacted).write(request.operation(), body.root(), shape);
+                let operation = request.operation();
+                let is_ruled = self.redact.iter().chain(&self.keep).any(|rule| rule.is_of_body(operation));
+                let is_spliced =
+                    !is_ruled && !request.has_unknown_members() && splice::splice(operation, body, out, &mut redacted);
+                if !is_spliced {
+                    Body::new(self, out, &mut redacted).write(operation, body.root(), shape);
+                }
             }
             is_without_body &= request.shape().is_some();
             is_unresolved = request.has_unasked_binds();
             resolved(request, out);
         }
-        texts("redacted", redacted.iter().map(String::as_str), out);
+        if !redacted.json().is_empty() {
+            out.extend([",\"redacted\":[", redacted.json(), "]"]);
+        }
         let left_out = [("/body", is_without_body), ("/resolved", is_unresolved)];
         texts("left_out", left_out.into_iter().filter_map(|(part, is_left_out)| is_left_out.then_some(part)), out);
         out.push('}');
@@ -105,12 +120,14 @@ impl Redactor {
         &self,
         operation: Option<&str>,
         headers: &[(String, String)],
-        redacted: &mut Vec<String>,
+        redacted: &mut Redacted,
         out: &mut String,
     ) {
         for (at, (name, value)) in headers.iter().enumerate() {
             let (value, is_redacted) = target::header(self, operation, name, value);
-            redacted.extend(is_redacted.then(|| format!("/headers/{at}/1")));
+            if is_redacted {
+                redacted.push(&format!("/headers/{at}/1"));
+            }
             out.push_str(if at == 0 { ",\"headers\":[[" } else { ",[" });
             write_text(name, out);
             out.push(',');
@@ -179,7 +196,11 @@ fn texts<'t>(name: &str, texts: impl Iterator<Item = &'t str>, out: &mut String)
 
 /// Where paths of mounts led that do not lead where they are written, if a policy asked.
 fn resolved(request: &DockerRequest, out: &mut String) {
-    let binds = request.known_mounts().iter().filter(|mount| mount.kind == MountKind::Bind);
+    let mounts = request.known_mounts();
+    if mounts.is_empty() {
+        return;
+    }
+    let binds = mounts.iter().filter(|mount| mount.kind == MountKind::Bind);
     let elsewhere = binds.filter(|mount| mount.resolved.as_deref() != Some(&mount.source));
     let paths: BTreeMap<&str, Option<&str>> =
         elsewhere.map(|mount| (mount.source.as_str(), mount.resolved.as_deref())).collect();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use memchr::memchr2;
 use serde_json::Value;
 
 use super::Redactor;
@@ -24,22 +25,25 @@ pub(super) fn target<'u>(redactor: &Redactor, operation: Option<&str>, uri: &'u 
         let is_redacted = *path != *uri;
         return (path, is_redacted);
     };
-    let mut out = format!("{}?", words::address(path));
-    let mut is_redacted = out.len() != path.len() + 1;
-    for (at, pair) in query.split('&').enumerate() {
-        if at > 0 {
-            out.push('&');
-        }
-        match pair.split_once('=') {
-            Some((name, value)) if !value.is_empty() => {
-                let written = parameter(redactor, operation, name, value);
-                is_redacted |= *written != *value;
-                out.extend([name, "=", &*written]);
-            }
-            _ => out.push_str(pair),
-        }
+    let path_written = words::address(path);
+    let pairs = || query.split('&').map(|sent| (sent, pair(redactor, operation, sent)));
+    if *path_written == *path && pairs().all(|(sent, written)| *written == *sent) {
+        return (Cow::Borrowed(uri), false);
     }
-    if is_redacted { (Cow::Owned(out), true) } else { (Cow::Borrowed(uri), false) }
+    let mut out = format!("{path_written}?");
+    for (at, (_, written)) in pairs().enumerate() {
+        out.extend([if at > 0 { "&" } else { "" }, &*written]);
+    }
+    (Cow::Owned(out), true)
+}
+
+/// A parameter, as it was sent, with what is secret in its value taken out.
+fn pair<'u>(redactor: &Redactor, operation: Option<&str>, sent: &'u str) -> Cow<'u, str> {
+    let Some((name, value)) = sent.split_once('=').filter(|(_, value)| !value.is_empty()) else {
+        return Cow::Borrowed(sent);
+    };
+    let written = parameter(redactor, operation, name, value);
+    if *written == *value { Cow::Borrowed(sent) } else { Cow::Owned(format!("{name}={written}")) }
 }
 
 /// A parameter's value, both as they were sent.
@@ -133,7 +137,7 @@ fn filters(text: &str) -> Cow<'_, str> {
 
 /// What Go's `url.QueryUnescape` makes of it.
 fn decode(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains(['%', '+']) {
+    if memchr2(b'%', b'+', text.as_bytes()).is_none() {
         return Some(Cow::Borrowed(text));
     }
     let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));

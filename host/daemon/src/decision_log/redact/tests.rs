@@ -10,9 +10,8 @@ use portcullis_model::{Cause, Decision};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::decision_log::entry::{Entry, Sender, Times, WrittenCall};
+use crate::decision_log::entry::{Account, Entry, Sender, Times};
 use crate::decision_log::id::DecisionId;
-use crate::decision_log::line;
 use crate::decision_log::record::{DecisionRecord, RequestRecord};
 
 /// A record is not longer, in bytes, unless policies said more than that.
@@ -37,7 +36,7 @@ fn call(method: &str, uri: &str, headers: &[(&str, &str)], body: Option<&Value>)
     Call { method: method.to_owned(), uri: uri.to_owned(), headers: all, body, ..Call::default() }
 }
 
-fn entry(redactor: &Redactor, call: Call) -> Entry {
+fn line(redactor: &Redactor, call: Call) -> Arc<str> {
     let size = call.body.as_ref().map_or(0, Vec::len);
     let about = match Reader::new(Rules::default(), Arc::new(NoResolve)).read(call) {
         Ok(request) => About::Request(Arc::new(request)),
@@ -46,26 +45,26 @@ fn entry(redactor: &Redactor, call: Call) -> Entry {
     of(redactor, &about, size)
 }
 
-fn of(redactor: &Redactor, about: &About, size: usize) -> Entry {
+fn of(redactor: &Redactor, about: &About, size: usize) -> Arc<str> {
     let at = SystemTime::now();
-    Entry {
+    let account = Account {
         id: DecisionId::new(at),
         at,
-        decision: Decision::refuse(Cause::Default, "no", Default::default()),
+        decision: &Decision::refuse(Cause::Default, "no", Default::default()),
         tenant: None,
         mode: Default::default(),
         problem: None,
-        call: WrittenCall::of(about, size, redactor),
-        lines: Vec::new(),
-        sender: Sender { listener: "docker".into(), peer: None },
+        about,
+        size,
+        lines: &Vec::new(),
+        sender: &Sender { listener: "docker".into(), peer: None },
         times: Times::default(),
-        waits: None,
-    }
+    };
+    Entry::new(&account, redactor).line
 }
 
 fn record(redactor: &Redactor, call: Call) -> (String, RequestRecord) {
-    let mut text = String::new();
-    line::write(&entry(redactor, call), &mut text);
+    let text = line(redactor, call).to_string();
     let record: DecisionRecord = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     // What is read is all that was written.
     let again: Value = serde_json::to_value(&record).expect("a record has JSON");
@@ -262,7 +261,7 @@ fn no_body_of_any_operation_tells_what_is_not_known_to_be_harmless() {
         let Body::Json(shape) = operation.body else { continue };
         let filled = filled(shape);
         let root = portcullis_docker::json::read(filled.to_string(), shape).unwrap_or_else(|e| panic!("{e}: {filled}"));
-        let (mut out, mut redacted) = (String::new(), Vec::new());
+        let (mut out, mut redacted) = (String::new(), Redacted::default());
         let redactor = Redactor::default();
         body::Body::new(&redactor, &mut out, &mut redacted).write(operation.id, root.root(), shape);
         let written: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
@@ -275,6 +274,7 @@ fn no_body_of_any_operation_tells_what_is_not_known_to_be_harmless() {
                 missing.push(format!("{}: {pointer}", operation.id));
             }
         }
+        let redacted: Vec<String> = serde_json::from_str(&format!("[{}]", redacted.json())).expect("texts");
         for pointer in &redacted {
             let place = pointer.strip_prefix("/body").and_then(|pointer| written.pointer(pointer));
             assert!(place.is_some(), "{}: {pointer}", operation.id);
@@ -319,14 +319,12 @@ fn a_record_is_bounded() {
     assert_eq!(request.left_out, ["/body"]);
 
     let headers = [("X", &*"x".repeat(LINE))];
-    let mut text = String::new();
-    line::write(&entry(&Redactor::default(), call("GET", "/info", &headers, None)), &mut text);
+    let text = line(&Redactor::default(), call("GET", "/info", &headers, None));
     let record: DecisionRecord = serde_json::from_str(&text).expect("a record");
     assert!(text.len() < LINE && record.request.is_none(), "{}", text.len());
 
     let path = format!("/containers/{}/json?x=hunter2", "y".repeat(1 << 20));
-    let mut text = String::new();
-    line::write(&entry(&Redactor::default(), call("GET", &path, &[], None)), &mut text);
+    let text = line(&Redactor::default(), call("GET", &path, &[], None));
     assert!(text.len() < LINE && !text.contains(SECRET), "{}", text.len());
 }
 
@@ -335,8 +333,7 @@ fn a_call_that_was_not_read_tells_no_more() {
     let body = json!({ "Env": ["A=hunter2"] });
     let unread =
         Call { body: None, ..call("POST", "/containers/create?name=x", &[("Cookie", "hunter2")], Some(&body)) };
-    let mut text = String::new();
-    line::write(&of(&Redactor::default(), &About::of(unread), 0), &mut text);
+    let text = of(&Redactor::default(), &About::of(unread), 0);
     let record: DecisionRecord = serde_json::from_str(&text).expect("a record");
     assert_eq!(record.path.as_deref(), Some("/containers/create?[redacted]"));
     let request = record.request.expect("a call");

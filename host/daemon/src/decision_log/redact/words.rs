@@ -2,26 +2,36 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 /// Stands for what was taken out.
 pub const REDACTED: &str = "[redacted]";
 
-/// What names of secrets have in them, in lower case.
-const NAMES: [&str; 8] = ["secret", "token", "pass", "pwd", "key", "credential", "private", "cookie"];
+/// What names of secrets have in them, in lower case, by their first letter.
+fn names(first: u8) -> &'static [&'static str] {
+    match first.to_ascii_lowercase() {
+        b'c' => &["cookie", "credential"],
+        b'k' => &["key"],
+        b'p' => &["pass", "private", "pwd"],
+        b's' => &["secret"],
+        b't' => &["token"],
+        _ => &[],
+    }
+}
 
 /// Whether what has this name is taken for a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
-    let begins = |text: &[u8], word: &str| {
-        text.len() >= word.len()
-            && text.iter().zip(word.as_bytes()).all(|(byte, own)| byte.to_ascii_lowercase() == *own)
-    };
     let name = name.as_bytes();
-    (0..name.len()).any(|at| NAMES.iter().any(|word| begins(name.split_at(at).1, word)))
+    let begins = |at: usize, word: &str| {
+        name.get(at..at + word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    name.iter().enumerate().any(|(at, first)| names(*first).iter().any(|word| begins(at, word)))
 }
 
 /// `NAME=VALUE` with the value taken out; as it is where there is no `=`.
 pub(crate) fn assignment(text: &str) -> Cow<'_, str> {
     match text.split_once('=') {
-        Some((name, value)) if !value.is_empty() => Cow::Owned(format!("{name}={REDACTED}")),
+        Some((name, value)) if !value.is_empty() => Cow::Owned([name, "=", REDACTED].concat()),
         _ => Cow::Borrowed(text),
     }
 }
@@ -39,7 +49,7 @@ pub(crate) fn options(text: &str) -> Cow<'_, str> {
 
 /// Any text, without who logs in where there is an address in it: `https://USER:PASSWORD@HOST`.
 pub(crate) fn address(text: &str) -> Cow<'_, str> {
-    if !text.contains('@') || !text.contains("//") {
+    if memchr(b'@', text.as_bytes()).is_none() || !text.contains("//") {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
@@ -111,6 +121,9 @@ mod tests {
     fn names_of_secrets() {
         for name in ["DB_PASSWORD", "com.example.token", "SecretName", "passwd", "ssh-key", "AWS_ACCESS_KEY_ID"] {
             assert!(is_secret(name), "{name}");
+        }
+        for first in 0..=u8::MAX {
+            assert!(names(first).iter().all(|name| name.bytes().next() == Some(first.to_ascii_lowercase())));
         }
         for name in ["", "USER", "com.docker.compose.project", "o", "type"] {
             assert!(!is_secret(name), "{name}");

@@ -94,8 +94,8 @@ impl Sink for FileSink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
         self.buffer.clear();
         self.buffer.extend(batch.missing_line().unwrap_or_default().bytes());
-        for record in batch.records {
-            self.buffer.extend_from_slice(record.line.as_bytes());
+        for entry in batch.entries {
+            self.buffer.extend_from_slice(entry.line.as_bytes());
             self.buffer.push(b'\n');
         }
         self.append().map_err(|error| SinkError::at(&self.settings.path, error))

@@ -4,12 +4,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use portcullis_model::Cause;
-
-use crate::decision_log::entry::Subject;
 use crate::decision_log::id::DecisionId;
-use crate::decision_log::line::{answer, reason};
-use crate::decision_log::sink::{Batch, Logged, Sink, SinkError};
+use crate::decision_log::record::DecisionRecord;
+use crate::decision_log::sink::{Batch, Sink, SinkError};
 
 /// Where the journal listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
@@ -49,9 +46,9 @@ impl JournaldSink {
             field(&mut self.buffer, "PORTCULLIS_MISSING", &batch.missing.to_string());
             socket.send(&self.buffer)?;
         }
-        for record in batch.records {
+        for entry in batch.entries {
             self.buffer.clear();
-            entry(&mut self.buffer, record);
+            fields(&mut self.buffer, &entry.record()?, &entry.line);
             socket.send(&self.buffer)?;
         }
         self.socket = Some(socket);
@@ -74,40 +71,39 @@ impl Sink for JournaldSink {
     }
 }
 
-fn entry(out: &mut Vec<u8>, record: &Logged) {
-    let entry = &record.entry;
-    let decision = &entry.decision;
-    let Subject { operation, user, path, method } = entry.call.subject();
-    let tenant = entry.tenant.as_ref().map(|tenant| tenant.as_str());
-    let said = match reason(&decision.answer) {
-        Some(reason) => format!("deny {}: {reason}", operation.unwrap_or("-")),
-        None => format!("allow {}", operation.unwrap_or("-")),
+fn fields(out: &mut Vec<u8>, record: &DecisionRecord, line: &str) {
+    let DecisionRecord { id, answer, cause, listener, operation, .. } = record;
+    let said = match &record.reason {
+        Some(reason) => format!("{answer} {}: {reason}", operation.as_deref().unwrap_or("-")),
+        None => format!("{answer} {}", operation.as_deref().unwrap_or("-")),
     };
-    let rule = if let Cause::Rule(rule) = decision.cause { Some(rule) } else { None };
-    field(out, "MESSAGE", &said);
-    field(out, "PRIORITY", "6");
-    field(out, "SYSLOG_IDENTIFIER", "portcullis");
-    let mut buffer = [0; DecisionId::LEN];
-    field(out, "PORTCULLIS_ID", entry.id.text(&mut buffer));
-    field(out, "PORTCULLIS_SHORT_ID", entry.id.short(&mut buffer));
-    field(out, "PORTCULLIS_ANSWER", answer(&decision.answer));
-    field(out, "PORTCULLIS_CAUSE", decision.cause.kind());
-    field(out, "PORTCULLIS_LISTENER", &entry.sender.listener);
-    field(out, "PORTCULLIS_GENERATION", &decision.generation.0.to_string());
     for (name, value) in [
-        ("PORTCULLIS_TENANT", tenant),
+        ("MESSAGE", &*said),
+        ("PRIORITY", "6"),
+        ("SYSLOG_IDENTIFIER", "portcullis"),
+        ("PORTCULLIS_ID", id),
+        ("PORTCULLIS_SHORT_ID", DecisionId::short_of(id)),
+        ("PORTCULLIS_ANSWER", answer),
+        ("PORTCULLIS_CAUSE", cause),
+        ("PORTCULLIS_LISTENER", listener),
+        ("PORTCULLIS_GENERATION", &record.generation.to_string()),
+    ] {
+        field(out, name, value);
+    }
+    for (name, value) in [
+        ("PORTCULLIS_TENANT", &record.tenant),
         ("PORTCULLIS_OPERATION", operation),
-        ("PORTCULLIS_METHOD", method),
-        ("PORTCULLIS_PATH", path),
-        ("PORTCULLIS_USER", user),
-        ("PORTCULLIS_RULE", rule),
-        ("PORTCULLIS_REASON", reason(&decision.answer)),
+        ("PORTCULLIS_METHOD", &record.method),
+        ("PORTCULLIS_PATH", &record.path),
+        ("PORTCULLIS_USER", &record.user),
+        ("PORTCULLIS_RULE", &record.rule),
+        ("PORTCULLIS_REASON", &record.reason),
     ] {
         if let Some(value) = value {
             field(out, name, value);
         }
     }
-    field(out, "PORTCULLIS_RECORD", &record.line);
+    field(out, "PORTCULLIS_RECORD", line);
 }
 
 /// A value with a line end in it has its length before it.

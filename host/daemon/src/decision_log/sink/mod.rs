@@ -8,7 +8,6 @@ mod stdout;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::decision_log::entry::Entry;
 
@@ -44,17 +43,9 @@ pub trait Sink: Send + fmt::Debug {
 #[derive(Debug)]
 pub struct Batch<'a> {
     /// In the order in which they were made.
-    pub records: &'a [Logged],
+    pub entries: &'a [Entry],
     /// So many records before these are missing in this sink. It is to say so.
     pub missing: u64,
-}
-
-/// One decision, rendered.
-#[derive(Debug)]
-pub struct Logged {
-    pub entry: Entry,
-    /// The [`DecisionRecord`](crate::decision_log::record::DecisionRecord) as JSON, without a line end.
-    pub line: Arc<str>,
 }
 
 /// Why a batch was not written.

@@ -1,6 +1,7 @@
 //! A collector, by OTLP.
 
-use crate::decision_log::sink::{Batch, Logged, Sink, SinkError};
+use crate::decision_log::entry::Entry;
+use crate::decision_log::sink::{Batch, Sink, SinkError};
 use crate::otlp::Exporter;
 use crate::otlp::logs::Record;
 
@@ -14,15 +15,8 @@ impl Sink for Otlp {
     }
 
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
-        for Logged { entry, line } in batch.records {
-            let decision = &entry.decision;
-            self.0.offer(Record {
-                at: entry.at,
-                line: line.clone(),
-                answer: if decision.answer.is_allow() { "allow" } else { "deny" },
-                cause: decision.cause.kind(),
-                tenant: entry.tenant.clone(),
-            });
+        for Entry { at, line, answer, cause, tenant, .. } in batch.entries {
+            self.0.offer(Record { at: *at, line: line.clone(), answer, cause, tenant: tenant.clone() });
         }
         Ok(())
     }

@@ -22,11 +22,16 @@ impl Sink for Stderr {
             (Some(line), Format::Json) => out.push_str(&line),
             (Some(_), Format::Text) => out.push_str(&format!(" WARN {} decisions are missing\n", batch.missing)),
         }
-        for record in batch.records {
-            text::policy_lines(&record.entry, format, &mut out);
-            match format {
-                Format::Json => out.extend([&*record.line, "\n"]),
-                Format::Text => text::decision(&record.entry, &mut out),
+        for entry in batch.entries {
+            let is_read = entry.has_lines || format == Format::Text;
+            let record =
+                if is_read { Some(entry.record().map_err(|error| SinkError::Other(error.to_string()))?) } else { None };
+            if let Some(record) = &record {
+                text::policy_lines(record, format, &mut out);
+            }
+            match (format, &record) {
+                (Format::Text, Some(record)) => text::decision(record, &mut out),
+                (Format::Json | Format::Text, _) => out.extend([&*entry.line, "\n"]),
             }
         }
         self.0.write(out.into_bytes());

@@ -15,8 +15,8 @@ impl Sink for Stdout {
 
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), SinkError> {
         let mut out = batch.missing_line().unwrap_or_default();
-        for record in batch.records {
-            out.extend([&*record.line, "\n"]);
+        for entry in batch.entries {
+            out.extend([&*entry.line, "\n"]);
         }
         self.0.write(out.into_bytes());
         Ok(())
