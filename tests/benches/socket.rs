@@ -23,8 +23,8 @@ use serde_json::Value;
 
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
 /// Each figure is measured this long, in turn with the others, and the median of the rounds is printed.
-const ROUND: Duration = Duration::from_millis(500);
-const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_millis(400);
+const ROUNDS: usize = 9;
 const KIB: usize = 1 << 10;
 
 /// A server that is measured.
@@ -104,7 +104,7 @@ fn recording(server: &Server, call: &[u8]) -> Result<String> {
     let counting = start.elapsed().as_secs_f64() * 1e9 / f64::from(COUNTS);
     let call = plugin::call(REQUEST, call);
     let figures = (0..ROUNDS).map(|_| measure(server, &call, 1)).collect::<Result<Vec<_>>>()?;
-    let decision = median(figures).cpu_us * 1e3;
+    let decision = median(figures.iter().map(|figure| figure.cpu_us).collect()) * 1e3;
     let part = 100.0 * counting / decision;
     Ok(format!("counting a decision by operation and cause: {counting:.0} ns of {decision:.0} ns, {part:.2} %"))
 }
@@ -209,33 +209,37 @@ fn host_with(name: &'static str, policies: &[&str], before: &str, log: &str) -> 
 
 // === measuring ===
 
+/// Ratios are those of rounds, in which servers are measured one after the other: the machine is another one a second later.
 fn table(servers: &[Server], base: usize, call: &[u8]) -> Result<String> {
     let mut text = format!("{:<26}", "");
+    let mut rows = vec![String::new(); servers.len()];
     for connections in CONNECTIONS {
-        let _ = write!(text, " | {connections:>3} connections: µs CPU,      /s, × base");
-    }
-    let mut rows = vec![vec![Vec::new(); CONNECTIONS.len()]; servers.len()];
-    for _ in 0..ROUNDS {
-        for (server, row) in servers.iter().zip(&mut rows) {
-            for (connections, figures) in CONNECTIONS.iter().zip(row) {
-                figures.push(measure(server, call, *connections)?);
+        let _ = write!(text, " | {connections:>3} connections: µs CPU,      /s, × CPU,   × /s");
+        let rounds = (0..ROUNDS).map(|_| servers.iter().map(|server| measure(server, call, connections)).collect());
+        let rounds = rounds.collect::<Result<Vec<Vec<Figure>>>>()?;
+        for (position, row) in rows.iter_mut().enumerate() {
+            let of_rounds = |of: fn(&Figure, &Figure) -> f64| {
+                median(rounds.iter().map(|round| of(&round[position], &round[base])).collect())
+            };
+            let (cpu, per_second) = (of_rounds(|own, _| own.cpu_us), of_rounds(|own, _| own.per_second));
+            let _ = write!(row, " | {cpu:>22.1} {per_second:>9.0}");
+            let times = [
+                of_rounds(|own, base| own.cpu_us / base.cpu_us),
+                of_rounds(|own, base| own.per_second / base.per_second),
+            ];
+            for times in times.map(|times| if position < base { String::new() } else { format!("{times:.2}") }) {
+                let _ = write!(row, " {times:>7}");
             }
         }
     }
-    let rows: Vec<Vec<Figure>> = rows.into_iter().map(|row| row.into_iter().map(median).collect()).collect();
-    for (position, (server, row)) in servers.iter().zip(&rows).enumerate() {
-        let _ = write!(text, "\n{:<26}", server.name);
-        for (base_figure, figure) in rows[base].iter().zip(row) {
-            let times = figure.cpu_us / base_figure.cpu_us;
-            let times = if position < base { String::new() } else { format!("{times:.2}") };
-            let _ = write!(text, " | {:>22.1} {:>9.0} {times:>8}", figure.cpu_us, figure.per_second);
-        }
+    for (server, row) in servers.iter().zip(rows) {
+        let _ = write!(text, "\n{:<26}{row}", server.name);
     }
     Ok(text)
 }
 
-fn median(mut figures: Vec<Figure>) -> Figure {
-    figures.sort_by(|a, b| a.cpu_us.total_cmp(&b.cpu_us));
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 

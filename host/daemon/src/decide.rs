@@ -374,24 +374,12 @@ impl Decider {
         let mode = tenant.as_ref().map_or(Mode::Enforce, |tenant| tenant.mode());
         let id = DecisionId::new(at);
         let answer = with_id(&decision.answer, id);
-        let entry = self.log.write(&Account {
-            id,
-            at,
-            decision: &decision,
-            tenant: tenant.as_ref().map(|tenant| &tenant.name),
-            mode,
-            problem: problem.as_deref(),
-            about: &about,
-            size,
-            lines: &lines,
-            sender,
-            times,
-        });
-        // What was read of the call is not held while the answer waits.
-        drop(about);
-        let kept = match entry {
-            Some(entry) => self.log.keep(entry, &decision.answer).await,
-            None => Ok(()),
+        let kept = if self.log.is_wanted() {
+            let (tenant, sender, waits) = (tenant.as_ref().map(|tenant| tenant.name.clone()), sender.clone(), None);
+            let account = Account { id, at, decision, tenant, mode, problem, about, size, lines, sender, times, waits };
+            self.log.keep(account).await
+        } else {
+            Ok(())
         };
         self.recorder.finish(noted, tally, kept.is_ok(), start.elapsed());
         match kept {

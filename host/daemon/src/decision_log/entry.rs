@@ -1,4 +1,4 @@
-//! What the decision path makes of a decision for the log: its record, as text.
+//! What the decision path hands over, and the record that is written of it.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,33 +16,34 @@ use crate::decision_log::record::DecisionRecord;
 use crate::decision_log::redact::Redactor;
 use crate::policies::PolicyLog;
 
-/// What an entry holds beside its line.
-const OVERHEAD: usize = 256;
+/// What waits holds so many bytes beside the call or its line.
+const OVERHEAD: usize = 1 << 10;
 
 /// All that is to be logged of one decision.
 #[derive(Debug)]
-pub struct Account<'a> {
+pub struct Account {
     pub id: DecisionId,
     /// When the call had arrived.
     pub at: SystemTime,
-    pub decision: &'a Decision,
+    pub decision: Decision,
     /// None where it cannot be told.
-    pub tenant: Option<&'a TenantName>,
+    pub tenant: Option<TenantName>,
     /// The tenant's.
     pub mode: Mode,
     /// What the operator is told and the caller is not.
-    pub problem: Option<&'a str>,
-    pub about: &'a About,
+    pub problem: Option<String>,
+    pub about: About,
     /// The plugin call's, in bytes.
     pub size: usize,
     /// By the place of the policy among the decision's opinions; maybe shorter.
-    pub lines: &'a PolicyLog,
-    pub sender: &'a Sender,
+    pub lines: PolicyLog,
+    pub sender: Sender,
     pub times: Times,
+    /// Who waits for the record to be kept.
+    pub(crate) waits: Option<oneshot::Sender<()>>,
 }
 
-/// One decision, on its way to the log. Its record is written by the decision path, in whose caches all of it is, and which
-/// can free what it was made of: the same on the log's thread takes twice the time.
+/// One decision, on its way to the sinks.
 #[derive(Debug)]
 pub struct Entry {
     pub id: DecisionId,
@@ -111,35 +112,44 @@ pub(crate) struct Subject<'a> {
     pub(crate) user: Option<&'a str>,
 }
 
+// === impl Account ===
+
+impl Account {
+    /// Bytes that it holds, roughly: what is read of a call takes as much again.
+    pub(crate) fn weight(&self) -> usize {
+        OVERHEAD + 2 * self.size
+    }
+}
+
 // === impl Entry ===
 
 impl Entry {
     /// Writes the record of a decision.
-    pub fn new(account: &Account<'_>, redactor: &Redactor) -> Self {
-        let Account { id, at, decision, tenant, lines, .. } = *account;
-        let (line, head) = line::write(account, redactor);
+    pub fn new(account: Account, redactor: &Redactor) -> Self {
+        let (line, head) = line::write(&account, redactor);
+        let Account { id, at, decision, tenant, lines, waits, .. } = account;
         Self {
             id,
             at,
-            tenant: tenant.cloned(),
+            tenant,
             answer: line::answer(&decision.answer),
             cause: decision.cause.kind(),
             has_lines: lines.iter().any(|(_, lines, dropped)| !lines.is_empty() || *dropped > 0),
             line,
             head,
-            waits: None,
+            waits,
         }
-    }
-
-    /// Bytes that it holds, roughly.
-    pub(crate) fn weight(&self) -> usize {
-        OVERHEAD + self.line.len()
     }
 
     /// All of its record but the call.
     pub(crate) fn record(&self) -> serde_json::Result<DecisionRecord> {
         let (head, _) = self.line.split_at_checked(self.head).unwrap_or_default();
         serde_json::from_str(&format!("{head}}}"))
+    }
+
+    /// Bytes that it holds, roughly.
+    pub(crate) fn weight(&self) -> usize {
+        OVERHEAD + self.line.len()
     }
 
     /// What becomes of an allowed call whose record cannot be kept.
@@ -209,5 +219,27 @@ impl About {
         };
         // One that cannot be read has no fingerprint; whoever asked for it has denied.
         read.ok()?.first().map(|own| own.fingerprint.as_str())
+    }
+}
+
+#[cfg(test)]
+impl Account {
+    /// A denial of that call.
+    pub(crate) fn of(about: About) -> Self {
+        let at = SystemTime::now();
+        Self {
+            id: DecisionId::new(at),
+            at,
+            decision: Decision::refuse(Cause::Default, "no", Default::default()),
+            tenant: None,
+            mode: Default::default(),
+            problem: None,
+            about,
+            size: 0,
+            lines: Vec::new(),
+            sender: Sender { listener: "docker".into(), peer: None },
+            times: Times::default(),
+            waits: None,
+        }
     }
 }

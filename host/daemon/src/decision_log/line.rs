@@ -23,7 +23,7 @@ const LONG: usize = 4 << 10;
 const CALL: &str = ",\"request\":";
 
 thread_local! {
-    /// Where records are written. It stays warm, and what is handed over is as long as it has to be.
+    /// Where records are written: it stays warm, and what is kept of them is as long as it has to be.
     static DRAFT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -35,7 +35,7 @@ macro_rules! key {
 }
 
 /// The record of a decision, without a line end; and where in it all is told but the call.
-pub(crate) fn write(account: &Account<'_>, redactor: &Redactor) -> (Arc<str>, usize) {
+pub(crate) fn write(account: &Account, redactor: &Redactor) -> (Arc<str>, usize) {
     DRAFT.with_borrow_mut(|out| {
         out.clear();
         out.shrink_to(MOST_KEPT);
@@ -45,7 +45,7 @@ pub(crate) fn write(account: &Account<'_>, redactor: &Redactor) -> (Arc<str>, us
         policies(account, out);
         let head = out.len();
         out.push_str(CALL);
-        redactor.request(account.about, account.size, out);
+        redactor.request(&account.about, account.size, out);
         out.push('}');
         (out.as_str().into(), head)
     })
@@ -61,8 +61,8 @@ pub(crate) fn with_call(record: DecisionRecord, call: &str) -> (String, usize) {
     (out, head)
 }
 
-fn verdict(account: &Account<'_>, out: &mut String) {
-    let decision = account.decision;
+fn verdict(account: &Account, out: &mut String) {
+    let decision = &account.decision;
     // A text takes all that is written.
     let _ = write!(out, "{{\"timestamp\":\"{}\"", humantime::format_rfc3339_micros(account.at));
     out.push_str(",\"level\":\"INFO\",\"message\":\"decision\"");
@@ -73,7 +73,7 @@ fn verdict(account: &Account<'_>, out: &mut String) {
         word(key!("rule"), rule, out);
     }
     let reason = if let Answer::Deny(reason) = &decision.answer { Some(reason.as_str()) } else { None };
-    for (key, value) in [(key!("reason"), reason), (key!("problem"), account.problem)] {
+    for (key, value) in [(key!("reason"), reason), (key!("problem"), account.problem.as_deref())] {
         if value.is_some() {
             text(key, value, out);
         }
@@ -83,12 +83,12 @@ fn verdict(account: &Account<'_>, out: &mut String) {
         out.extend([key!("would"), &serde_json::to_string(&WouldBe::of(would)).unwrap_or_default()]);
     }
     word(key!("mode"), account.mode.as_str(), out);
-    text(key!("tenant"), account.tenant.map(|tenant| tenant.as_str()), out);
+    text(key!("tenant"), account.tenant.as_ref().map(|tenant| tenant.as_str()), out);
     text(key!("listener"), Some(&account.sender.listener), out);
     number(key!("generation"), decision.generation.0, out);
 }
 
-fn caller(account: &Account<'_>, out: &mut String) {
+fn caller(account: &Account, out: &mut String) {
     let Subject { operation, method, path, user } = account.about.subject();
     text(key!("operation"), operation, out);
     text(key!("method"), method.map(cut).as_deref(), out);
@@ -113,7 +113,7 @@ fn times(times: &Times, out: &mut String) {
     number(key!("ask_us"), micros(times.ask), out);
 }
 
-fn policies(account: &Account<'_>, out: &mut String) {
+fn policies(account: &Account, out: &mut String) {
     out.push_str(",\"policies\":[");
     let mut lines = account.lines.iter();
     for (at, opinion) in account.decision.opinions.iter().enumerate() {

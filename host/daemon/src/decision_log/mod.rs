@@ -1,8 +1,8 @@
 //! What became of every call, for the operator: a record each, weeks later too.
 //!
-//! The decision path makes a [`line`] of JSON of it, without what is secret ([`redact`]), and hands that over in an
-//! [`Entry`], through a bounded [`queue`]. One thread, the [`writer`], gives it to every [`sink`] and to those who listen
-//! ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
+//! The decision path hands over what it has already, an [`Account`], through a bounded [`queue`]. One thread, the
+//! [`writer`], makes a [`line`] of JSON of it, without what is secret ([`redact`]), and gives that, an [`Entry`], to every
+//! [`sink`] and to those who listen ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
 
 mod entry;
 pub mod feed;
@@ -22,7 +22,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use portcullis_model::Answer;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -31,7 +30,7 @@ pub use self::entry::{About, Account, Entry, Peer, Sender, Times};
 pub use self::feed::Feed;
 pub use self::id::DecisionId;
 pub(crate) use self::line::{level, micros};
-use self::queue::{Message, Queue};
+use self::queue::{Decision, Message, Queue};
 use self::redact::Redactor;
 use self::sink::Sink;
 use self::writer::{Outlet, Writer};
@@ -42,6 +41,8 @@ use crate::otlp::{self, Exports};
 /// What the caller is told where the record cannot be kept.
 pub(crate) const UNWRITTEN: &str = "the decision log cannot be written";
 
+/// The record of a plugin call of more bytes is written by who decided it.
+const LARGE: usize = 64 << 10;
 /// The sink that can be required.
 const FILE: &str = "file";
 
@@ -97,6 +98,7 @@ impl DecisionLog {
         exports: &mut Exports,
     ) -> std::io::Result<(Self, LogThread)> {
         let (queue, drain) = queue::queue();
+        let redactor = Arc::new(settings.redactor.clone());
         let feed = Feed::new(usize::try_from(settings.recent).unwrap_or(usize::MAX));
         let figures = Arc::new(Figures::default());
         let mut flushes = Vec::new();
@@ -106,10 +108,15 @@ impl DecisionLog {
         }
         let is_off = sinks.is_empty() && settings.recent == 0;
         let patience = (settings.on_full == OnFull::Deny).then_some(patience);
-        let writer =
-            Writer { drain, sinks, feed: feed.clone(), figures: Arc::clone(&figures), is_awaited: patience.is_some() };
+        let writer = Writer {
+            drain,
+            sinks,
+            redactor: Arc::clone(&redactor),
+            feed: feed.clone(),
+            figures: Arc::clone(&figures),
+            is_awaited: patience.is_some(),
+        };
         let thread = std::thread::Builder::new().name("decisions".into()).spawn(move || writer.run())?;
-        let redactor = Arc::new(settings.redactor.clone());
         let log = Self { queue: queue.clone(), redactor, feed, figures, is_off, patience };
         Ok((log, LogThread { queue, thread: Some(thread), flushes }))
     }
@@ -138,22 +145,27 @@ impl DecisionLog {
         self.queue.ask(Message::Reopen);
     }
 
-    /// Writes the record of a decision; none where nobody wants to know.
-    pub(crate) fn write(&self, account: &Account<'_>) -> Option<Entry> {
-        let is_wanted = !self.is_off || !self.feed.is_idle();
-        is_wanted.then(|| Entry::new(account, &self.redactor))
+    /// Whether anybody wants to know of decisions.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.is_off || !self.feed.is_idle()
     }
 
     /// Takes a decision. An allowed call whose record cannot be kept must be denied; that can only be where the operator
     /// wants it so, and there the record of an allowed call is kept when this is ready.
-    pub(crate) async fn keep(&self, entry: Entry, answer: &Answer) -> Result<(), Unkept> {
-        let mut entry = entry;
-        let waits = self.patience.filter(|_| answer.is_allow()).map(|patience| {
+    pub(crate) async fn keep(&self, account: Account) -> Result<(), Unkept> {
+        let mut account = account;
+        let waits = self.patience.filter(|_| account.decision.answer.is_allow()).map(|patience| {
             let (sender, written) = oneshot::channel();
-            entry.waits = Some(sender);
+            account.waits = Some(sender);
             (written, patience)
         });
-        let is_taken = self.queue.push(entry);
+        // What is large is not left to wait, and the log's thread has less to do with records that are written.
+        let decision = if account.size > LARGE || self.queue.is_behind() {
+            Decision::Entry(Entry::new(account, &self.redactor))
+        } else {
+            Decision::Account(Box::new(account))
+        };
+        let is_taken = self.queue.push(decision);
         if !is_taken {
             self.figures.dropped.fetch_add(1, Ordering::Relaxed);
             self.figures.lost.fetch_add(1, Ordering::Relaxed);
@@ -224,5 +236,48 @@ impl Figures {
             Some(problem) => drop(problems.insert(sink, problem)),
             None => drop(problems.remove(sink)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log() -> (DecisionLog, queue::Drain) {
+        let (queue, drain) = queue::queue();
+        let (redactor, figures) = (Arc::default(), Arc::default());
+        (DecisionLog { queue, redactor, feed: Feed::new(0), figures, is_off: false, patience: None }, drain)
+    }
+
+    /// How many records were not written yet, and then how many were.
+    fn taken(drain: &queue::Drain) -> (usize, usize) {
+        let (mut waiting, mut written) = (0, 0);
+        while let Ok(Message::Decision(decision)) = drain.try_next() {
+            match decision {
+                Decision::Account(_) => {
+                    assert_eq!(written, 0, "they are taken in their order");
+                    waiting += 1;
+                }
+                Decision::Entry(entry) => {
+                    assert!(entry.record().is_ok_and(|record| record.answer == "deny"), "{}", entry.line);
+                    written += 1;
+                }
+            }
+        }
+        (waiting, written)
+    }
+
+    #[tokio::test]
+    async fn who_finds_the_logs_thread_behind_writes_the_record() {
+        let (log, drain) = log();
+        let account = |size| Account { size, ..Account::of(About::Nothing) };
+        for _ in 0..100 {
+            log.keep(account(LARGE)).await.expect("taken");
+        }
+        let (waiting, written) = taken(&drain);
+        assert!(waiting > 50 && written > 10 && waiting + written == 100, "{waiting} {written}");
+        log.keep(account(LARGE)).await.expect("taken");
+        log.keep(account(LARGE + 1)).await.expect("taken");
+        assert_eq!(taken(&drain), (1, 1), "all was taken, and what is large does not wait");
     }
 }

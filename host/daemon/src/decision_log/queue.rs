@@ -1,18 +1,21 @@
-//! What waits to be logged: so many entries, of so many bytes.
+//! What waits to be logged: so many decisions, of so many bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
-use crate::decision_log::entry::Entry;
+use crate::decision_log::entry::{Account, Entry};
+use crate::decision_log::redact::Redactor;
 
-/// Entries that may wait.
+/// Decisions that may wait.
 const ENTRIES: usize = 16_384;
 /// Bytes that they may hold together.
 const BYTES: usize = 64 << 20;
+/// Where more bytes wait than this, the log's thread is behind.
+const BEHIND: usize = 8 << 20;
 
-/// The end that takes entries. Cheap to clone.
+/// The end that takes decisions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
     messages: SyncSender<Message>,
@@ -28,10 +31,17 @@ pub(crate) struct Drain {
 
 #[derive(Debug)]
 pub(crate) enum Message {
-    Entry(Entry),
+    Decision(Decision),
     /// Open what is written to anew.
     Reopen,
     Stop,
+}
+
+/// A decision that waits: its record is written by now, or not yet.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    Account(Box<Account>),
+    Entry(Entry),
 }
 
 pub(crate) fn queue() -> (Queue, Drain) {
@@ -40,15 +50,39 @@ pub(crate) fn queue() -> (Queue, Drain) {
     (Queue { messages: sender, bytes: Arc::clone(&bytes) }, Drain { messages, bytes })
 }
 
+// === impl Decision ===
+
+impl Decision {
+    /// Its record.
+    pub(crate) fn entry(self, redactor: &Redactor) -> Entry {
+        match self {
+            Self::Account(account) => Entry::new(*account, redactor),
+            Self::Entry(entry) => entry,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Account(account) => account.weight(),
+            Self::Entry(entry) => entry.weight(),
+        }
+    }
+}
+
 // === impl Queue ===
 
 impl Queue {
-    /// Takes an entry. False where there is no room, or nobody who would write it.
-    pub(crate) fn push(&self, entry: Entry) -> bool {
-        let weight = entry.weight();
+    /// Whether the log's thread does not keep up with what is decided.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) > BEHIND
+    }
+
+    /// Takes a decision. False where there is no room, or nobody who would write it.
+    pub(crate) fn push(&self, decision: Decision) -> bool {
+        let weight = decision.weight();
         // A moment's excess does no harm, and so one step must do.
         let has_room = self.bytes.fetch_add(weight, Ordering::Relaxed) <= BYTES;
-        let is_taken = has_room && self.messages.try_send(Message::Entry(entry)).is_ok();
+        let is_taken = has_room && self.messages.try_send(Message::Decision(decision)).is_ok();
         if !is_taken {
             self.bytes.fetch_sub(weight, Ordering::Relaxed);
         }
@@ -80,8 +114,8 @@ impl Drain {
     }
 
     fn taken(&self, message: &Message) {
-        if let Message::Entry(entry) = message {
-            self.bytes.fetch_sub(entry.weight(), Ordering::Relaxed);
+        if let Message::Decision(decision) = message {
+            self.bytes.fetch_sub(decision.weight(), Ordering::Relaxed);
         }
     }
 }

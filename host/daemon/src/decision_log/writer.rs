@@ -1,4 +1,4 @@
-//! The log's thread: gives what waits to every sink and to those who listen.
+//! The log's thread: writes the record of what waits, and gives it to every sink and to those who listen.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use tracing::{error, info};
 use crate::decision_log::Figures;
 use crate::decision_log::entry::Entry;
 use crate::decision_log::feed::{Feed, Published};
-use crate::decision_log::queue::{Drain, Message};
+use crate::decision_log::queue::{Decision, Drain, Message};
+use crate::decision_log::redact::Redactor;
 use crate::decision_log::sink::{Batch, Sink, SinkError};
 
-/// How long entries are gathered where nobody waits for them: who adds one while this thread sleeps need not wake it,
-/// which costs a decision more than all the rest of its record.
+/// How long decisions are gathered where nobody waits for them: who adds one while this thread sleeps need not wake it,
+/// which costs more than all the rest of a record, and many records together cost each of them half.
 const GATHER: Duration = Duration::from_millis(2);
 /// Where nobody waits for them, records are brought to the disk at the latest after this: it costs more than to write them.
 const SYNC: Duration = Duration::from_secs(1);
-/// So many entries are written together at most.
+/// So many records are written together at most.
 const BATCH: usize = 512;
 
 /// What the thread works with.
@@ -28,6 +29,7 @@ pub(crate) struct Writer {
     pub(crate) drain: Drain,
     /// Those that nothing is allowed without come first.
     pub(crate) sinks: Vec<Outlet>,
+    pub(crate) redactor: Arc<Redactor>,
     pub(crate) feed: Feed,
     pub(crate) figures: Arc<Figures>,
     /// Whether answers wait for what is written.
@@ -53,10 +55,10 @@ impl Writer {
         self.sinks.iter_mut().for_each(|outlet| outlet.open(&self.figures));
         let mut unsynced: Option<Instant> = None;
         loop {
-            let (entries, control) = self.gather(unsynced.map(|since| SYNC.saturating_sub(since.elapsed())));
-            let count = entries.len() as u64;
-            // A defect must not end the log. Who waits for an entry that is gone is refused.
-            if catch_unwind(AssertUnwindSafe(|| self.write(entries))).is_err() {
+            let (decisions, control) = self.gather(unsynced.map(|since| SYNC.saturating_sub(since.elapsed())));
+            let count = decisions.len() as u64;
+            // A defect of rendering must not end the log. Who waits for an entry that is gone is refused.
+            if catch_unwind(AssertUnwindSafe(|| self.write(decisions))).is_err() {
                 self.figures.lost.fetch_add(count, Ordering::Relaxed);
                 self.sinks.iter_mut().for_each(|outlet| outlet.missing += count);
                 error!(missing = count, "the host panicked while it wrote decisions");
@@ -72,42 +74,43 @@ impl Writer {
             match control {
                 Some(Message::Reopen) => self.sinks.iter_mut().for_each(|outlet| outlet.sink.reopen()),
                 Some(Message::Stop) => break,
-                Some(Message::Entry(_)) | None => {}
+                Some(Message::Decision(_)) | None => {}
             }
         }
         self.feed.close();
     }
 
-    /// Waits for entries, at most so long; gives those that are there, and what is asked for after them.
-    fn gather(&self, patience: Option<Duration>) -> (Vec<Entry>, Option<Message>) {
-        let mut entries = Vec::new();
+    /// Waits for decisions, at most so long; gives those that are there, and what is asked for after them.
+    fn gather(&self, patience: Option<Duration>) -> (Vec<Decision>, Option<Message>) {
+        let mut decisions = Vec::new();
         match self.drain.next(patience) {
-            Ok(Message::Entry(entry)) => entries.push(entry),
-            Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
-            Err(RecvTimeoutError::Timeout) => return (entries, None),
+            Ok(Message::Decision(decision)) => decisions.push(decision),
+            Ok(control @ (Message::Reopen | Message::Stop)) => return (decisions, Some(control)),
+            Err(RecvTimeoutError::Timeout) => return (decisions, None),
             // Nobody is left who could add one.
-            Err(RecvTimeoutError::Disconnected) => return (entries, Some(Message::Stop)),
+            Err(RecvTimeoutError::Disconnected) => return (decisions, Some(Message::Stop)),
         }
         if !self.is_awaited {
             std::thread::sleep(GATHER);
         }
-        while entries.len() < BATCH {
+        while decisions.len() < BATCH {
             match self.drain.try_next() {
-                Ok(Message::Entry(entry)) => entries.push(entry),
-                Ok(control @ (Message::Reopen | Message::Stop)) => return (entries, Some(control)),
+                Ok(Message::Decision(decision)) => decisions.push(decision),
+                Ok(control @ (Message::Reopen | Message::Stop)) => return (decisions, Some(control)),
                 Err(_) => break,
             }
         }
-        (entries, None)
+        (decisions, None)
     }
 
-    fn write(&mut self, entries: Vec<Entry>) {
+    fn write(&mut self, decisions: Vec<Decision>) {
         let dropped = self.figures.dropped.swap(0, Ordering::Relaxed);
         self.sinks.iter_mut().for_each(|outlet| outlet.missing += dropped);
-        if entries.is_empty() {
+        if decisions.is_empty() {
             return;
         }
-        let mut entries: Vec<Entry> = entries.into_iter().map(overturned_if_given_up).collect();
+        let write = |decision: Decision| overturned_if_given_up(decision.entry(&self.redactor));
+        let mut entries: Vec<Entry> = decisions.into_iter().map(write).collect();
         let (required, others): (Vec<&mut Outlet>, Vec<&mut Outlet>) =
             self.sinks.iter_mut().partition(|outlet| outlet.is_required);
         let mut is_kept = true;

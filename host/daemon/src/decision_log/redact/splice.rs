@@ -1,6 +1,6 @@
 //! A body as it is logged, made of its source text: what is taken out is replaced in it, and all the rest is copied.
 //!
-//! That is ten times as fast as writing each value, and what clients send is nearly always spelt as it would be written.
+//! That takes a part of the time that writing each value takes, and what clients send is nearly always spelt so.
 //! [`Body`](super::body::Body) writes the same text, and is asked where this cannot.
 
 use std::borrow::Cow;

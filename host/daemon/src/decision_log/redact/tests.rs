@@ -1,17 +1,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use portcullis_docker::json::Shape;
 use portcullis_docker::operation::{Body, OPERATIONS};
 use portcullis_docker::wire::Call;
 use portcullis_docker::{NoResolve, Reader, Rules};
-use portcullis_model::{Cause, Decision};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::decision_log::entry::{Account, Entry, Sender, Times};
-use crate::decision_log::id::DecisionId;
+use crate::decision_log::entry::{Account, Entry};
 use crate::decision_log::record::{DecisionRecord, RequestRecord};
 
 /// A record is not longer, in bytes, unless policies said more than that.
@@ -42,25 +39,11 @@ fn line(redactor: &Redactor, call: Call) -> Arc<str> {
         Ok(request) => About::Request(Arc::new(request)),
         Err(refusal) => About::Refused(Box::new(refusal)),
     };
-    of(redactor, &about, size)
+    of(redactor, about, size)
 }
 
-fn of(redactor: &Redactor, about: &About, size: usize) -> Arc<str> {
-    let at = SystemTime::now();
-    let account = Account {
-        id: DecisionId::new(at),
-        at,
-        decision: &Decision::refuse(Cause::Default, "no", Default::default()),
-        tenant: None,
-        mode: Default::default(),
-        problem: None,
-        about,
-        size,
-        lines: &Vec::new(),
-        sender: &Sender { listener: "docker".into(), peer: None },
-        times: Times::default(),
-    };
-    Entry::new(&account, redactor).line
+fn of(redactor: &Redactor, about: About, size: usize) -> Arc<str> {
+    Entry::new(Account { size, ..Account::of(about) }, redactor).line
 }
 
 fn record(redactor: &Redactor, call: Call) -> (String, RequestRecord) {
@@ -333,7 +316,7 @@ fn a_call_that_was_not_read_tells_no_more() {
     let body = json!({ "Env": ["A=hunter2"] });
     let unread =
         Call { body: None, ..call("POST", "/containers/create?name=x", &[("Cookie", "hunter2")], Some(&body)) };
-    let text = of(&Redactor::default(), &About::of(unread), 0);
+    let text = of(&Redactor::default(), About::of(unread), 0);
     let record: DecisionRecord = serde_json::from_str(&text).expect("a record");
     assert_eq!(record.path.as_deref(), Some("/containers/create?[redacted]"));
     let request = record.request.expect("a call");
