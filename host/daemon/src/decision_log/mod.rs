@@ -161,7 +161,7 @@ impl DecisionLog {
         });
         // What is large is not left to wait, and the log's thread has less to do with records that are written.
         let decision = if account.size > LARGE || self.queue.is_behind() {
-            Decision::Entry(Entry::new(account, &self.redactor))
+            Decision::Entry(Box::new(Entry::new(account, &self.redactor)))
         } else {
             Decision::Account(Box::new(account))
         };

@@ -41,7 +41,7 @@ pub(crate) enum Message {
 #[derive(Debug)]
 pub(crate) enum Decision {
     Account(Box<Account>),
-    Entry(Entry),
+    Entry(Box<Entry>),
 }
 
 pub(crate) fn queue() -> (Queue, Drain) {
@@ -57,7 +57,7 @@ impl Decision {
     pub(crate) fn entry(self, redactor: &Redactor) -> Entry {
         match self {
             Self::Account(account) => Entry::new(*account, redactor),
-            Self::Entry(entry) => entry,
+            Self::Entry(entry) => *entry,
         }
     }
 
