@@ -193,7 +193,7 @@ impl LayerLoader {
         self.problem = None;
         let changes = self.read(&root, writing);
         self.changed |= changes.changed;
-        let is_as_seen = self.policies.is_as_seen(&root) && self.data.is_as_seen(&root);
+        let is_as_seen = root.is_in_place() && self.policies.is_as_seen(&root) && self.data.is_as_seen(&root);
         // A first layer without what is just being written would ask too little.
         let is_partial = self.first && changes.unsettled;
         if is_partial || !is_as_seen && self.held_back < HOLD_BACK {

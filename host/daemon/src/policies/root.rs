@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, stat};
 use rustix::io::Errno;
 
 /// Entries of a tenant's folder; one that holds more is not read at all.
@@ -75,6 +75,13 @@ impl Root {
     /// A folder that is not there: an empty one.
     pub(crate) fn absent(path: &Path) -> Self {
         Self { path: path.to_owned(), folder: None, fence: Fence::Beneath }
+    }
+
+    /// Whether its path still leads to this folder: one that was moved away is maybe being taken apart.
+    pub(crate) fn is_in_place(&self) -> bool {
+        let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
+        let opened = self.folder.as_ref().and_then(|folder| fstat(folder).ok()).map(identity);
+        opened == stat(&self.path).ok().map(identity)
     }
 
     /// None where there is no such folder.

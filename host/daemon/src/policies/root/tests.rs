@@ -81,3 +81,18 @@ fn a_folder_that_is_not_there_is_empty() {
     assert_eq!(root.list("policies", "wasm").expect("listed"), [] as [&str; 0]);
     assert!(root.fingerprint("x").is_none() && !root.has("x"));
 }
+
+#[test]
+fn a_folder_that_was_moved_away_is_not_in_place() {
+    let dir = folder();
+    let (own, gone) = (dir.path().join("own"), dir.path().join("gone"));
+    let root = Root::open(&own, Fence::Beneath).expect("open");
+    assert!(root.is_in_place() && !Root::absent(&own).is_in_place());
+    fs::rename(&own, &gone).expect("moved");
+    assert!(!root.is_in_place() && Root::absent(&own).is_in_place());
+    assert!(root.has("policies/a.wasm"), "it can be read where it is");
+    fs::create_dir(&own).expect("made");
+    assert!(!root.is_in_place(), "another one has its name");
+    symlink(&gone, dir.path().join("link")).expect("linked");
+    assert!(Root::open(&dir.path().join("link"), Fence::Open).expect("open").is_in_place());
+}
