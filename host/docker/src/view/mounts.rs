@@ -22,14 +22,7 @@ pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
 
 /// Whether it mounts folders of the host.
 pub(crate) fn has_bind(facts: Facts<'_>) -> bool {
-    let is_bind = |mount: &Mount| mount.kind == MountKind::Bind;
-    if facts.operation != "ContainerCreate" {
-        return unresolved(facts).iter().any(is_bind);
-    }
-    // Of what a container mounts in other ways, nothing is the host's.
-    let host = facts.host_config();
-    texts(member(host, "Binds")).any(|bind| parts_of_bind(bind).is_some_and(|(kind, ..)| kind == MountKind::Bind))
-        || items(member(host, "Mounts")).any(|mount| of_mount(mount).iter().any(is_bind))
+    unresolved(facts).iter().any(|mount| mount.kind == MountKind::Bind)
 }
 
 fn unresolved(facts: Facts<'_>) -> Vec<Mount> {

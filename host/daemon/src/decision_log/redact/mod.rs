@@ -196,11 +196,7 @@ fn texts<'t>(name: &str, texts: impl Iterator<Item = &'t str>, out: &mut String)
 
 /// Where paths of mounts led that do not lead where they are written, if a policy asked.
 fn resolved(request: &DockerRequest, out: &mut String) {
-    let mounts = request.known_mounts();
-    if mounts.is_empty() {
-        return;
-    }
-    let binds = mounts.iter().filter(|mount| mount.kind == MountKind::Bind);
+    let binds = request.known_mounts().iter().filter(|mount| mount.kind == MountKind::Bind);
     let elsewhere = binds.filter(|mount| mount.resolved.as_deref() != Some(&mount.source));
     let paths: BTreeMap<&str, Option<&str>> =
         elsewhere.map(|mount| (mount.source.as_str(), mount.resolved.as_deref())).collect();

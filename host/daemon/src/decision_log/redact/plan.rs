@@ -70,10 +70,7 @@ impl Members {
         if self.lengths & bit(name) == 0 {
             return None;
         }
-        // The first letters differ nearly always.
-        let first = name.as_bytes().first();
-        let mut plans = self.plans.iter().filter(|(own, _)| own.len() == name.len() && own.as_bytes().first() == first);
-        plans.find(|(own, _)| *own == name).map(|(_, plan)| plan)
+        self.plans.iter().find(|(own, _)| *own == name).map(|(_, plan)| plan)
     }
 }
 
