@@ -1,8 +1,8 @@
 ;; Writes 5000 log lines, and allows.
 (module
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
-  (import "portcullis:policy/log@0.1.0" "write" (func $write (param i32 i32 i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (import "portcullis:policy/log@0.2.0" "write" (func $write (param i32 i32 i32)))
   (memory (export "memory") 1)
   (data (i32.const 16) "noise")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)

@@ -1,7 +1,7 @@
 ;; Denies when it finds in its memory what an earlier instance left there.
 (module
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
   (memory (export "memory") 2)
   (global $asked (mut i32) (i32.const 0))
   (data (i32.const 16) "memory was left")

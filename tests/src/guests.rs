@@ -40,8 +40,8 @@ pub fn wasm(name: &str) -> Result<Vec<u8>> {
 pub fn that_says(words: &str) -> Result<Vec<u8>> {
     let text = format!(
         r#"(module
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
   (memory (export "memory") 1)
   (data (i32.const 16) "{words}")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
@@ -60,9 +60,9 @@ pub fn that_says(words: &str) -> Result<Vec<u8>> {
 /// A policy that counts how often it is asked, denies, and says `count` and ten digits. It needs to be granted state.
 pub fn that_counts() -> Result<Vec<u8>> {
     let text = r#"(module
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
-  (import "portcullis:policy/state@0.1.0" "add" (func $add (param i32 i32 i64) (result i64)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (import "portcullis:policy/state@0.2.0" "add" (func $add (param i32 i32 i64) (result i64)))
   (memory (export "memory") 1)
   (data (i32.const 16) "count 0000000000")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)

@@ -173,7 +173,7 @@ async fn what_is_not_granted_is_refused_by_name_and_with_the_grant() {
     let sandbox = sandbox();
     let compiled = sandbox.compile(&order(&guests::wasm("flood_log").expect("a guest"))).expect("compiles");
     let error = compiled.link(Grants::default()).expect_err("refused");
-    assert_eq!(error.to_string(), "imports `portcullis:policy/log@0.1.0`, which needs `grants = [\"log\"]`",);
+    assert_eq!(error.to_string(), "imports `portcullis:policy/log@0.2.0`, which needs `grants = [\"log\"]`",);
 }
 
 #[tokio::test]

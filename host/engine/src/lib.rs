@@ -32,6 +32,6 @@ pub use load::{Compiled, Import, Inspection, LoadError, Order, Owner, Policy, Wh
 pub use share::Share;
 
 /// The contract that policies are built against: the package of `wit/policy.wit`.
-pub const CONTRACT: &str = "portcullis:policy@0.1.0";
+pub const CONTRACT: &str = "portcullis:policy@0.2.0";
 /// What runs them.
 pub const RUNTIME: &str = "wasmtime 48 (LTS)";

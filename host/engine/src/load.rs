@@ -261,7 +261,7 @@ impl Import {
         Self { name: name.to_owned(), grant, known }
     }
 
-    /// `log` for `portcullis:policy/log@0.1.0`; none for what is not the contract's.
+    /// `log` for `portcullis:policy/log@0.2.0`; none for what is not the contract's.
     fn interface(name: &str) -> Option<&str> {
         let (interface, _version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
         Grants::ALL.allow(interface).then_some(interface)

@@ -1,10 +1,10 @@
 ;; Uses a handle that it was not given, with the number in the header `X-Forge`: an even number as a document, which is
 ;; read whole, an odd one as a request, whose `X-Secret` is read. Denies with what it got; allows where it got nothing.
 (module
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[method]request.header" (func $header (param i32 i32 i32 i32)))
-  (import "portcullis:policy/types@0.1.0" "[method]document.get" (func $get (param i32 i32 i32 i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[method]request.header" (func $header (param i32 i32 i32 i32)))
+  (import "portcullis:policy/types@0.2.0" "[method]document.get" (func $get (param i32 i32 i32 i32)))
   (memory (export "memory") 4)
   (data (i32.const 16) "X-Secret")
   (data (i32.const 32) "X-Forge")

@@ -1,7 +1,7 @@
 ;; Looks for what an earlier instance left in globals, its table and segments; denies with where. Then changes all of them.
 (module
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
   (memory (export "memory") 1)
   (global $small (mut i32) (i32.const 7))
   (global $large (mut i64) (i64.const 0))

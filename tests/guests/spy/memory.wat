@@ -2,9 +2,9 @@
 ;; Then fills all of it with the caller's secret (the header `X-Secret`), and ends as the header `X-End` says: `trap`,
 ;; `spin`, or with an allow.
 (module
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
-  (import "portcullis:policy/types@0.1.0" "[method]request.header" (func $header (param i32 i32 i32 i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[method]request.header" (func $header (param i32 i32 i32 i32)))
   ;; 0: answers of the host and the verdict; 16: names; 64: texts that the host gives; from 4096 on: what is looked at.
   (memory (export "memory") 4)
   (data (i32.const 16) "X-Secret")

@@ -54,8 +54,8 @@ fn rounds_of(rounds: u32) -> String {
 fn decide(pages: u32, imports: &str, body: &str) -> String {
     format!(
         r#"(module
-          (import "portcullis:policy/types@0.1.0" "[resource-drop]request" (func $drop_request (param i32)))
-          (import "portcullis:policy/types@0.1.0" "[resource-drop]document" (func $drop_document (param i32)))
+          (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+          (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
           {imports}
           (memory (export "memory") {pages})
           (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)

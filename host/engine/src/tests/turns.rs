@@ -97,7 +97,7 @@ impl State for Slow {
 #[tokio::test]
 async fn who_waits_for_its_state_lets_others_have_its_turn() {
     let sandbox = sandbox(8);
-    let get = r#"(import "portcullis:policy/state@0.1.0" "get" (func $get (param i32 i32 i32)))"#;
+    let get = r#"(import "portcullis:policy/state@0.2.0" "get" (func $get (param i32 i32 i32)))"#;
     // Some milliseconds on any machine, so that it has a turn when it asks.
     let body = format!("{} (call $get (i32.const 16) (i32.const 1) (i32.const 32))", rounds_of(50_000_000));
     let (asks, spins) = (load(&sandbox, &decide(1, get, &body), false), load(&sandbox, &spin(1), false));
