@@ -3,34 +3,37 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use portcullis_docker::Resolve;
+use portcullis_docker::{Resolve, Resolved};
 
 /// As many as the kernel follows.
-const MAX_SYMLINKS: u32 = 40;
+const MAX_SYMLINKS: usize = 40;
 
 /// Resolves paths on this host's own file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostPaths;
 
 impl Resolve for HostPaths {
-    fn resolve(&self, path: &str) -> Option<String> {
-        resolve(Path::new(path))?.into_os_string().into_string().ok()
+    fn resolve(&self, path: &str) -> Option<Resolved> {
+        resolve(Path::new(path))
     }
 }
 
 /// Follows every symlink and `..`; what does not exist yet is taken as it is written, below the deepest folder that
 /// does. None where it cannot be told: a path that is not absolute, a loop, a folder that may not be read, a link of
 /// `/proc`.
-fn resolve(path: &Path) -> Option<PathBuf> {
+fn resolve(path: &Path) -> Option<Resolved> {
     if !path.is_absolute() {
         return None;
     }
     let mut resolved = PathBuf::from("/");
     let mut left: Vec<PathBuf> = parts(path);
-    let mut symlinks = 0;
+    let mut links = Vec::new();
+    // How many of the last parts of `resolved` do not exist.
+    let mut missing = 0_usize;
     while let Some(part) = left.pop() {
         if part.as_os_str() == ".." {
             resolved.pop();
+            missing = missing.saturating_sub(1);
             continue;
         }
         let next = resolved.join(&part);
@@ -38,11 +41,11 @@ fn resolve(path: &Path) -> Option<PathBuf> {
             // What leads on from `/proc/self` is another thing in the daemon than here.
             Ok(metadata) if metadata.is_symlink() && resolved.starts_with("/proc") => return None,
             Ok(metadata) if metadata.is_symlink() => {
-                symlinks += 1;
-                if symlinks > MAX_SYMLINKS {
+                if links.len() == MAX_SYMLINKS {
                     return None;
                 }
                 let target = fs::read_link(&next).ok()?;
+                links.push(text(next)?);
                 if target.is_absolute() {
                     resolved = PathBuf::from("/");
                 }
@@ -51,11 +54,16 @@ fn resolve(path: &Path) -> Option<PathBuf> {
             Ok(_) => resolved = next,
             Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
                 resolved = next;
+                missing += 1;
             }
             Err(_) => return None,
         }
     }
-    Some(resolved)
+    Some(Resolved { path: text(resolved)?, links, missing: missing > 0 })
+}
+
+fn text(path: PathBuf) -> Option<String> {
+    path.into_os_string().into_string().ok()
 }
 
 /// A path's parts, the last one first.
@@ -83,22 +91,26 @@ mod tests {
         symlink(root.join("real/deep"), root.join("absolute")).expect("linked");
         symlink("loop", root.join("loop")).expect("linked");
         symlink("../missing/there", root.join("real/dangling")).expect("linked");
-        let cases = [
-            ("real/deep", Some("real/deep")),
-            ("relative/deep", Some("real/deep")),
-            ("absolute/..", Some("real")),
-            ("real/../relative/./deep/", Some("real/deep")),
-            ("absolute/not/yet", Some("real/deep/not/yet")),
-            ("missing/../relative/deep", Some("real/deep")),
-            ("real/dangling/x", Some("missing/there/x")),
-            ("loop/x", None),
+        let at = |path: &str| text(root.join(path)).expect("is UTF-8");
+        let cases: [(&str, &str, &[&str], bool); 9] = [
+            ("real/deep", "real/deep", &[], false),
+            ("relative/deep", "real/deep", &["relative"], false),
+            ("absolute/..", "real", &["absolute"], false),
+            ("real/../relative/./deep/", "real/deep", &["relative"], false),
+            ("absolute/not/yet", "real/deep/not/yet", &["absolute"], true),
+            ("real/not/yet/..", "real/not", &[], true),
+            ("real/not/yet/../..", "real", &[], false),
+            ("missing/../relative/deep", "real/deep", &["relative"], false),
+            ("real/dangling/x", "missing/there/x", &["real/dangling"], true),
         ];
-        for (path, expected) in cases {
-            assert_eq!(resolve(&root.join(path)), expected.map(|path| root.join(path)), "{path}");
+        for (path, led, links, missing) in cases {
+            let links = links.iter().map(|link| at(link)).collect();
+            assert_eq!(resolve(&root.join(path)), Some(Resolved { path: at(led), links, missing }), "{path}");
         }
+        assert_eq!(resolve(&root.join("loop/x")), None);
         assert_eq!(resolve(Path::new("relative")), None);
         assert_eq!(resolve(Path::new("/proc/self/cwd/x")), None);
-        assert_eq!(resolve(Path::new("/proc/sys")), Some(PathBuf::from("/proc/sys")));
-        assert_eq!(resolve(Path::new("/../..")), Some(PathBuf::from("/")));
+        assert_eq!(resolve(Path::new("/proc/sys")), Some(Resolved::plain("/proc/sys")));
+        assert_eq!(resolve(Path::new("/../..")), Some(Resolved::plain("/")));
     }
 }

@@ -19,6 +19,6 @@ pub mod wire;
 
 pub use self::identity::Certificates;
 pub use self::reader::{Reader, Refusal};
-pub use self::request::{DockerRequest, NoResolve, Resolve, clean_path};
+pub use self::request::{DockerRequest, NoResolve, Resolve, Resolved, clean_path};
 pub use self::rules::{HostRule, Rules, UnknownRule};
 pub use self::target::ApiVersion;

@@ -13,10 +13,21 @@ use crate::target::Target;
 use crate::view::{Facts, devices, image, mounts, namespaces, ports, security};
 use crate::wire::Call;
 
-/// How a path of the host is resolved: every symlink and `..` followed, the deepest existing folder standing for what
-/// does not exist yet. None where that cannot be found out.
+/// How a path of the host is resolved. None where that cannot be found out.
 pub trait Resolve: Send + Sync + fmt::Debug {
-    fn resolve(&self, path: &str) -> Option<String>;
+    fn resolve(&self, path: &str) -> Option<Resolved>;
+}
+
+/// Where a path of the host leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The path after every symlink and `..` is followed; what does not exist is taken as it is written, below the deepest
+    /// folder that does.
+    pub path: String,
+    /// Where the symlinks lie that were followed, each by a path without symlinks.
+    pub links: Vec<String>,
+    /// Whether nothing exists at `path`.
+    pub missing: bool,
 }
 
 /// An absolute path without `.`, `..` and empty parts, by its text alone: Go's `path.Clean`.
@@ -55,10 +66,19 @@ pub struct DockerRequest {
     ports: OnceLock<Vec<Port>>,
 }
 
+// === impl Resolved ===
+
+impl Resolved {
+    /// Something that exists, and is reached without symlinks.
+    pub fn plain(path: impl Into<String>) -> Self {
+        Self { path: path.into(), links: Vec::new(), missing: false }
+    }
+}
+
 // === impl NoResolve ===
 
 impl Resolve for NoResolve {
-    fn resolve(&self, _: &str) -> Option<String> {
+    fn resolve(&self, _: &str) -> Option<Resolved> {
         None
     }
 }

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use crate::wire::Call;
-use crate::{DockerRequest, Reader, Refusal, Resolve, Rules};
+use crate::{DockerRequest, Reader, Refusal, Resolve, Resolved, Rules};
 
-/// Resolves `/link` to `/etc`, everything else to itself, and nothing below `/unknown`.
+/// `/link` is a symlink to `/etc`; nothing exists below `/missing`; what is below `/unknown` cannot be found out.
 #[derive(Debug)]
 pub(crate) struct TestHost;
 
 impl Resolve for TestHost {
-    fn resolve(&self, path: &str) -> Option<String> {
+    fn resolve(&self, path: &str) -> Option<Resolved> {
         match path {
-            "/link" => Some("/etc".to_owned()),
+            "/link" => Some(Resolved { links: vec!["/link".to_owned()], ..Resolved::plain("/etc") }),
             _ if path.starts_with("/unknown") => None,
-            _ => Some(path.to_owned()),
+            _ => Some(Resolved { missing: path.starts_with("/missing"), ..Resolved::plain(path) }),
         }
     }
 }

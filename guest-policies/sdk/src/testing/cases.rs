@@ -14,7 +14,7 @@
 //!     certificates: []                      # PEM
 //!   settings: {}                            # the policy's own
 //!   data: { users: { bob: { readOnly: true } } }
-//!   paths: { /srv/link: /etc }              # symlinks of the host; null: cannot be found out
+//!   paths: { /srv/link: /etc }              # symlinks of the host; "": nothing is there; null: cannot be found out
 //!   state: { count: 3 }                     # what the policy has kept before: text, or a counter
 //!   expect: { deny: may only read }         # allow, abstain, deny: in the reason, refused: by this host rule
 //!   state_after: { count: 4 }               # all of it; left out: as before

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// As the kernel: a path that needs more symlinks than this leads nowhere.
-const MAX_LINKS: u32 = 40;
+use portcullis_docker::Resolved;
 
-/// Where paths lead, by the path of the symlink; none where it cannot be found out.
+/// As the kernel: a path that needs more symlinks than this leads nowhere.
+const MAX_LINKS: usize = 40;
+
+/// Where paths lead, by the path of the symlink; empty where nothing is there, none where it cannot be found out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Paths(BTreeMap<String, Option<String>>);
 
@@ -14,11 +16,9 @@ impl Paths {
         Self(links)
     }
 
-    /// An absolute path without symlinks, `.` and `..`.
-    pub(super) fn follow(&self, path: &str) -> Option<String> {
+    pub(super) fn follow(&self, path: &str) -> Option<Resolved> {
         let mut rest: VecDeque<String> = path.strip_prefix('/')?.split('/').map(str::to_owned).collect();
-        let mut resolved = String::new();
-        let mut links = 0;
+        let (mut resolved, mut links) = (String::new(), Vec::new());
         while let Some(name) = rest.pop_front() {
             match &*name {
                 "" | "." => continue,
@@ -30,16 +30,28 @@ impl Paths {
                 name => resolved = format!("{resolved}/{name}"),
             }
             let Some(target) = self.0.get(&resolved) else { continue };
-            links += 1;
-            let target = target.as_ref().filter(|_| links <= MAX_LINKS)?;
+            let target = target.as_ref().filter(|_| links.len() < MAX_LINKS)?;
+            if target.is_empty() {
+                continue;
+            }
+            links.push(resolved.clone());
             let parent = if target.starts_with('/') { 0 } else { resolved.rfind('/').unwrap_or(0) };
             resolved.truncate(parent);
             for name in target.split('/').rev() {
                 rest.push_front(name.to_owned());
             }
         }
-        Some(if resolved.is_empty() { "/".to_owned() } else { resolved })
+        let path = if resolved.is_empty() { "/".to_owned() } else { resolved };
+        let missing = self.0.iter().any(|(missing, target)| {
+            target.as_deref() == Some("") && path.strip_prefix(&**missing).is_some_and(is_tail)
+        });
+        Some(Resolved { path, links, missing })
     }
+}
+
+/// Whether this is what follows a path in a path below it.
+fn is_tail(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('/')
 }
 
 #[cfg(test)]
@@ -56,8 +68,16 @@ mod tests {
             ("/srv/up", Some("..")),
             ("/loop", Some("/loop")),
             ("/hidden", None),
+            ("/srv/new", Some("")),
         ];
         let paths = Paths::new(links.map(link).into());
+        let followed = |path: &str| paths.follow(path);
+        let led = |path: &str, links: &[&str], missing: bool| {
+            Some(Resolved { path: path.to_owned(), links: links.iter().map(ToString::to_string).collect(), missing })
+        };
+        assert_eq!(followed("/srv/chain"), led("/etc/ssh", &["/srv/chain", "/srv/link"], false));
+        assert_eq!(followed("/srv/new/x"), led("/srv/new/x", &[], true));
+        assert_eq!(followed("/srv/newer"), led("/srv/newer", &[], false));
         let cases = [
             ("/", Some("/")),
             ("/srv/data/", Some("/srv/data")),
@@ -74,7 +94,7 @@ mod tests {
             ("relative", None),
         ];
         for (path, expected) in cases {
-            assert_eq!(paths.follow(path).as_deref(), expected, "{path}");
+            assert_eq!(followed(path).map(|led| led.path).as_deref(), expected, "{path}");
         }
     }
 }

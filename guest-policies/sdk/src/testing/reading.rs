@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use portcullis_docker::wire::Call;
-use portcullis_docker::{Reader, Refusal, Resolve, Rules};
+use portcullis_docker::{Reader, Refusal, Resolve, Resolved, Rules};
 use portcullis_model::Request;
 
 use super::paths::Paths;
@@ -15,7 +15,7 @@ pub(super) fn read(call: Call, paths: Paths) -> Result<Arc<dyn Request>, Refusal
 }
 
 impl Resolve for Paths {
-    fn resolve(&self, path: &str) -> Option<String> {
+    fn resolve(&self, path: &str) -> Option<Resolved> {
         self.follow(path)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis_docker::wire::Call;
-use portcullis_docker::{HostRule, Resolve, Rules, clean_path};
+use portcullis_docker::{HostRule, Resolve, Resolved, Rules, clean_path};
 
 use crate::decision_log::record::{DecisionRecord, RequestRecord};
 
@@ -130,10 +130,10 @@ impl RecordedPaths {
 }
 
 impl Resolve for RecordedPaths {
-    fn resolve(&self, path: &str) -> Option<String> {
+    fn resolve(&self, path: &str) -> Option<Resolved> {
         match self.0.get(path) {
-            Some(led) => led.clone(),
-            None => Some(clean_path(path)),
+            Some(led) => led.clone().map(Resolved::plain),
+            None => Some(Resolved::plain(clean_path(path))),
         }
     }
 }
@@ -169,7 +169,7 @@ mod tests {
         let headers = vec!["X-Team".to_owned()];
         assert_eq!(missing, Missing { in_body: true, headers, ..Missing::default() });
         for (path, led) in [("/a/../b", "/elsewhere"), ("/b", "/elsewhere"), ("/c/./d/", "/c/d")] {
-            assert_eq!(paths.resolve(path).as_deref(), Some(led), "{path}");
+            assert_eq!(paths.resolve(path), Some(Resolved::plain(led)), "{path}");
         }
     }
 

@@ -8,14 +8,14 @@ use portcullis_model::document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
 use super::{Facts, is_true, items, member, members, text, texts};
-use crate::{Resolve, clean_path};
+use crate::{Resolve, Resolved, clean_path};
 
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
 pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
     let mut mounts = unresolved(facts);
     for mount in mounts.iter_mut().filter(|mount| mount.kind == MountKind::Bind && mount.source.starts_with('/')) {
-        mount.resolved = resolve(&mount.source, resolver);
+        mount.resolved = resolve(&mount.source, resolver).map(|resolved| resolved.path);
     }
     mounts
 }
@@ -39,10 +39,14 @@ fn unresolved(facts: Facts<'_>) -> Vec<Mount> {
 /// The daemon takes `..` away before it follows symlinks (Go's `path.Clean`); when it looks whether a mount's source is
 /// there, and when the kernel mounts a volume's device, symlinks come first. Where that leads to two places, neither is
 /// told.
-fn resolve(source: &str, resolver: &dyn Resolve) -> Option<String> {
-    let resolved = resolver.resolve(source)?;
-    let is_plain = !source.split('/').any(|part| part == "..");
-    (is_plain || resolver.resolve(&clean_path(source)).as_ref() == Some(&resolved)).then_some(resolved)
+fn resolve(source: &str, resolver: &dyn Resolve) -> Option<Resolved> {
+    let mut resolved = resolver.resolve(source)?;
+    if source.split('/').any(|part| part == "..") {
+        let cleaned = resolver.resolve(&clean_path(source)).filter(|cleaned| cleaned.path == resolved.path)?;
+        resolved.links.extend(cleaned.links);
+        resolved.missing |= cleaned.missing;
+    }
+    Some(resolved)
 }
 
 fn of_container(facts: Facts<'_>) -> Vec<Mount> {
@@ -149,9 +153,9 @@ mod tests {
     struct Links;
 
     impl Resolve for Links {
-        fn resolve(&self, path: &str) -> Option<String> {
+        fn resolve(&self, path: &str) -> Option<Resolved> {
             let followed = path.replace("/secret/into", "/www/sub");
-            Some(clean_path(&followed))
+            Some(Resolved::plain(clean_path(&followed)))
         }
     }
 
@@ -166,7 +170,7 @@ mod tests {
             ("/../..", Some("/")),
         ];
         for (source, expected) in cases {
-            assert_eq!(resolve(source, &Links).as_deref(), expected, "{source}");
+            assert_eq!(resolve(source, &Links).map(|led| led.path).as_deref(), expected, "{source}");
         }
     }
 }
