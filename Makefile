@@ -14,8 +14,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup-demo policies build ## Walk the two seeds with a real, throwaway dockerd, step by step (as root)
-	@$(TARGET)/release/demo
+demo: setup-demo policies build ## Walk the two seeds with a real, throwaway dockerd, step by step (as root; RELEASE=28.5: with that Docker, after `make setup`)
+	@$(TARGET)/release/demo $(RELEASE)
 
 test: setup policies build ## Run every test, with the walk against a real dockerd among them (as root)
 	$(CARGO) test --release --workspace
@@ -24,7 +24,7 @@ test: setup policies build ## Run every test, with the walk against a real docke
 setup-demo:
 	@scripts/setup demo
 
-setup: ## Install what is missing on a Debian machine: Docker, busybox, schemathesis, Prometheus, the wasm target, … (as root)
+setup: ## Install what is missing on a Debian machine: Docker, newer daemons of it, busybox, schemathesis, Prometheus, the wasm target, … (as root)
 	@scripts/setup
 
 policies: ## Build the policies to .wasm files

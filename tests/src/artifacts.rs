@@ -42,6 +42,12 @@ pub fn prometheus(program: &str) -> Result<PathBuf> {
     built(path, &format!("`{program}`"), "setup")
 }
 
+/// A file of a release of Docker that is not installed, in a folder of its own.
+pub fn docker(release: &str, file: &str) -> Result<PathBuf> {
+    let path = target()?.join("docker").join(release).join(file);
+    built(path, &format!("Docker {release}"), "setup")
+}
+
 /// A program that the machine must have.
 pub fn installed(program: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The real `docker` command, as one caller: with a configuration and, where it has one, a certificate of its own.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -10,6 +11,7 @@ use crate::artifacts;
 use crate::command::Finished;
 use crate::dockerd::{Dockerd, Tls};
 use crate::error::{Doing, Result};
+use crate::release::Release;
 use crate::scratch::Scratch;
 
 /// A caller of one daemon.
@@ -50,6 +52,13 @@ impl Docker {
     pub fn header(self, name: &str, value: &str) -> Result<Self> {
         let path = self.home.path().join("config.json");
         fs::write(&path, json!({ "HttpHeaders": { name: value } }).to_string()).doing_to("writing", &path)?;
+        Ok(self)
+    }
+
+    /// Gives `docker` a plugin of its own, such as `docker-buildx`.
+    pub fn plugin(self, name: &str) -> Result<Self> {
+        let path = self.home.folder("cli-plugins")?.join(name);
+        symlink(Release::cli_plugin(name)?, &path).doing_to("linking", &path)?;
         Ok(self)
     }
 

@@ -2,34 +2,45 @@
 //!
 //! It runs in mount and PID namespaces of its own. So the plugin has its ordinary place and name
 //! (`/run/docker/plugins/portcullis.sock`) without touching a Docker that is already there, and nothing survives the
-//! first process in there: no containerd, no shim, no container, no mount. Where it need not be reached by TCP, its network
-//! is its own too, and with it every bridge that it makes.
+//! first process in there: no containerd, no shim, no container, no mount. Its network is its own too, and with it every
+//! bridge that it makes. What it listens on by TCP is a socket of ours that it is given, as systemd gives one: no port has to be
+//! free twice, and no address has to be reached in its network.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use serde_json::json;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::cleanup::Cleanup;
 use crate::error::{Doing, Error, Result};
 use crate::http;
 use crate::log::Log;
 use crate::process::Process;
+use crate::release::Release;
 use crate::scratch::Scratch;
 use crate::tls::Authority;
-use crate::{artifacts, cgroups, images, wait};
+use crate::{cgroups, images, wait};
 
-/// Arguments: the folder to show as `/run/docker/plugins`, then the command.
+/// Arguments: the folder to show as `/run/docker/plugins`, then the command. A socket on standard input is passed on as systemd
+/// passes one: as descriptor 3, with the ID of the process that is meant.
 const IN_NAMESPACE: &str = r#"set -e
 plugins=$1; shift
 mount -t tmpfs tmpfs /run
 mkdir -p /run/docker/plugins
 mount --bind "$plugins" /run/docker/plugins
+busybox ip link set lo up
+exec 3<&0 </dev/null
+export LISTEN_PID=$$ LISTEN_FDS=1
 exec "$@""#;
 
 /// How dockerd is to be started.
 #[derive(Debug, Default)]
 pub struct Setup {
+    release: Release,
     plugin: Option<Plugin>,
     authority: Option<Authority>,
 }
@@ -45,6 +56,8 @@ struct Plugin {
 pub struct Dockerd {
     process: Process,
     scratch: Scratch,
+    release: Release,
+    plugin: Option<String>,
     tls: Option<Tls>,
     _cgroups: Cleanup,
 }
@@ -59,6 +72,12 @@ pub struct Tls {
 // === impl Setup ===
 
 impl Setup {
+    /// Starts this release, rather than the one that is installed.
+    pub fn release(mut self, release: Release) -> Self {
+        self.release = release;
+        self
+    }
+
     /// Asks the plugin `name`, whose socket is `FOLDER/NAME.sock`, about every call.
     pub fn guarded_by(mut self, name: &str, folder: &Path) -> Self {
         self.plugin = Some(Plugin { name: name.to_owned(), folder: folder.to_owned() });
@@ -79,41 +98,43 @@ impl Setup {
             let cgroup = cgroup.clone();
             move || cgroups::remove(&cgroup)
         });
-        let unguarded = Self::default().launch(&scratch, &cgroup)?;
+        let release = self.release;
+        let unguarded = Self::default().release(release).launch(&scratch, &cgroup, None)?;
         images::import(&scratch, &socket(&scratch))?;
         let (process, tls) = if self.plugin.is_none() && self.authority.is_none() {
             (unguarded, None)
         } else {
             unguarded.terminate(wait::PATIENCE)?;
-            let process = self.launch(&scratch, &cgroup)?;
-            let tls = self.authority.map(|authority| tls(&process, authority)).transpose()?;
-            (process, tls)
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("listening on a port")?;
+            let address = listener.local_addr().doing("asking for the port")?.to_string();
+            let process = self.launch(&scratch, &cgroup, Some(listener))?;
+            (process, self.authority.map(|authority| Tls { address, authority }))
         };
-        Ok(Dockerd { process, scratch, tls, _cgroups })
+        let plugin = self.plugin.map(|plugin| plugin.name);
+        Ok(Dockerd { process, scratch, release, plugin, tls, _cgroups })
     }
 
-    fn launch(&self, scratch: &Scratch, cgroup: &str) -> Result<Process> {
+    fn launch(&self, scratch: &Scratch, cgroup: &str, listener: Option<TcpListener>) -> Result<Process> {
         let config = self.write_config(scratch, cgroup)?;
         let plugins = match &self.plugin {
             Some(plugin) => plugin.folder.clone(),
             None => scratch.folder("no-plugins")?,
         };
-        let dockerd = artifacts::installed("dockerd")?;
+        let (dockerd, programs) = (self.release.dockerd()?, self.release.programs()?);
         let path = |name: &str| scratch.path().join(name);
         let process = Process::start("dockerd", "unshare", |command| {
-            command.args(["--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
-            if self.authority.is_none() {
-                command.arg("--net");
-            }
+            command.env("PATH", programs);
+            command.args(["--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
             command.args(["sh", "-c", IN_NAMESPACE, "sh"]).arg(plugins).arg(dockerd);
             command.arg("--config-file").arg(config);
             command.arg("--data-root").arg(path("data")).arg("--exec-root").arg(path("exec"));
             command.arg("--pidfile").arg(path("pid"));
             command.args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
             command.arg("--host").arg(format!("unix://{}", socket(scratch).display()));
-            if let Some(authority) = &self.authority {
+            if let Some((authority, listener)) = self.authority.as_ref().zip(listener) {
+                command.stdin(Stdio::from(OwnedFd::from(listener)));
                 let pem = |name: &str| authority.path().join(name);
-                command.args(["--host", "tcp://127.0.0.1:0", "--tlsverify"]).arg("--tlscacert").arg(pem("ca.pem"));
+                command.args(["--host", "fd://", "--tlsverify"]).arg("--tlscacert").arg(pem("ca.pem"));
                 command.arg("--tlscert").arg(pem("server.pem")).arg("--tlskey").arg(pem("server.key"));
             }
         })?;
@@ -142,6 +163,10 @@ impl Dockerd {
         Setup::default()
     }
 
+    pub fn release(&self) -> Release {
+        self.release
+    }
+
     pub fn socket(&self) -> PathBuf {
         socket(&self.scratch)
     }
@@ -149,6 +174,20 @@ impl Dockerd {
     /// Where callers with certificates connect.
     pub fn tls(&self) -> Result<&Tls> {
         self.tls.as_ref().ok_or_else(|| Error::Unexpected("this dockerd was started without TLS".to_owned()))
+    }
+
+    /// Puts the plugin into the daemon's chain, or takes it out, while the daemon runs.
+    pub fn guard(&self, on: bool) -> Result<()> {
+        let path = self.scratch.path().join("daemon.json");
+        let mut config: Value = serde_json::from_slice(&fs::read(&path).doing_to("reading", &path)?)
+            .map_err(|error| Error::Unexpected(format!("`{}`: {error}", path.display())))?;
+        let plugins: Vec<&String> = self.plugin.iter().filter(|_| on).collect();
+        config.as_object_mut().map(|config| config.insert("authorization-plugins".to_owned(), json!(plugins)));
+        fs::write(&path, config.to_string()).doing_to("writing", &path)?;
+        let mark = self.log().mark();
+        self.process.signal(Signal::HUP)?;
+        let reloaded = |line: &str| line.contains("Reloaded configuration").then_some(());
+        self.process.wait_for_line(mark, "the daemon's new configuration", reloaded)
     }
 
     pub fn log(&self) -> &Log {
@@ -177,16 +216,6 @@ fn wait_until_it_answers(process: &Process, socket: &Path) -> Result<()> {
         Ok(Err(status)) => Err(Error::Ended { program: "dockerd".to_owned(), status, what: what.to_owned(), log }),
         Err(_) => Err(Error::TimedOut { what: what.to_owned(), after: wait::PATIENCE, log }),
     }
-}
-
-/// The kernel chose the port; dockerd says which.
-fn tls(process: &Process, authority: Authority) -> Result<Tls> {
-    let address = process.wait_for_line(Log::START, "dockerd's TLS listener", |line| {
-        let (_, rest) = line.split_once("API listen on 127.0.0.1:")?;
-        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Some(format!("127.0.0.1:{port}"))
-    })?;
-    Ok(Tls { address, authority })
 }
 
 fn cgroup_name(scratch: &Path) -> String {

@@ -11,7 +11,10 @@ use crate::docker::Docker;
 use crate::error::{Doing, Result};
 use crate::scratch::Scratch;
 
-const APPLETS: [&str; 12] = ["sh", "cat", "cp", "echo", "env", "false", "id", "ls", "mkdir", "sleep", "true", "wget"];
+const APPLETS: [&str; 18] = [
+    "sh", "cat", "cp", "echo", "env", "false", "grep", "id", "ln", "ls", "mkdir", "mknod", "rm", "rmdir", "sleep",
+    "touch", "true", "wget",
+];
 const GREETING: &str = "
 Hello from Docker!
 This message shows that your installation appears to be working correctly.

@@ -32,9 +32,9 @@ impl Process {
     /// Starts `program` with what `arrange` adds, out of reach of the terminal's Ctrl-C: cleaning up is ours.
     pub fn start(name: &str, program: &str, arrange: impl FnOnce(&mut Command)) -> Result<Self> {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", program]);
+        command.args(["--pdeathsig", "KILL", program]).stdin(Stdio::null());
         arrange(&mut command);
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
         let log = Log::default();
         let (child, _cleanup) = Cleanup::of(|| {
             let mut child = spawn(command).map_err(|source| start_error(program, source))?;

@@ -10,6 +10,7 @@ use crate::docker::Docker;
 use crate::dockerd::Dockerd;
 use crate::error::Result;
 use crate::portcullis::{self, Config, Portcullis};
+use crate::release::Release;
 use crate::tls::Authority;
 
 pub mod hello;
@@ -82,10 +83,11 @@ pub struct Stage {
 // === impl Stage ===
 
 impl Stage {
-    /// Starts Portcullis without any policy, and a dockerd that asks it.
-    pub fn set() -> Result<Self> {
+    /// Starts Portcullis without any policy, and a dockerd of this release that asks it.
+    pub fn set(release: Release) -> Result<Self> {
         let portcullis = Config::new()?.start()?;
-        let setup = Dockerd::setup().guarded_by(portcullis::NAME, &portcullis.config().plugin_folder());
+        let setup = Dockerd::setup().release(release);
+        let setup = setup.guarded_by(portcullis::NAME, &portcullis.config().plugin_folder());
         let dockerd = setup.with_tls(Authority::new()?).start()?;
         Ok(Self { dockerd, portcullis, callers: HashMap::new() })
     }

@@ -1,5 +1,5 @@
-//! Every known way round an authorization plugin, against the real dockerd: first with nobody guarding it, which shows
-//! that it is one, then guarded by policies that were written the obvious way.
+//! Every known way round an authorization plugin, against every release of the real dockerd: first with nobody guarding it,
+//! which shows that it is one, then guarded by policies that were written the obvious way.
 //!
 //! What came into being is read from the daemon's disk, not from its answers. Docker 20.10 is the most vulnerable daemon
 //! that is still in use; where newer ones do something else, the case says so.
@@ -14,9 +14,7 @@ use portcullis_tests::corpus::{self, Bypass, Call, Disk, Found, Made, Places, vo
 use portcullis_tests::http::Answer;
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::scratch::Scratch;
-use portcullis_tests::{Dockerd, Error, Result};
-use rustix::process::Signal;
-use serde_json::{Value, json};
+use portcullis_tests::{Dockerd, Error, Release, Result};
 
 /// What callers say who they are. A case may say something else.
 const CALLER: (&str, &str) = ("Authz-User", "alice");
@@ -62,23 +60,37 @@ struct Counts {
 }
 
 #[test]
-fn no_way_round_leads_past_the_policies() -> Result<()> {
+fn no_way_round_leads_past_the_policies_of_20_10() -> Result<()> {
+    play(Release::V20_10)
+}
+
+#[test]
+fn no_way_round_leads_past_the_policies_of_26_1() -> Result<()> {
+    play(Release::V26_1)
+}
+
+#[test]
+fn no_way_round_leads_past_the_policies_of_28_5() -> Result<()> {
+    play(Release::V28_5)
+}
+
+fn play(release: Release) -> Result<()> {
     let cases = corpus::read("bypass", |case: &Bypass| &case.note)?;
     let mut counts = Counts::default();
-    let mut stage = Stage::set()?;
+    let mut stage = Stage::set(release)?;
 
     let start = Instant::now();
-    stage.guard(false)?;
+    stage.dockerd.guard(false)?;
     stage.make_older()?;
     for (number, found) in cases.iter().enumerate() {
         counts.proven += usize::from(stage.play_unguarded(number, found)?);
     }
     let unguarded = start.elapsed();
-    stage.guard(true)?;
+    stage.dockerd.guard(true)?;
     let before = stage.disk.made()?;
     for (number, found) in cases.iter().enumerate() {
         stage.play_guarded(number, found)?;
-        counts.denied += usize::from(found.case.guarded.is_denial());
+        counts.denied += usize::from(found.case.guarded(release).is_denial());
         counts.limits += usize::from(found.case.limit.is_some());
     }
     let forbidden = stage.disk.forbidden(&stage.disk.made()?.since(&before))?;
@@ -92,7 +104,7 @@ fn no_way_round_leads_past_the_policies() -> Result<()> {
     let mut stderr = io::stderr();
     let _ = writeln!(
         stderr,
-        "{} cases: {proven} ways round proven on the unguarded daemon in {:.1} s; guarded, in {:.1} s, {denied} denied and \
+        "{release}: {} cases: {proven} ways round proven on the unguarded daemon in {:.1} s; guarded, in {:.1} s, {denied} denied and \
          {limits} known limits; {newer} that newer daemons treat otherwise",
         cases.len(),
         took.0,
@@ -104,7 +116,7 @@ fn no_way_round_leads_past_the_policies() -> Result<()> {
 // === impl Stage ===
 
 impl Stage {
-    fn set() -> Result<Self> {
+    fn set(release: Release) -> Result<Self> {
         let host = Scratch::new()?;
         lay_out(host.path()).map_err(|source| Error::Io { doing: "making folders".to_owned(), source })?;
         let path = host.path().display();
@@ -122,24 +134,9 @@ impl Stage {
             .start()?;
         let plugins = portcullis.config().plugin_folder();
         volume_plugin::serve(&plugins.join("evil.sock"))?;
-        let dockerd = Dockerd::setup().guarded_by(portcullis::NAME, &plugins).start()?;
+        let dockerd = Dockerd::setup().release(release).guarded_by(portcullis::NAME, &plugins).start()?;
         let disk = Disk::of(&dockerd.socket(), host.path());
         Ok(Self { dockerd, _portcullis: portcullis, host, disk, wrong: Vec::new() })
-    }
-
-    /// Puts the plugin into the daemon's chain, or takes it out, while the daemon runs.
-    fn guard(&self, on: bool) -> Result<()> {
-        let path = self.dockerd.socket().with_file_name("daemon.json");
-        let failed = |source| Error::Io { doing: format!("changing `{}`", path.display()), source };
-        let mut config: Value = serde_json::from_slice(&fs::read(&path).map_err(failed)?)
-            .map_err(|error| Error::Unexpected(format!("`{}`: {error}", path.display())))?;
-        let plugins = if on { json!([portcullis::NAME]) } else { json!([]) };
-        config.as_object_mut().map(|config| config.insert("authorization-plugins".to_owned(), plugins));
-        fs::write(&path, config.to_string()).map_err(failed)?;
-        let mark = self.dockerd.log().mark();
-        self.dockerd.process().signal(Signal::HUP)?;
-        let reloaded = |line: &str| line.contains("Reloaded configuration").then_some(());
-        self.dockerd.process().wait_for_line(mark, "the daemon's new configuration", reloaded)
     }
 
     fn make_older(&self) -> Result<()> {
@@ -154,7 +151,7 @@ impl Stage {
 
     /// Whether the case got round the policies, and was to.
     fn play_unguarded(&mut self, number: usize, found: &Found<Bypass>) -> Result<bool> {
-        let expected = &found.case.unguarded;
+        let expected = found.case.unguarded(self.release());
         let Some(outcome) = self.play(&format!("u{number}"), found)? else { return Ok(false) };
         let Outcome { answer, made, places, .. } = &outcome;
         let made = made.since(&Made::default());
@@ -168,16 +165,17 @@ impl Stage {
         self.wrong.extend(difference.map(|difference| format!("{}\n  unguarded: {difference}", found.title)));
         let round = expected.round || leaves || !self.disk.forbidden(&made)?.is_empty();
         self.undo(found, &outcome)?;
-        Ok(round && found.case.guarded.is_denial())
+        Ok(round && found.case.guarded(self.release()).is_denial())
     }
 
     fn play_guarded(&mut self, number: usize, found: &Found<Bypass>) -> Result<()> {
         let Some(outcome) = self.play(&format!("g{number}"), found)? else { return Ok(()) };
-        let mut wrong: Vec<String> = found.case.guarded.difference(&outcome.answer).into_iter().collect();
-        if found.case.guarded.is_denial() {
+        let (unguarded, guarded) = (found.case.unguarded(self.release()), found.case.guarded(self.release()));
+        let mut wrong: Vec<String> = guarded.difference(&outcome.answer).into_iter().collect();
+        if guarded.is_denial() {
             let by_itself = outcome.made.since(&outcome.made_before);
             wrong.extend((!by_itself.is_empty()).then(|| format!("to be denied, and yet there is {by_itself:?}")));
-            if found.case.unguarded.leaves.is_some() && self.is_left(found, &outcome)? {
+            if unguarded.leaves.is_some() && self.is_left(found, &outcome)? {
                 wrong.push("to be denied, and yet it was done".to_owned());
             }
         }
@@ -210,13 +208,17 @@ impl Stage {
     }
 
     fn is_left(&self, found: &Found<Bypass>, outcome: &Outcome) -> Result<bool> {
-        let Some(leaves) = &found.case.unguarded.leaves else { return Ok(false) };
+        let Some(leaves) = &found.case.unguarded(self.release()).leaves else { return Ok(false) };
         let Some(call) = leaves.call(&outcome.answer, &outcome.places) else { return Ok(false) };
         Ok(leaves.is_in(&self.send(&call, &outcome.places)?, &outcome.places))
     }
 
     fn undo(&self, found: &Found<Bypass>, outcome: &Outcome) -> Result<()> {
         found.case.after.iter().try_for_each(|call| self.send(call, &outcome.places).map(drop))
+    }
+
+    fn release(&self) -> Release {
+        self.dockerd.release()
     }
 
     fn send(&self, call: &Call, places: &Places) -> Result<Answer> {

@@ -1,32 +1,44 @@
-//! What the docker command and other clients send every day, against the real dockerd, guarded as it would be in
-//! earnest: nothing of it is denied.
+//! What the docker command and other clients send every day, against every release of the real dockerd, guarded as it would
+//! be in earnest: nothing of it is denied.
 
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 use std::{fs, io};
 
-use portcullis_tests::cleanup::Cleanup;
 use portcullis_tests::corpus::{self, Asked, Call, Ordinary, Places};
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::scratch::Scratch;
-use portcullis_tests::{Docker, Dockerd, Error, Result};
+use portcullis_tests::{Docker, Dockerd, Error, Release, Result};
 
 const AT_LEAST: usize = 60;
 /// Other clients say who they are; the policies here do not ask.
 const AGENT: (&str, &str) = ("User-Agent", "docker-sdk-python/7.1.0");
 
 #[test]
-fn no_ordinary_call_is_denied() -> Result<()> {
+fn no_ordinary_call_is_denied_by_20_10() -> Result<()> {
+    play(Release::V20_10)
+}
+
+#[test]
+fn no_ordinary_call_is_denied_by_26_1() -> Result<()> {
+    play(Release::V26_1)
+}
+
+#[test]
+fn no_ordinary_call_is_denied_by_28_5() -> Result<()> {
+    play(Release::V28_5)
+}
+
+fn play(release: Release) -> Result<()> {
     let cases = corpus::read("ordinary", |case: &Ordinary| &case.note)?;
     assert!(cases.len() >= AT_LEAST, "{} cases", cases.len());
     let folder = Scratch::new()?;
     lay_out(folder.path()).map_err(|source| Error::Io { doing: "making folders".to_owned(), source })?;
     let portcullis = guard(folder.path())?;
-    let dockerd = Dockerd::setup().guarded_by(portcullis::NAME, &portcullis.config().plugin_folder()).start()?;
+    let setup = Dockerd::setup().release(release).guarded_by(portcullis::NAME, &portcullis.config().plugin_folder());
+    let dockerd = setup.start()?;
     let docker = Docker::new(&dockerd)?;
-    let _bridges = remove_bridges(&dockerd)?;
     let places =
         Places(vec![("dir", folder.path().display().to_string()), ("bridge", format!("pc{}", std::process::id()))]);
 
@@ -37,9 +49,11 @@ fn no_ordinary_call_is_denied() -> Result<()> {
         let difference = match found.case.asked(&places) {
             Some(Asked::Shell(line)) => {
                 commands += 1;
-                found.case.wrong_with_command(&docker.shell(&line)?)
+                found.case.wrong_with_command(release, &docker.shell(&line)?)
             }
-            Some(Asked::Raw(call)) => found.case.wrong_with_answer(&call.send(&dockerd.socket(), AGENT, &places)?),
+            Some(Asked::Raw(call)) => {
+                found.case.wrong_with_answer(release, &call.send(&dockerd.socket(), AGENT, &places)?)
+            }
             None => Some("it asks nothing, or two things".to_owned()),
         };
         wrong.extend(difference.map(|difference| format!("{}\n  {difference}", found.title)));
@@ -48,8 +62,9 @@ fn no_ordinary_call_is_denied() -> Result<()> {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     // Past the test harness, which keeps what a test prints.
     let (count, took) = (cases.len(), start.elapsed().as_secs_f64());
-    let counted =
-        format!("{count} ordinary calls, {commands} of them by the docker command, in {took:.1} s: none denied");
+    let counted = format!(
+        "{release}: {count} ordinary calls, {commands} of them by the docker command, in {took:.1} s: none denied"
+    );
     let _ = writeln!(io::stderr(), "{counted}");
     Ok(())
 }
@@ -64,14 +79,6 @@ fn guard(folder: &Path) -> Result<Portcullis> {
         .policy("bind-mounts")?
         .policy("seccomp")?
         .start()
-}
-
-/// Bridges are the host's own: they would stay when the daemon is gone.
-fn remove_bridges(dockerd: &Dockerd) -> Result<Cleanup> {
-    let host = format!("unix://{}", dockerd.socket().display());
-    let line = "docker ps -aq | xargs -r docker rm -f; docker network rm net p_default";
-    let remove = move || drop(Command::new("sh").args(["-c", line]).env("DOCKER_HOST", host).output());
-    Ok(Cleanup::of(|| Ok(((), remove)))?.1)
 }
 
 /// That nothing was denied shows something only if it could have been.

@@ -9,7 +9,7 @@ use portcullis_tests::error::Doing;
 use portcullis_tests::log::Log;
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::walk::{Stage, hello, tutorial};
-use portcullis_tests::{Error, Result, plugin, wait};
+use portcullis_tests::{Error, Release, Result, plugin, wait};
 use serde_json::{Value, json};
 
 const KEEPS: &[u8] = b"grants = [\"state\"]\n";
@@ -116,7 +116,7 @@ fn claimed(record: &Value) -> Option<&str> {
 
 #[test]
 fn the_walk_of_both_seeds_is_asked_again() -> Result<()> {
-    let mut stage = Stage::set()?;
+    let mut stage = Stage::set(Release::default())?;
     for step in hello::STEPS.iter().chain(tutorial::STEPS) {
         assert_eq!(stage.play(step)?.difference, None, "{}", step.title);
     }

@@ -1,11 +1,12 @@
-//! `make demo`: walks the two seeds before your eyes. Exits with 1 if any step differs from what was expected.
+//! `make demo`: walks the two seeds before your eyes. Exits with 1 if any step differs from what was expected. `demo 28.5`
+//! walks them with another release of Docker than the installed one.
 
 use std::process::ExitCode;
 
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
-use portcullis_tests::Result;
 use portcullis_tests::walk::{Outcome, Stage, Step, hello, tutorial};
+use portcullis_tests::{Release, Result};
 
 const STRONG: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
@@ -18,7 +19,7 @@ const PARTS: [(&str, &[Step]); 2] = [
 ];
 
 fn main() -> ExitCode {
-    match walk() {
+    match release().and_then(walk) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -28,10 +29,14 @@ fn main() -> ExitCode {
     }
 }
 
+fn release() -> Result<Release> {
+    std::env::args().nth(1).map_or(Ok(Release::default()), |name| name.parse())
+}
+
 /// Says how many steps differ.
-fn walk() -> Result<usize> {
+fn walk(release: Release) -> Result<usize> {
     println!("{FAINT}Starting Portcullis without any policy, and a throwaway dockerd that asks it.{FAINT:#}");
-    let mut stage = Stage::set()?;
+    let mut stage = Stage::set(release)?;
     let (mut number, mut differing) = (0, 0);
     for (title, steps) in PARTS {
         println!("\n{STRONG}{title}{STRONG:#}");

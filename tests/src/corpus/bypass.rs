@@ -19,7 +19,9 @@
 //!     leaves: { get: /info, has: { /a: 1 } } # what can be read afterwards; `{id}` is the ID that was answered
 //!     round: true                            # the status alone shows that somebody got round
 //!   guarded: { status: 403, rule: NAME }     # or `policy: NAME` with `reason: text`, or a status of the daemon's own
-//!   newer: text                              # what newer daemons do otherwise
+//!   since:                                   # what differs from a release on; the rest stays
+//!     "26.1": { unguarded: { status: 400 }, guarded: { status: 400 } }
+//!   newer: text                              # the exact version, and what daemons do that are not tested
 //!   limit: text                              # why no plugin can deny it
 //!   after: []                                # calls that undo what would disturb other cases
 //! ```
@@ -32,6 +34,7 @@ use serde_json::Value;
 use super::{Call, Denial, Disk, Made, Places};
 use crate::error::Result;
 use crate::http::Answer;
+use crate::release::Release;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,12 +43,22 @@ pub struct Bypass {
     #[serde(default)]
     pub before: Vec<Call>,
     pub request: Call,
-    pub unguarded: Unguarded,
-    pub guarded: Guarded,
+    unguarded: Unguarded,
+    guarded: Guarded,
+    #[serde(default)]
+    since: BTreeMap<Release, Otherwise>,
     pub newer: Option<String>,
     pub limit: Option<String>,
     #[serde(default)]
     pub after: Vec<Call>,
+}
+
+/// What differs from a release on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Otherwise {
+    unguarded: Option<Unguarded>,
+    guarded: Option<Guarded>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -82,6 +95,24 @@ pub struct Guarded {
     pub reason: Option<String>,
     /// In what the daemon says.
     pub says: Option<String>,
+}
+
+// === impl Bypass ===
+
+impl Bypass {
+    /// What this release does when nobody guards it.
+    pub fn unguarded(&self, release: Release) -> &Unguarded {
+        self.latest(release, |otherwise| otherwise.unguarded.as_ref()).unwrap_or(&self.unguarded)
+    }
+
+    /// What is expected of this release when it is guarded.
+    pub fn guarded(&self, release: Release) -> &Guarded {
+        self.latest(release, |otherwise| otherwise.guarded.as_ref()).unwrap_or(&self.guarded)
+    }
+
+    fn latest<T>(&self, release: Release, part: impl Fn(&Otherwise) -> Option<&T>) -> Option<&T> {
+        self.since.range(..=release).rev().find_map(|(_, otherwise)| part(otherwise))
+    }
 }
 
 // === impl Unguarded ===

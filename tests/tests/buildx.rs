@@ -1,0 +1,129 @@
+//! What `docker buildx build` does against a guarded daemon, as docs/operators/buildx.md says it.
+
+use std::fs;
+
+use portcullis_tests::command::Finished;
+use portcullis_tests::portcullis::{self, Config, Portcullis, Record};
+use portcullis_tests::scratch::Scratch;
+use portcullis_tests::tls::Authority;
+use portcullis_tests::{Docker, Dockerd, Error, Release, Result};
+
+const USERS: &[u8] = br#"{"alice": {"readOnly": false}, "bob": {"readOnly": true}}"#;
+const DOCKERFILE: &str = "FROM alpine\nRUN echo built > /file\n";
+
+struct Stage {
+    portcullis: Portcullis,
+    dockerd: Dockerd,
+    context: Scratch,
+}
+
+#[test]
+fn buildx_builds_with_20_10_as_the_docs_say() -> Result<()> {
+    play(Release::V20_10)
+}
+
+#[test]
+fn buildx_builds_with_26_1_as_the_docs_say() -> Result<()> {
+    play(Release::V26_1)
+}
+
+#[test]
+fn buildx_builds_with_28_5_as_the_docs_say() -> Result<()> {
+    play(Release::V28_5)
+}
+
+fn play(release: Release) -> Result<()> {
+    let stage = Stage::set(release)?;
+    stage.whose_certificate_says_so_builds()?;
+    stage.whose_header_says_so_does_not()?;
+    stage.a_reader_is_told_of_an_image_that_is_pulled()?;
+    stage.a_builder_in_a_container_is_privileged()
+}
+
+// === impl Stage ===
+
+impl Stage {
+    fn set(release: Release) -> Result<Self> {
+        let portcullis = Config::new()?
+            .policy("seccomp")?
+            .file("policies/user-roles.toml", b"[settings]\nuser_header = \"Authz-User\"\n")?
+            .policy("user-roles")?
+            .file("data/users.json", USERS)?
+            .start()?;
+        let setup = Dockerd::setup().release(release).with_tls(Authority::new()?);
+        let dockerd = setup.guarded_by(portcullis::NAME, &portcullis.config().plugin_folder()).start()?;
+        let context = Scratch::new()?;
+        let path = context.path().join("Dockerfile");
+        fs::write(&path, DOCKERFILE)
+            .map_err(|source| Error::Io { doing: "writing a Dockerfile".to_owned(), source })?;
+        Ok(Self { portcullis, dockerd, context })
+    }
+
+    /// Two calls, and no word of what is built.
+    fn whose_certificate_says_so_builds(&self) -> Result<()> {
+        let (built, records) = self.build(&self.certified("alice")?, "")?;
+        assert!(built.status.success(), "{built:?}");
+        let mut operations: Vec<&str> = records.iter().map(|record| record.text("operation")).collect();
+        operations.sort_unstable();
+        operations.dedup();
+        assert!(operations.contains(&"(GRPC)") && operations.contains(&"Session"), "{operations:?}");
+        assert!(
+            operations
+                .iter()
+                .all(|operation| operation.starts_with("System") || ["(GRPC)", "Session"].contains(operation)),
+            "{operations:?}"
+        );
+        Ok(())
+    }
+
+    /// `docker` sends the header, and the plugin does not. The builder of old is `docker` itself.
+    fn whose_header_says_so_does_not(&self) -> Result<()> {
+        let alice = Docker::new(&self.dockerd)?.header("Authz-User", "alice")?.plugin("docker-buildx")?;
+        assert!(alice.run(&["ps"])?.status.success());
+        let (built, _) = self.build(&alice, "")?;
+        assert_denied(&built, "user-roles: nobody has proved who is calling");
+        let context = self.context.path().display();
+        let of_old = alice.shell(&format!("DOCKER_BUILDKIT=0 docker build --network none {context}"))?;
+        assert!(of_old.status.success(), "{of_old:?}");
+        Ok(())
+    }
+
+    fn a_reader_is_told_of_an_image_that_is_pulled(&self) -> Result<()> {
+        let (built, records) = self.build(&self.certified("bob")?, "")?;
+        assert_denied(&built, "user-roles: `bob` may only read, and ImageCreate changes something");
+        let first = records.iter().find(|record| record.text("answer") == "deny");
+        assert_eq!(first.map(|record| record.text("operation")), Some("(GRPC)"));
+        Ok(())
+    }
+
+    fn a_builder_in_a_container_is_privileged(&self) -> Result<()> {
+        let alice = self.certified("alice")?;
+        let context = "docker context create here --docker \"host=$DOCKER_HOST,ca=$DOCKER_CERT_PATH/ca.pem,\
+                       cert=$DOCKER_CERT_PATH/cert.pem,key=$DOCKER_CERT_PATH/key.pem\"";
+        let own = "docker buildx create --name own here";
+        for line in ["docker tag alpine moby/buildkit:buildx-stable-1", context, own] {
+            let finished = alice.shell(line)?;
+            assert!(finished.status.success(), "{finished:?}");
+        }
+        let (built, _) = self.build(&alice, "--builder own")?;
+        assert_denied(&built, "seccomp: a privileged container runs without a seccomp profile");
+        Ok(())
+    }
+
+    fn certified(&self, name: &str) -> Result<Docker> {
+        Docker::with_certificate(self.dockerd.tls()?, &format!("/CN={name}"))?.plugin("docker-buildx")
+    }
+
+    /// Builds, and says what was decided meanwhile.
+    fn build(&self, docker: &Docker, options: &str) -> Result<(Finished, Vec<Record>)> {
+        let (mark, context) = (self.portcullis.mark(), self.context.path().display());
+        let built = docker.shell(&format!("docker buildx build {options} --network none --tag built {context}"))?;
+        let records = self.portcullis.records(mark);
+        Ok((built, records.into_iter().filter(|record| record.message() == "decision").collect()))
+    }
+}
+
+fn assert_denied(finished: &Finished, reason: &str) {
+    let sentence = format!("authorization denied by plugin {}: {reason}", portcullis::NAME);
+    assert!(!finished.status.success() && finished.stderr.contains(&sentence), "no `{sentence}` in {finished:?}");
+}
