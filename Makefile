@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup setup-demo policies build lint unit e2e bench bench-isolation bench-tenants bench-data bench-replay fuzz clean deny
+.PHONY: help demo test setup setup-demo policies build lint unit e2e bench bench-isolation bench-tenants bench-data bench-replay bench-restart fuzz clean deny
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-data: setup policies build ## Measure what a document of a million users c
 
 bench-replay: setup policies build ## Measure how fast a log of 100,000 decisions is asked about again
 	@$(TARGET)/release/bench-replay $(ARGS)
+
+bench-restart: setup policies build ## Restart the host under the calls of a real dockerd, and count what is lost (as root)
+	@$(TARGET)/release/bench-restart $(ARGS)
 
 # For each fuzz target.
 SECONDS ?= 60

@@ -31,6 +31,7 @@ pub mod process;
 pub mod prometheus;
 pub mod proxy;
 pub mod release;
+pub mod restart;
 pub mod scrape;
 pub mod scratch;
 pub mod small_disk;

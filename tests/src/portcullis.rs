@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -111,8 +111,13 @@ impl Config {
 
     /// Starts the host and waits until it is ready.
     pub fn start(self) -> Result<Portcullis> {
+        self.start_with(&[])
+    }
+
+    /// The same, with more arguments of `serve`.
+    pub fn start_with(self, arguments: &[&str]) -> Result<Portcullis> {
         let path = self.write()?;
-        let process = launch(&path)?;
+        let process = launch(&path, arguments)?;
         Ok(Portcullis { process, config: self })
     }
 
@@ -254,6 +259,29 @@ impl Portcullis {
         self.wait_for(mark, "the end of the reload", |record| record.message() == "reloaded").map(drop)
     }
 
+    /// Ends it by SIGTERM, and starts it again on the same folder.
+    pub fn restart(&mut self) -> Result<()> {
+        let status = self.process.terminate(wait::PATIENCE)?;
+        Self::ended_well(&self.process, status)?;
+        self.process = launch(self.config.path(), &[])?;
+        Ok(())
+    }
+
+    /// Starts another host on the same folder, which takes the place of this one.
+    pub fn hand_over(&mut self) -> Result<()> {
+        let next = launch(self.config.path(), &["--take-over"])?;
+        let old = std::mem::replace(&mut self.process, next);
+        let status = old.wait_for_end(wait::PATIENCE)?;
+        Self::ended_well(&old, status)
+    }
+
+    fn ended_well(process: &Process, status: ExitStatus) -> Result<()> {
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::Unexpected(format!("the host ended with {status}:\n{}", process.log().tail(20))))
+    }
+
     /// Ends it as a crash would, and starts it again on the same folder.
     pub fn crash_and_restart(&mut self) -> Result<()> {
         self.crash_and_restart_after(|| Ok(()))
@@ -263,7 +291,7 @@ impl Portcullis {
     pub fn crash_and_restart_after(&mut self, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
         self.process.kill();
         meanwhile()?;
-        self.process = launch(self.config.path())?;
+        self.process = launch(self.config.path(), &[])?;
         Ok(())
     }
 
@@ -332,11 +360,11 @@ fn command_that_ends(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn launch(config: &Path) -> Result<Process> {
+fn launch(config: &Path, more: &[&str]) -> Result<Process> {
     let binary = artifacts::portcullis()?;
     let binary = binary.to_string_lossy();
     let process = Process::start("portcullis", &binary, |command| {
-        command.arg("serve").arg("--config").arg(config);
+        command.arg("serve").arg("--config").arg(config).args(more);
     })?;
     process.wait_for_line(Log::START, "portcullis is ready", |line| {
         Record::parse(line).filter(|record| record.message() == "ready")

@@ -277,11 +277,15 @@ fn an_address_that_is_none_or_is_taken_is_told() -> Result<()> {
     assert!(refused.stderr.contains("such as \"127.0.0.1:9443\""), "{refused:?}");
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").and_then(|taken| Ok((taken.local_addr()?, taken)));
-    let (address, _taken) = taken.map_err(|error| Error::Unexpected(error.to_string()))?;
+    let (address, taken) = taken.map_err(|error| Error::Unexpected(error.to_string()))?;
     let config = Config::new()?.toml(&format!("[metrics]\nlisten = \"{address}\""));
-    let folder = config.write()?.display().to_string();
-    let refused = portcullis_tests::portcullis::run(&["serve", "--config", &folder])?;
-    assert_eq!(refused.code(), Some(1), "{refused:?}");
-    assert!(refused.stderr.contains(&format!("metrics cannot be served at `{address}`")), "{refused:?}");
+    let host = config.start()?;
+    let told = format!("`{address}`, which `[metrics] listen` names, cannot be listened at");
+    let folder = host.config().path().display().to_string();
+    let ready = portcullis_tests::portcullis::run(&["ready", "--config", &folder])?;
+    assert!(ready.code() == Some(0) && ready.stdout.contains(&told), "it guards all the same: {ready:?}");
+    let mark = host.mark();
+    drop(taken);
+    host.wait_for(mark, "the metrics' listener", |record| record.message() == "serving metrics")?;
     Ok(())
 }

@@ -5,6 +5,7 @@ Examples:
   portcullis serve                                # with /etc/portcullis
   portcullis serve --config ./try --log-format text
   kill -HUP $(pidof portcullis)                   # reads policies, data and tenants again; portcullis.toml only at start
+  portcullis serve --take-over                    # takes the place of the host that runs; no call is lost
 
 Under systemd, use Type=notify: the host says when its sockets are there.";
 

@@ -7,6 +7,7 @@ use portcullis_model::decision::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::decision_log::DecisionLog;
+use crate::listen::Unheard;
 use crate::policies::{Layer, Member, Snapshot, Tenant, Troubles};
 
 /// The answer to `GET /v1/health/ready`.
@@ -54,6 +55,13 @@ impl Readiness {
         let mut warnings: Vec<_> = findings(troubles).filter(|finding| !known.contains(&finding.place())).collect();
         warnings.extend(store_warns);
         Self { is_ready: denying.is_empty(), generation: snapshot.generation.0, denying, warnings }
+    }
+
+    /// Adds the addresses that cannot be listened at, which no call needs.
+    pub(crate) fn with_unheard(mut self, unheard: &Unheard) -> Self {
+        let findings = unheard.problems().into_iter();
+        self.warnings.extend(findings.map(|(name, problem)| Finding::new(None, "listener", name, &problem)));
+        self
     }
 
     /// Adds where decisions cannot be logged.

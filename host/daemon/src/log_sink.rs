@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So many times may something wait that was written.
 const QUEUE: usize = 16_384;
@@ -15,6 +15,8 @@ const QUEUE_BYTES: usize = 32 << 20;
 /// How long lines are gathered: who writes one while this thread sleeps need not wake it, which costs a decision more
 /// than all the rest of its line.
 const GATHER: Duration = Duration::from_millis(2);
+/// What is left when the host ends is written within this time, or lost.
+const LAST: Duration = Duration::from_secs(1);
 /// Bytes that are written at once.
 const BATCH: usize = 64 << 10;
 
@@ -51,7 +53,7 @@ enum Message {
     Stop,
 }
 
-/// Writes what is left when it is dropped.
+/// Writes what is left when it is dropped, as far as somebody reads it.
 #[derive(Debug)]
 pub struct Flush {
     lines: SyncSender<Message>,
@@ -101,9 +103,15 @@ impl LogSink {
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        // An error means that the thread has ended already.
-        let _ = self.lines.send(Message::Stop);
-        let _ = self.thread.take().map(JoinHandle::join);
+        let Some(thread) = self.thread.take() else { return };
+        let deadline = Instant::now() + LAST;
+        // Both wait for whoever reads, and that must not keep the host from ending.
+        while matches!(self.lines.try_send(Message::Stop), Err(TrySendError::Full(_))) && Instant::now() < deadline {
+            std::thread::sleep(GATHER);
+        }
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(GATHER);
+        }
     }
 }
 

@@ -1,37 +1,44 @@
 //! Brings the host up, in the order in which each part needs the one before it; the sockets come last.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_engine::{Sandbox, SandboxConfig, SandboxError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin, Decisions, Desk, Gate};
 use crate::config::{Config, Problems};
 use crate::decide::{Decider, Judge};
-use crate::decision_log::DecisionLog;
+use crate::decision_log::{DecisionLog, LogThread};
+use crate::listen::Unheard;
 use crate::log_sink::LogSink;
 use crate::manage::Manager;
-use crate::metrics::{self, Metrics, MetricsBindError, MetricsListener, Recorder, Sources};
+use crate::metrics::{self, Metrics, Recorder, Sources};
 use crate::otlp::{self, Exports, Tracer};
-use crate::plugin::{self, BodyLimits, Front};
+use crate::plugin::{self, BodyLimits, Front, Phase};
 use crate::policies::{Offers, Watch, Workshop};
-use crate::socket::{self, BindError, Bound};
+use crate::signals::Signals;
+use crate::socket::{BindError, Bound};
 use crate::state::{Spaces, Store};
 use crate::status::Reporter;
 use crate::supervisor::Supervisor;
+use crate::take_over::{Accepted, Predecessor, Successor, Successors, TakeOverError};
 
-/// How much longer than the grace it takes at most to stop.
+/// How much longer than the grace it takes at most to stop what keeps the grace itself.
 const AFTER_GRACE: Duration = Duration::from_secs(1);
+/// For what is left to be sent to collectors.
+const EXPORTED: Duration = Duration::from_secs(3);
+/// So much longer than the grace may everything take that happens at the end. Then the process ends, whatever hangs.
+const END: Duration = Duration::from_secs(5);
+/// So much longer than the own grace is the host waited for whose place is taken.
+const STOPPED: Duration = Duration::from_secs(10);
 
 /// Why the host did not come up.
 #[derive(Debug, Error)]
@@ -49,30 +56,56 @@ pub enum ServeError {
     #[error("the thread of the decision log cannot be started: {0}")]
     Log(#[source] std::io::Error),
     #[error(transparent)]
-    Metrics(#[from] MetricsBindError),
+    TakeOver(#[from] TakeOverError),
+    #[error("the host that took this one's place ended before it served: {0}")]
+    Successor(#[source] std::io::Error),
     #[error("signals cannot be received: {0}")]
     Signals(#[source] std::io::Error),
 }
 
-/// Every socket, made before anything is served: a host that cannot have one does not start.
+/// The sockets, made before anything is served: a host that cannot have one of these does not start.
 struct Sockets {
     plugin: Vec<Bound>,
-    admin: Bound,
-    /// The admin API's, by TCP, and who is let in there.
-    remote: Option<TcpListener>,
+    /// None as long as the host before has it.
+    admin: Option<Bound>,
+    /// Who is let in by TCP.
     gate: Option<Arc<Gate>>,
-    scraped: Option<MetricsListener>,
+    /// The host whose place this one takes, and the connections that are left of it.
+    predecessor: Option<Predecessor>,
+    accepted: Vec<Accepted>,
 }
 
-/// Serves until it is told to stop.
-pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
-    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+/// What serves, and how each is told to stop.
+struct Fronts {
+    /// Each gives the connections that the next host is to have.
+    plugin: JoinSet<Vec<Accepted>>,
+    others: JoinSet<()>,
+    phase: watch::Sender<Phase>,
+    stop: watch::Sender<bool>,
+}
+
+/// What decides nothing any more when the host has stopped.
+struct Kept {
+    store: Store,
+    log: LogThread,
+    exports: Exports,
+}
+
+/// Serves until it is told to stop, or until another host takes its place.
+pub async fn serve(config: Config, sink: LogSink, take_over: bool) -> Result<(), ServeError> {
+    let grace = config.limits.shutdown_grace;
+    let mut signals = Signals::start(grace + END, sink.clone()).map_err(ServeError::Signals)?;
     raise_descriptor_limit();
+    let predecessor = if take_over { find_predecessor(&config).await? } else { None };
     let workshop = workshop(&config)?;
-    let store = open_store(&config);
+    let store = if predecessor.is_some() { Store::later(&config.state_dir) } else { Store::open(&config.state_dir) };
     let spaces = Spaces::Disk(store.clone());
     let (watch, live) = Watch::start(&config, spaces, workshop.clone()).map_err(ServeError::Watch)?;
     let watch = Arc::new(watch);
+    let mut sockets = Sockets::bind(&config, predecessor)?;
+    // Nothing decides between the end of the host before and the end of this.
+    sockets.take_over(&config, &store).await?;
+    tell_of(&store);
     let mut exports = Exports::default();
     let recorder = Recorder::new(tracer(&config, &mut exports));
     // What waits is written when the thread is dropped.
@@ -80,7 +113,6 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
     let (log, log_thread) =
         DecisionLog::start(&config.decision_log, sink.clone(), patience, &mut exports).map_err(ServeError::Log)?;
     let decider = Arc::new(Decider::new(Judge::new(&config, Arc::clone(&live)), log.clone(), recorder));
-    let sockets = Sockets::bind(&config).await?;
     let gate = sockets.gate.clone();
     let (stop, stopped) = watch::channel(false);
     let sources = Sources {
@@ -92,34 +124,67 @@ pub async fn serve(config: Config, sink: LogSink) -> Result<(), ServeError> {
         requests: Arc::default(),
         exports: exports.figures(),
     };
+    let unheard = Unheard::default();
     let routes = Admin {
-        reporter: Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone())),
+        reporter: Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone(), unheard.clone())),
         manager: Manager::new(&config, Arc::clone(&watch), live, workshop),
-        store,
+        store: store.clone(),
         gate: gate.clone(),
         desk: Desk::new(&config, Arc::clone(&decider)),
         metrics: Arc::new(Metrics::new(sources)),
         decisions: Decisions::new(&config.decision_log, log.feed().clone(), stopped.clone()),
     };
-    let fronts = sockets.serve(&config, routes, &decider, &stopped);
+    let (mut successors, fronts) = sockets.serve(&config, routes, unheard, &decider, (stop, stopped)).await;
     info!("ready");
     let supervisor = Supervisor::of_environment();
     supervisor.ready();
-    signals.until_stop(&watch, gate.as_ref(), &log).await;
-    info!("stopping");
-    supervisor.stopping();
-    // Every receiver is told, for each holds the other end.
-    let _ = stop.send(true);
-    finish(fronts, config.limits.shutdown_grace).await;
-    drop(log_thread);
-    exports.finish().await;
-    info!("stopped");
-    Ok(())
+    let kept = Kept { store, log: log_thread, exports };
+    tokio::select! {
+        () = supervisor.live() => Ok(()),
+        () = until_stop(&mut signals, &watch, gate.as_ref(), &log) => {
+            info!("stopping");
+            supervisor.stopping();
+            fronts.stop(grace, kept).await;
+            info!("stopped");
+            Ok(())
+        }
+        successor = successors.next() => {
+            info!(pid = successor.pid, "another host takes the place of this one");
+            signals.end();
+            fronts.hand_over(&successor, grace, kept, &supervisor).await
+        }
+    }
 }
 
-/// Each keeps the grace itself; the operator's socket is not waited for any longer.
-async fn finish(mut fronts: JoinSet<()>, grace: Duration) {
-    let _ = timeout(grace + AFTER_GRACE, async { while fronts.join_next().await.is_some() {} }).await;
+async fn find_predecessor(config: &Config) -> Result<Option<Predecessor>, ServeError> {
+    let wanted: Vec<&Path> = config.listeners.iter().map(|listener| listener.socket.as_path()).collect();
+    let found = Predecessor::find(&config.admin_socket, &wanted).await?;
+    match &found {
+        Some(_) => info!("a host runs; this one takes its place"),
+        None => info!("no host runs whose place could be taken"),
+    }
+    Ok(found)
+}
+
+/// Reloads on SIGHUP, until SIGTERM or SIGINT; those do not wait for a reload to end.
+async fn until_stop(signals: &mut Signals, watch: &Watch, gate: Option<&Arc<Gate>>, log: &DecisionLog) {
+    let (stop, hangups) = signals.split();
+    let reload = async {
+        loop {
+            hangups.next().await;
+            info!("reloading");
+            log.reopen();
+            if let Some(gate) = gate {
+                gate.reload().await;
+            }
+            watch.reload().await;
+            info!("reloaded");
+        }
+    };
+    tokio::select! {
+        () = stop.told() => {}
+        () = reload => {}
+    }
 }
 
 fn tracer(config: &Config, exports: &mut Exports) -> Option<Tracer> {
@@ -132,41 +197,123 @@ fn tracer(config: &Config, exports: &mut Exports) -> Option<Tracer> {
 // === impl Sockets ===
 
 impl Sockets {
-    async fn bind(config: &Config) -> Result<Self, ServeError> {
-        let plugin = config.listeners.iter().map(|listener| Bound::new(&listener.socket)).collect::<Result<_, _>>()?;
-        let gate = Gate::open(config).map_err(ServeError::Admin)?;
-        let admin = Bound::new(&config.admin_socket)?;
-        let remote = gate.as_ref().map(|gate| socket::listen(gate.listen)).transpose()?;
-        let scraped = match config.metrics.listen {
-            Some(address) => Some(MetricsListener::bind(address).await?),
-            None => None,
+    fn bind(config: &Config, mut predecessor: Option<Predecessor>) -> Result<Self, ServeError> {
+        let bind = |path: &Path| match predecessor.as_mut().and_then(|host| host.take(path)) {
+            Some(taken) => taken.map_err(|source| BindError::Socket { path: path.to_owned(), source }),
+            None => Bound::new(path),
         };
-        Ok(Self { plugin, admin, remote, gate, scraped })
+        let sockets = config.listeners.iter().map(|listener| listener.socket.as_path());
+        let plugin = sockets.map(bind).collect::<Result<_, _>>()?;
+        let gate = Gate::open(config).map_err(ServeError::Admin)?;
+        let admin = if predecessor.is_some() { None } else { Some(Bound::new(&config.admin_socket)?) };
+        Ok(Self { plugin, admin, gate, predecessor, accepted: Vec::new() })
+    }
+
+    /// Takes the place of the host before. This is the last step that can fail.
+    async fn take_over(&mut self, config: &Config, store: &Store) -> Result<(), ServeError> {
+        let Some(predecessor) = &self.predecessor else { return Ok(()) };
+        match predecessor.stop(config.limits.shutdown_grace + STOPPED).await {
+            Ok(accepted) => {
+                self.accepted = accepted;
+                self.plugin.iter_mut().for_each(Bound::own);
+            }
+            Err(error) => {
+                warn!(%error, "the host before did not leave its sockets; they are made anew, and calls may be lost");
+                let sockets = config.listeners.iter().map(|listener| Bound::replace(&listener.socket));
+                self.plugin = sockets.collect::<Result<_, _>>()?;
+            }
+        }
+        self.admin = Some(Bound::replace(&config.admin_socket)?);
+        store.open_now();
+        Ok(())
     }
 
     /// Serves on each until it is told that the host stops.
-    fn serve(
-        self,
+    async fn serve(
+        mut self,
         config: &Config,
         routes: Admin,
+        unheard: Unheard,
         decider: &Arc<Decider>,
-        stopped: &watch::Receiver<bool>,
-    ) -> JoinSet<()> {
-        let mut fronts = JoinSet::new();
-        if let Some(address) = self.remote.as_ref().and_then(|remote| remote.local_addr().ok()) {
-            info!(%address, "the admin API is listening");
+        (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
+    ) -> (Successors, Fronts) {
+        let successors = Successors::bind(&config.admin_socket, &self.plugin);
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let (mut plugin, mut others) = (JoinSet::new(), JoinSet::new());
+        if let Some(address) = config.metrics.listen {
+            others.spawn(metrics::serve(address, unheard.clone(), Arc::clone(&routes.metrics), stopped.clone()));
         }
-        if let Some(listener) = self.scraped {
-            fronts.spawn(metrics::serve(listener, Arc::clone(&routes.metrics), stopped.clone()));
+        if let Some(admin) = self.admin {
+            others.spawn(admin::serve(admin, routes, unheard, config.limits.clone(), stopped));
         }
-        fronts.spawn(admin::serve(self.admin, self.remote, routes, config.limits.clone(), stopped.clone()));
         let bodies = BodyLimits::new(&config.limits);
         for (bound, listener) in self.plugin.into_iter().zip(&config.listeners) {
             info!(listener = listener.name, socket = %bound.path().display(), "listening");
             let front = Front::new(listener.clone(), Arc::clone(decider), bodies.clone(), &config.limits);
-            fronts.spawn(plugin::serve(bound, Arc::new(front), stopped.clone()));
+            let is_its = |accepted: &mut Accepted| accepted.socket == listener.socket;
+            let accepted = self.accepted.extract_if(.., is_its).map(|accepted| accepted.stream).collect();
+            let (socket, phases) = (listener.socket.clone(), phases.clone());
+            plugin.spawn(async move {
+                let left = plugin::serve(bound, accepted, Arc::new(front), phases).await;
+                left.into_iter().map(|stream| Accepted { socket: socket.clone(), stream }).collect()
+            });
         }
-        fronts
+        if let Some(predecessor) = self.predecessor {
+            predecessor.serving().await;
+        }
+        (successors, Fronts { plugin, others, phase, stop })
+    }
+}
+
+// === impl Fronts ===
+
+impl Fronts {
+    /// Answers what is under way. Each front keeps the grace itself; the operator's is not waited for any longer.
+    async fn stop(mut self, grace: Duration, kept: Kept) {
+        // Every receiver is told, for each holds the other end.
+        let _ = self.phase.send(Phase::Stopping);
+        let _ = self.stop.send(true);
+        let all = async {
+            while self.plugin.join_next().await.is_some() {}
+            while self.others.join_next().await.is_some() {}
+        };
+        let _ = timeout(grace + AFTER_GRACE, all).await;
+        drop(kept.log);
+        let _ = timeout(EXPORTED, kept.exports.finish()).await;
+    }
+
+    /// The same for a host that serves on, which decides when this one does not any more.
+    async fn hand_over(
+        mut self,
+        successor: &Successor,
+        grace: Duration,
+        kept: Kept,
+        supervisor: &Supervisor,
+    ) -> Result<(), ServeError> {
+        let _ = self.phase.send(successor.phase());
+        let _ = self.stop.send(true);
+        let mut left = Vec::new();
+        let answered = async {
+            while let Some(front) = self.plugin.join_next().await {
+                left.extend(front.unwrap_or_default());
+            }
+        };
+        let _ = timeout(grace + AFTER_GRACE, answered).await;
+        let Kept { store, log, exports } = kept;
+        // A disk that hangs has both, and holds up nothing but what needs them.
+        let closed = spawn_blocking(move || {
+            drop(log);
+            store.close();
+        });
+        let _ = timeout(AFTER_GRACE, closed).await;
+        successor.serve(left).await.map_err(ServeError::Successor)?;
+        if let Some(pid) = successor.pid {
+            supervisor.succeeded_by(pid);
+        }
+        let _ = timeout(grace, async { while self.others.join_next().await.is_some() {} }).await;
+        let _ = timeout(EXPORTED, exports.finish()).await;
+        info!("stopped; another host serves");
+        Ok(())
     }
 }
 
@@ -179,12 +326,10 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn open_store(config: &Config) -> Store {
-    let store = Store::open(&config.state_dir);
+fn tell_of(store: &Store) {
     if let Some(problem) = store.problem() {
         warn!(problem, "the state of policies is not available; those that need it deny");
     }
-    store
 }
 
 /// What loading policies needs. Must be called on a runtime's thread.
@@ -193,41 +338,4 @@ pub(crate) fn workshop(config: &Config) -> Result<Workshop, ServeError> {
     std::fs::create_dir_all(&cache).map_err(|source| ServeError::Cache { path: cache.clone(), source })?;
     let sandbox = Sandbox::new(&SandboxConfig { instances: config.limits.instances, cache: Some(cache) })?;
     Ok(Workshop { sandbox, runtime: Handle::current(), offers: Offers::default(), swaps: Arc::default() })
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Reloads on SIGHUP, until SIGTERM or SIGINT; those do not wait for a reload to end.
-    async fn until_stop(&mut self, watch: &Watch, gate: Option<&Arc<Gate>>, log: &DecisionLog) {
-        let reload = async {
-            loop {
-                let _ = self.hangup.recv().await;
-                info!("reloading");
-                log.reopen();
-                if let Some(gate) = gate {
-                    gate.reload().await;
-                }
-                watch.reload().await;
-                info!("reloaded");
-            }
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            () = reload => {}
-        }
-    }
 }

@@ -2,15 +2,17 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use socket2::SockRef;
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 /// Callers that the kernel holds while none can be accepted.
-const BACKLOG: u32 = 4096;
+pub(crate) const BACKLOG: u32 = 4096;
 
 /// A socket that is listening.
 #[derive(Debug)]
@@ -19,12 +21,20 @@ pub struct Bound {
     file: SocketFile,
 }
 
+/// A socket at which nobody can connect any more (unix_shutdown and unix_stream_connect in the kernel's
+/// net/unix/af_unix.c).
+#[derive(Debug)]
+pub(crate) struct Shut {
+    listener: std::os::unix::net::UnixListener,
+    _file: SocketFile,
+}
+
 /// A socket's file, which goes when this goes.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Another host may have replaced it since.
-    inode: (u64, u64),
+    /// Another host may have replaced it since. None if another host has it now.
+    inode: Option<(u64, u64)>,
 }
 
 #[derive(Debug, Error)]
@@ -35,37 +45,8 @@ pub enum BindError {
     NotASocket(PathBuf),
     #[error("the folder `{}` cannot be made: {source}", path.display())]
     Folder { path: PathBuf, source: io::Error },
-    #[error("`{address}`, which `[admin] listen` names, cannot be listened at: {source}{}", tcp_hint(source))]
-    Tcp { address: SocketAddr, source: io::Error },
     #[error("`{}` cannot be made: {source}{}", path.display(), hint(source))]
     Socket { path: PathBuf, source: io::Error },
-}
-
-/// Listens at an address; who cannot be accepted yet waits in the kernel's queue.
-pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let listening = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // The next host need not wait for the connections of the one before to be forgotten.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    listening().map_err(|source| BindError::Tcp { address, source })
-}
-
-fn tcp_hint(error: &io::Error) -> &'static str {
-    let kind = error.kind();
-    if kind == ErrorKind::AddrInUse {
-        "; choose another port, or stop who has it"
-    } else if kind == ErrorKind::AddrNotAvailable {
-        "; it is none of this machine's addresses"
-    } else if kind == ErrorKind::PermissionDenied {
-        "; ports below 1024 need the capability CAP_NET_BIND_SERVICE"
-    } else if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) {
-        "; under systemd, the unit has to be given a network: its README says how"
-    } else {
-        ""
-    }
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -83,18 +64,21 @@ impl Bound {
     /// The socket is made under another name and then renamed, so that it is never there with another mode, and dockerd
     /// never finds one that does not listen yet.
     pub fn new(path: &Path) -> Result<Self, BindError> {
-        let failed = |source| BindError::Socket { path: path.to_owned(), source };
         make_folder(path)?;
         check_free(path)?;
+        Self::replace(path)
+    }
+
+    /// The same where the host that answers there leaves it.
+    pub(crate) fn replace(path: &Path) -> Result<Self, BindError> {
+        let failed = |source| BindError::Socket { path: path.to_owned(), source };
         let temporary = path.with_extension("new");
         remove(&temporary).map_err(failed)?;
         let socket = UnixSocket::new_stream().map_err(failed)?;
         socket.bind(&temporary).map_err(failed)?;
         fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600)).map_err(failed)?;
         let listener = socket.listen(BACKLOG).map_err(failed)?;
-        let metadata = fs::symlink_metadata(&temporary).map_err(failed)?;
-        fs::rename(&temporary, path).map_err(failed)?;
-        let file = SocketFile { path: path.to_owned(), inode: (metadata.dev(), metadata.ino()) };
+        let file = SocketFile::put(&temporary, path).map_err(failed)?;
         Ok(Self { listener, file })
     }
 
@@ -102,14 +86,78 @@ impl Bound {
         &self.file.path
     }
 
+    /// A socket that another host listens at, too. The file stays that host's, until [`Self::own`].
+    pub(crate) fn adopt(path: &Path, listener: OwnedFd) -> io::Result<Self> {
+        let listener = std::os::unix::net::UnixListener::from(listener);
+        listener.set_nonblocking(true)?;
+        let file = SocketFile { path: path.to_owned(), inode: None };
+        Ok(Self { listener: UnixListener::from_std(listener)?, file })
+    }
+
+    /// The other host has left the file to this one.
+    pub(crate) fn own(&mut self) {
+        if let Ok(file) = SocketFile::at(self.path()) {
+            std::mem::replace(&mut self.file, file).leave();
+        }
+    }
+
+    /// Another descriptor of the same socket.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.listener.as_fd().try_clone_to_owned()
+    }
+
+    /// Has the kernel refuse whoever connects from now on. Who waits already can still be accepted.
+    pub(crate) fn shut(self) -> io::Result<Shut> {
+        SockRef::from(&self.listener).shutdown(Shutdown::Both)?;
+        Ok(Shut { listener: self.listener.into_std()?, _file: self.file })
+    }
+
+    /// Stops listening, and leaves the file to the next host, which listens there, too.
+    pub(crate) fn leave(self) {
+        self.into_parts().1.leave();
+    }
+
     pub(crate) fn into_parts(self) -> (UnixListener, SocketFile) {
         (self.listener, self.file)
     }
 }
 
+impl Shut {
+    /// The next of those who wait; none after the last.
+    pub(crate) fn accept(&self) -> io::Result<Option<UnixStream>> {
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(true)?;
+                UnixStream::from_std(stream).map(Some)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl SocketFile {
+    /// The file that is there.
+    fn at(path: &Path) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(Self { path: path.to_owned(), inode: Some((metadata.dev(), metadata.ino())) })
+    }
+
+    /// Gives a socket its name when it is ready.
+    pub(crate) fn put(temporary: &Path, path: &Path) -> io::Result<Self> {
+        fs::rename(temporary, path)?;
+        Self::at(path)
+    }
+
+    fn leave(mut self) {
+        self.inode = None;
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.inode) {
+        let is_own = |metadata: fs::Metadata| Some((metadata.dev(), metadata.ino())) == self.inode;
+        if fs::symlink_metadata(&self.path).is_ok_and(is_own) {
             // The next host would replace what stays.
             let _ = fs::remove_file(&self.path);
         }
@@ -140,7 +188,7 @@ fn check_free(path: &Path) -> Result<(), BindError> {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),

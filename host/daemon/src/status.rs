@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, Listener};
 use crate::decide::Decider;
 use crate::health::{Finding, Readiness};
+use crate::listen::Unheard;
 use crate::policies::{Member, Snapshot, Tenant, Troubles};
 use crate::state::Store;
 use crate::tenant::Figures;
@@ -90,20 +91,22 @@ pub struct Reporter {
     listeners: Vec<ListenerStatus>,
     decider: std::sync::Arc<Decider>,
     store: Store,
+    unheard: Unheard,
 }
 
 // === impl Reporter ===
 
 impl Reporter {
-    pub fn new(config: &Config, decider: std::sync::Arc<Decider>, store: Store) -> Self {
+    pub(crate) fn new(config: &Config, decider: std::sync::Arc<Decider>, store: Store, unheard: Unheard) -> Self {
         let listeners = config.listeners.iter().map(ListenerStatus::of).collect();
-        Self { started: (Instant::now(), SystemTime::now()), listeners, decider, store }
+        Self { started: (Instant::now(), SystemTime::now()), listeners, decider, store, unheard }
     }
 
     /// Whether calls are decided as they should be.
     pub fn readiness(&self) -> Readiness {
         let live = self.decider.live();
-        Readiness::of(&live.load(), &live.troubles(), self.store.problem()).with_log(self.decider.log())
+        let readiness = Readiness::of(&live.load(), &live.troubles(), self.store.problem());
+        readiness.with_unheard(&self.unheard).with_log(self.decider.log())
     }
 
     pub fn status(&self) -> Status {

@@ -5,11 +5,16 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
+use tokio::time::sleep;
 use tracing::warn;
 
 /// The variable in which the supervisor says where it listens.
 const SOCKET: &str = "NOTIFY_SOCKET";
+
+/// The variable in which it says how often it wants to hear, in microseconds.
+const WATCHDOG: &str = "WATCHDOG_USEC";
 
 /// Where the supervisor listens, if one does.
 #[derive(Clone, Debug)]
@@ -31,6 +36,22 @@ impl Supervisor {
         self.tell(b"STOPPING=1");
     }
 
+    /// Tells a supervisor that wants to know, again and again, that the host lives: whatever runs this runs the rest.
+    pub(crate) async fn live(&self) {
+        let Some(every) = watchdog(std::env::var(WATCHDOG).ok().as_deref()) else {
+            return std::future::pending().await;
+        };
+        loop {
+            self.tell(b"WATCHDOG=1");
+            sleep(every).await;
+        }
+    }
+
+    /// Another process is the service's main one from now on.
+    pub(crate) fn succeeded_by(&self, pid: i32) {
+        self.tell(format!("MAINPID={pid}").as_bytes());
+    }
+
     /// What cannot be told stops nothing: the supervisor has its own timeouts.
     fn tell(&self, state: &[u8]) {
         let Some(socket) = &self.0 else { return };
@@ -38,6 +59,12 @@ impl Supervisor {
             warn!(%error, socket = %socket.display(), "the supervisor cannot be told how far the host is");
         }
     }
+}
+
+/// Half of the time after which the supervisor takes the host for dead (`sd_watchdog_enabled(3)`).
+fn watchdog(microseconds: Option<&str>) -> Option<Duration> {
+    let limit: u64 = microseconds?.parse().ok()?;
+    (limit > 0).then(|| Duration::from_micros(limit / 2))
 }
 
 fn send(socket: &OsStr, state: &[u8]) -> io::Result<()> {
@@ -72,6 +99,15 @@ mod tests {
                 let length = listener.recv(&mut told).unwrap();
                 assert_eq!(&told[..length], expected, "{socket:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_supervisor_hears_twice_as_often_as_it_wants_to() {
+        for (microseconds, expected) in
+            [(Some("30000000"), Some(15)), (Some("0"), None), (Some(""), None), (Some("soon"), None), (None, None)]
+        {
+            assert_eq!(watchdog(microseconds), expected.map(Duration::from_secs), "{microseconds:?}");
         }
     }
 

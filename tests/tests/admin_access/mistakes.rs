@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use portcullis_tests::log::Log;
 use portcullis_tests::portcullis::{self, Config};
 use portcullis_tests::tls::Authority;
 use portcullis_tests::{Result, admin};
@@ -57,16 +58,22 @@ fn every_mistake_is_told_with_its_place_and_how_to_mend_it() -> Result<()> {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told() -> Result<()> {
+fn an_address_that_is_taken_is_told_and_the_host_guards_without_it() -> Result<()> {
     let authority = Authority::new()?;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").map_err(io)?;
     let address = taken.local_addr().map_err(io)?.to_string();
     let toml = admin::listen(&authority).replace("127.0.0.1:0", &address) + &tokens();
-    let folder = Config::new()?.policy("allow-all")?.toml(&toml);
-    let path = folder.write()?.display().to_string();
-    let ended = portcullis::run(&["serve", "--config", &path])?;
+    let host = Config::new()?.policy("allow-all")?.toml(&toml).start()?;
+    let path = host.config().path().display().to_string();
+    let ready = portcullis::run(&["ready", "--config", &path])?;
     let told = format!("`{address}`, which `[admin] listen` names, cannot be listened at");
-    assert!(ended.code() == Some(1) && ended.stderr.contains(&told), "{ended:?}");
+    assert!(ready.code() == Some(0) && ready.stdout.contains(&told), "{ready:?}");
+    assert!(host.process().log().since(Log::START).iter().any(|line| line.contains(&told)));
+    let mark = host.mark();
+    drop(taken);
+    host.wait_for(mark, "the admin API's listener", |record| record.message() == "the admin API is listening")?;
+    let ready = portcullis::run(&["ready", "--config", &path])?;
+    assert!(ready.code() == Some(0) && !ready.stdout.contains("cannot be listened at"), "{ready:?}");
     Ok(())
 }
 

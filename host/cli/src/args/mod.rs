@@ -120,6 +120,9 @@ pub(crate) struct Serve {
     /// How log lines are written: text on a terminal and JSON otherwise, unless said
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Take the place of the host that runs with this `admin_socket`, without a call being lost; start as usual if none runs
+    #[arg(long)]
+    pub(crate) take_over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -17,8 +17,11 @@ fn serve(args: &Serve) -> Result<(), Exit> {
     let runtime = runtime()?;
     let (sink, _flush) = logging::start(args.log_format)
         .map_err(|error| fail(Exit::Failed, format_args!("logging cannot be started: {error}")))?;
-    runtime.block_on(portcullis_daemon::serve::serve(config, sink)).map_err(|error| {
+    let served = runtime.block_on(portcullis_daemon::serve::serve(config, sink, args.take_over)).map_err(|error| {
         error!(%error, "the host cannot serve");
         Exit::Failed
-    })
+    });
+    // What hangs must not keep the process from ending.
+    runtime.shutdown_background();
+    served
 }

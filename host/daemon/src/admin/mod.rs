@@ -64,8 +64,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use portcullis_model::TenantName;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tracing::info;
 
 use crate::admin::access::{Doorkeeper, Principal, identify, unknown_caller};
 use crate::admin::connection::{Listener, Server};
@@ -73,6 +73,7 @@ pub(crate) use crate::admin::decide::Desk;
 pub(crate) use crate::admin::decisions::Decisions;
 use crate::admin::error::Failure;
 use crate::config::HostLimits;
+use crate::listen::{Service, Unheard, listen};
 use crate::manage::Manager;
 use crate::metrics::{self, Metrics, requests};
 use crate::socket::Bound;
@@ -99,10 +100,10 @@ pub(crate) struct Admin {
 /// Serves both until it is told to stop.
 pub(crate) async fn serve(
     local: Bound,
-    remote: Option<TcpListener>,
     admin: Admin,
+    unheard: Unheard,
     limits: HostLimits,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) {
     let gate = admin.gate.clone();
     let requests = Arc::clone(admin.metrics.requests());
@@ -116,9 +117,14 @@ pub(crate) async fn serve(
     let (local, _file) = local.into_parts();
     let local = connection::serve(Listener::Local(local), Arc::clone(&server), stop.clone());
     let remote = async {
-        if let (Some(listener), Some(gate)) = (remote, gate) {
-            connection::serve(Listener::Remote(listener, gate), server, stop).await;
-        }
+        let Some(gate) = gate else { return };
+        let listener = tokio::select! {
+            listener = listen(Service::Admin, gate.listen, &unheard) => listener,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let address = listener.local_addr().unwrap_or(gate.listen);
+        info!(%address, "the admin API is listening");
+        connection::serve(Listener::Remote(listener, gate), server, stop).await;
     };
     tokio::join!(local, remote);
 }

@@ -29,6 +29,5 @@ pub(crate) use commits::Commits;
 pub use recorder::Recorder;
 pub(crate) use said::Said;
 pub(crate) use scrape::{CONTENT_TYPE, Metrics, Sources};
-pub use server::MetricsBindError;
-pub(crate) use server::{MetricsListener, serve};
+pub(crate) use server::serve;
 pub use swaps::Swaps;

@@ -14,12 +14,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::listen::{Service, Unheard, listen};
 use crate::metrics::scrape::{self, Metrics};
 
 /// One more waits in the kernel's queue.
@@ -32,37 +32,28 @@ const BUFFER: usize = 8 << 10;
 /// Accepting can fail for want of file descriptors; it is tried again after this.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-#[derive(Debug, Error)]
-#[error("metrics cannot be served at `{address}`: {source}; choose another `listen` in `[metrics]`")]
-pub struct MetricsBindError {
-    address: SocketAddr,
-    source: std::io::Error,
-}
-
-/// The address, taken.
-#[derive(Debug)]
-pub(crate) struct MetricsListener(TcpListener);
-
-impl MetricsListener {
-    pub(crate) async fn bind(address: SocketAddr) -> Result<Self, MetricsBindError> {
-        let listener = TcpListener::bind(address).await.map_err(|source| MetricsBindError { address, source })?;
-        // The one that the kernel chose, where the port was 0.
-        let address = listener.local_addr().unwrap_or(address);
-        info!(%address, "serving metrics");
-        if !address.ip().is_loopback() {
-            warn!(%address, "metrics are for everybody who reaches this address: they name tenants and policies");
-        }
-        Ok(Self(listener))
-    }
-}
-
 /// Serves until it is told to stop; a scrape that is under way is then cut off.
-pub(crate) async fn serve(listener: MetricsListener, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    address: SocketAddr,
+    unheard: Unheard,
+    metrics: Arc<Metrics>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let listener = tokio::select! {
+        listener = listen(Service::Metrics, address, &unheard) => listener,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    // The one that the kernel chose, where the port was 0.
+    let address = listener.local_addr().unwrap_or(address);
+    info!(%address, "serving metrics");
+    if !address.ip().is_loopback() {
+        warn!(%address, "metrics are for everybody who reaches this address: they name tenants and policies");
+    }
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accept = async {
             let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, listener.0.accept().await))
+            Some((place, listener.accept().await))
         };
         let accepted = tokio::select! {
             accepted = accept => accepted,

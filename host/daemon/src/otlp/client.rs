@@ -13,6 +13,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::listen::network_hint;
 use crate::otlp::Endpoint;
 
 /// From connecting to the answer's end.
@@ -25,7 +26,7 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("portcullis/", env!(
 /// Why a batch did not arrive.
 #[derive(Debug, Error)]
 pub(crate) enum SendError {
-    #[error("{address} cannot be reached: {source}")]
+    #[error("{address} cannot be reached: {source}{}", network_hint(source))]
     Connect { address: String, source: io::Error },
     #[error("the call broke off: {0}")]
     Http(#[from] hyper::Error),

@@ -10,6 +10,7 @@
 mod body;
 mod connection;
 mod endpoint;
+mod keep_alive;
 
 pub use body::{BodyLimits, Received};
-pub use connection::{Front, serve};
+pub use connection::{Front, Phase, serve};

@@ -73,6 +73,20 @@ impl Base {
         Self { dir: dir.to_owned(), condition: RwLock::new(Condition::of(dir, LOCK_PATIENCE)) }
     }
 
+    /// One that is opened later ([`Self::open_now`]): another host has the file still.
+    pub(crate) fn later(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), condition: RwLock::new(Condition::Lost("another host has it still".to_owned())) }
+    }
+
+    pub(crate) fn open_now(&self) {
+        *self.locked_for_change() = Condition::of(&self.dir, LOCK_PATIENCE);
+    }
+
+    /// Closes the file for good, after what is under way: the next host has it.
+    pub(crate) fn close(&self) {
+        *self.locked_for_change() = Condition::Lost("the next host has it".to_owned());
+    }
+
     /// One that never serves.
     pub(crate) fn lost(problem: &str) -> Self {
         Self { dir: PathBuf::new(), condition: RwLock::new(Condition::Lost(problem.to_owned())) }

@@ -64,7 +64,26 @@ struct Space {
 impl Store {
     /// Opens the store in a folder, making both where they are not there.
     pub fn open(dir: &Path) -> Self {
-        let base = Arc::new(Base::open(dir));
+        Self::of(Base::open(dir))
+    }
+
+    /// The store of a host that takes the place of another one, which has it still.
+    pub(crate) fn later(dir: &Path) -> Self {
+        Self::of(Base::later(dir))
+    }
+
+    /// Opens it: the other host does not have it any more.
+    pub(crate) fn open_now(&self) {
+        self.0.base.open_now();
+    }
+
+    /// Leaves it to the next host, when what is under way is done.
+    pub(crate) fn close(&self) {
+        self.0.base.close();
+    }
+
+    fn of(base: Base) -> Self {
+        let base = Arc::new(base);
         match Writer::start(Arc::clone(&base)) {
             Ok(writer) => Self(Arc::new(Inner { base, writer: Some(writer) })),
             Err(error) => Self::unavailable(&format!("no thread for the store: {error}")),
