@@ -15,16 +15,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
-use tokio::time::timeout;
 
 use crate::args::Host;
 use crate::commands::{read_config, runtime};
 use crate::exit::{Exit, fail};
+use crate::patience::{Moved, Patience};
 use crate::progress::{Upload, receive};
 use crate::remote::{self, Remote};
-
-/// A host that is alive answers long before, unless a large policy is to be compiled.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A call to the admin socket.
 #[derive(Debug)]
@@ -33,11 +30,20 @@ pub(crate) struct Call {
     path: String,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
+    /// Unless `--timeout` is given.
+    patience: Patience,
 }
 
 impl Call {
     pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), headers: Vec::new(), body: Vec::new() }
+        let patience = Patience::USUAL;
+        Self { method, path: path.into(), headers: Vec::new(), body: Vec::new(), patience }
+    }
+
+    /// How long the host may take, unless the operator says otherwise.
+    pub(crate) fn patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -84,59 +90,76 @@ impl Call {
 
     /// Whatever the host answers, or why it does not, which is not told yet.
     pub(crate) fn attempt(self, host: &Host) -> Result<Result<(StatusCode, Bytes), String>, Exit> {
+        self.attempt_within(host, Duration::MAX)
+    }
+
+    /// The same, with less patience where there is less time left.
+    pub(crate) fn attempt_within(
+        mut self,
+        host: &Host,
+        limit: Duration,
+    ) -> Result<Result<(StatusCode, Bytes), String>, Exit> {
         let way = Way::of(host)?;
-        let answer = runtime()?.block_on(async {
-            let answer = timeout(PATIENCE, self.exchange(&way)).await;
-            answer.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
-        });
+        self.patience = self.patience.or(host.timeout).at_most(limit);
+        let answer = runtime()?.block_on(self.exchange(&way));
         Ok(answer.map_err(|what| format!("{way}: {what}")))
     }
 
-    /// Hands over each line of an answer that goes on until the host or `each` ends it. What goes wrong is told.
-    pub(crate) fn lines(self, host: &Host, each: impl FnMut(&str) -> bool) -> Result<(), Exit> {
+    /// Hands over each line of an answer that goes on until the host or `each` ends it. Between lines of one that
+    /// `is_endless`, any time may pass. What goes wrong is told.
+    pub(crate) fn lines(mut self, host: &Host, is_endless: bool, each: impl FnMut(&str) -> bool) -> Result<(), Exit> {
         let way = Way::of(host)?;
         let failed = |what: String| fail(Exit::Failed, format_args!("{way}: {what}"));
+        self.patience = self.patience.or(host.timeout);
+        let patience = self.patience;
         runtime()?.block_on(async {
-            let begun = timeout(PATIENCE, self.begin(&way)).await;
-            let begun = begun.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));
-            let answer = begun.map_err(failed)?;
+            let answer = self.begin(&way).await.map_err(failed)?;
             if answer.status().is_success() {
-                return stream::lines(answer.into_body(), each).await.map_err(failed);
+                let patience = (!is_endless).then_some(patience);
+                return stream::lines(answer.into_body(), patience, each).await.map_err(failed);
             }
-            let (status, body) = (answer.status(), receive(answer.into_body()).await);
-            let body = body.map_err(|error| failed(error.to_string()))?;
-            succeeded(status, body).map(drop)
+            let (status, body) = (answer.status(), receive(answer.into_body(), patience, |error| way.broken(error)));
+            succeeded(status, body.await.map_err(failed)?).map(drop)
         })
     }
 
     async fn exchange(self, way: &Way) -> Result<(StatusCode, Bytes), String> {
+        let patience = self.patience;
         let answer = self.begin(way).await?;
         let status = answer.status();
-        let body = receive(answer.into_body()).await.map_err(|error| way.broken(&error))?;
+        let body = receive(answer.into_body(), patience, |error| way.broken(error)).await?;
         Ok((status, body))
     }
 
     async fn begin(self, way: &Way) -> Result<Response<Incoming>, String> {
-        match way {
+        let (patience, moved) = (self.patience, Moved::default());
+        let is_change = self.method != Method::GET;
+        let answer = match way {
             Way::Socket(socket) => {
-                let stream = UnixStream::connect(socket).await.map_err(|error| unreachable(&error))?;
-                self.over(stream, "portcullis").await.map_err(|error| error.to_string())
+                let connecting = async { UnixStream::connect(socket).await.map_err(|error| unreachable(&error)) };
+                let stream = patience.connecting(connecting).await?;
+                let answering = self.over(stream, "portcullis", &moved);
+                patience.answering(&moved, answering).await.map(|done| done.map_err(|error| error.to_string()))
             }
             Way::Remote(remote) => {
-                let stream = remote.connect().await?;
+                let stream = patience.connecting(remote.connect()).await?;
                 let call = match remote.authorization() {
                     Some(authorization) => self.header("authorization", authorization),
                     None => self,
                 };
-                call.over(stream, remote.host()).await.map_err(|error| remote::broken(&*error))
+                let answering = call.over(stream, remote.host(), &moved);
+                patience.answering(&moved, answering).await.map(|done| done.map_err(|error| remote::broken(&*error)))
             }
-        }
+        };
+        let unknown = if is_change { "\n  note: whether the host does it all the same is not known" } else { "" };
+        answer.unwrap_or_else(|late| Err(format!("{late}{unknown}")))
     }
 
     async fn over(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         host: &str,
+        moved: &Moved,
     ) -> Result<Response<Incoming>, Box<dyn Error + Send + Sync>> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
@@ -144,7 +167,7 @@ impl Call {
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        match sender.send_request(request.body(Upload::new(self.body))?).await {
+        match sender.send_request(request.body(Upload::new(self.body, moved.clone()))?).await {
             Ok(response) => Ok(response),
             // It ended before the call was sent, and only it knows why: a host can refuse a certificate so early.
             Err(unsent) if unsent.is_canceled() => match connection.await {

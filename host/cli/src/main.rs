@@ -6,6 +6,7 @@ mod commands;
 mod exit;
 mod help;
 mod logging;
+mod patience;
 mod progress;
 mod record;
 mod remote;

@@ -8,6 +8,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::patience::{Moved, Patience};
+
 /// Smaller bodies are through before anybody looks.
 const SHOWN_FROM: u64 = 4 << 20;
 const PIECE: usize = 256 << 10;
@@ -19,18 +21,23 @@ const STYLE_WITHOUT_END: &str = "{msg} {bytes}, {bytes_per_sec}";
 pub(crate) struct Upload {
     left: Bytes,
     bar: Bar,
+    moved: Moved,
 }
 
 /// A bar on a terminal, or nothing.
 #[derive(Debug)]
 struct Bar(Option<ProgressBar>);
 
-/// A whole answer.
-pub(crate) async fn receive(mut body: Incoming) -> hyper::Result<Bytes> {
+/// A whole answer, or why there is none.
+pub(crate) async fn receive(
+    mut body: Incoming,
+    patience: Patience,
+    broken: impl Fn(&hyper::Error) -> String,
+) -> Result<Bytes, String> {
     let length = body.size_hint().exact();
     let (mut bar, mut received) = (Bar::new("receiving", length), Vec::new());
-    while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame?.into_data() else { continue };
+    while let Some(frame) = patience.receiving(body.frame()).await.map_err(|late| late.to_string())? {
+        let Ok(piece) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
         received.extend_from_slice(&piece);
         bar.more(piece.len(), received.len() as u64, length);
     }
@@ -40,9 +47,10 @@ pub(crate) async fn receive(mut body: Incoming) -> hyper::Result<Bytes> {
 // === impl Upload ===
 
 impl Upload {
-    pub(crate) fn new(body: Vec<u8>) -> Self {
+    /// Each piece that goes is added to `moved`.
+    pub(crate) fn new(body: Vec<u8>, moved: Moved) -> Self {
         let bar = Bar::new("sending", Some(body.len() as u64));
-        Self { left: body.into(), bar }
+        Self { left: body.into(), bar, moved }
     }
 }
 
@@ -56,6 +64,7 @@ impl Body for Upload {
         }
         let length = self.left.len().min(PIECE);
         let piece = self.left.split_to(length);
+        self.moved.more(length);
         if let Some(bar) = &self.bar.0 {
             bar.inc(length as u64);
             if self.left.is_empty() {
@@ -124,7 +133,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for length in [0, 1, PIECE, PIECE + 1, 3 * PIECE - 1] {
             let sent: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
-            let mut body = Upload::new(sent.clone());
+            let mut body = Upload::new(sent.clone(), Moved::default());
             assert_eq!(body.size_hint().exact(), Some(length as u64));
             let mut received = Vec::new();
             while let Some(frame) = runtime.block_on(body.frame()) {

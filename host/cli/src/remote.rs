@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::Uri;
 use rustls::crypto::ring;
@@ -12,7 +11,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -22,8 +20,6 @@ use crate::args;
 const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The token itself; an argument could be read by every user of the machine.
 const TOKEN: &str = "PORTCULLIS_ADMIN_TOKEN";
-/// For a connection, with TLS agreed on.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) struct Remote {
     /// As the `Host` header has it: with the port.
@@ -73,16 +69,12 @@ impl Remote {
     }
 
     pub(crate) async fn connect(&self) -> Result<TlsStream<TcpStream>, String> {
-        let connecting = async {
-            let reached = TcpStream::connect(&self.authority).await;
-            let stream = reached.map_err(|error| format!("the host cannot be reached: {error}"))?;
-            // What is sent after the handshake need not wait for it to be acknowledged.
-            let _ = stream.set_nodelay(true);
-            let connected = TlsConnector::from(Arc::clone(&self.tls)).connect(self.name.clone(), stream).await;
-            connected.map_err(|error| self.refused(&error))
-        };
-        let late = || format!("no connection within {} s", PATIENCE.as_secs());
-        timeout(PATIENCE, connecting).await.unwrap_or_else(|_| Err(late()))
+        let reached = TcpStream::connect(&self.authority).await;
+        let stream = reached.map_err(|error| format!("the host cannot be reached: {error}"))?;
+        // What is sent after the handshake need not wait for it to be acknowledged.
+        let _ = stream.set_nodelay(true);
+        let connected = TlsConnector::from(Arc::clone(&self.tls)).connect(self.name.clone(), stream).await;
+        connected.map_err(|error| self.refused(&error))
     }
 
     /// Why there is no TLS with this host.

@@ -3,17 +3,28 @@
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
 
+use crate::patience::Patience;
+
 /// A line that is longer is not the host's: records are bounded.
 const MAX_LINE: usize = 16 << 20;
 
 /// Hands over each line, without its end, until there is none or `each` has had enough.
-pub(super) async fn lines<B>(body: B, mut each: impl FnMut(&str) -> bool) -> Result<(), String>
+pub(super) async fn lines<B>(
+    body: B,
+    patience: Option<Patience>,
+    mut each: impl FnMut(&str) -> bool,
+) -> Result<(), String>
 where
     B: Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
 {
     let mut body = body;
     let mut unread = Vec::new();
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = match patience {
+            Some(patience) => patience.receiving(body.frame()).await.map_err(|late| late.to_string())?,
+            None => body.frame().await,
+        };
+        let Some(frame) = frame else { return Ok(()) };
         let frame = frame.map_err(|error| format!("the answer broke off: {error}"))?;
         let Ok(bytes) = frame.into_data() else { continue };
         for byte in bytes {
@@ -30,7 +41,6 @@ where
             }
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -43,7 +53,7 @@ mod tests {
     async fn lines_are_handed_over_until_there_are_enough() {
         let mut told = Vec::new();
         let body = Full::new(Bytes::from_static(b"one\r\ntwo\n\nthree\nfour"));
-        let ended = lines(body, |line| {
+        let ended = lines(body, None, |line| {
             told.push(line.to_owned());
             told.len() < 4
         });

@@ -240,6 +240,9 @@ pub(crate) struct Host {
     /// Where the host answers its operator; without this, what portcullis.toml of --config says
     #[arg(long, value_name = "PATH", env = "PORTCULLIS_ADMIN_SOCKET")]
     pub(crate) admin_socket: Option<PathBuf>,
+    /// How long the host may say nothing before the command gives up; without this, 10 to 300 seconds, by what it is asked
+    #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_TIMEOUT", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: Option<u64>,
     #[command(flatten)]
     pub(crate) dir: ConfigDir,
     #[command(flatten)]

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Logs) -> Exit {
 fn of_host(args: &Logs) -> Result<(), Exit> {
     let (printer, mut event) = (Printer::new(args.json), Event::default());
     let mut printed = Ok(());
-    Call::new(Method::GET, path(args)).lines(&args.host, |line| {
+    Call::new(Method::GET, path(args)).lines(&args.host, !args.no_follow, |line| {
         let Some((kind, data)) = event.line(line) else { return true };
         printed = match kind.as_str() {
             "decision" => printer.print_line(&data),

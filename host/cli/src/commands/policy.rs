@@ -12,6 +12,7 @@ use crate::admin::{Call, escaped};
 use crate::args::{Policy, PolicyGet, PolicyLs, PolicyPut, PolicyRm, Whose};
 use crate::commands::policy_config;
 use crate::exit::{Exit, fail};
+use crate::patience::Patience;
 use crate::table::{Align, Table};
 
 #[derive(Deserialize)]
@@ -57,7 +58,10 @@ fn put(args: &PolicyPut) -> Result<(), Exit> {
     let name = args.name.clone().or_else(|| name_of(file));
     let name =
         name.ok_or_else(|| fail(Exit::Usage, "the file has no name that could be the policy's; give `--name`"))?;
-    let call = Call::new(Method::PUT, place(&args.whose, &name)).if_match(args.if_match.as_ref()).body(bytes);
+    let call = Call::new(Method::PUT, place(&args.whose, &name))
+        .if_match(args.if_match.as_ref())
+        .body(bytes)
+        .patience(Patience::LONG);
     let answer: Value = call.json(&args.whose.host)?;
     if args.json {
         println!("{answer:#}");

@@ -10,9 +10,12 @@ use crate::admin::{Call, parse, succeeded};
 use crate::args::Ready;
 use crate::commands::print_json;
 use crate::exit::{Exit, fail};
+use crate::patience::Patience;
 
 /// How soon a host that is waited for is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// The last time, it is asked for this long at least: its answer says more than that none came.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &Ready) -> Exit {
     ready(args).unwrap_or_else(|exit| exit)
@@ -30,10 +33,14 @@ fn ready(args: &Ready) -> Result<Exit, Exit> {
 
 /// Asks until the host is ready, or the time is over; one that cannot be reached yet is waited for, too.
 fn await_ready(args: &Ready) -> Result<Readiness, Exit> {
-    let deadline = Instant::now() + Duration::from_secs(args.wait);
+    let deadline = (args.wait > 0).then(|| Instant::now() + Duration::from_secs(args.wait));
     loop {
-        let is_last = Instant::now() >= deadline;
-        match Call::new(Method::GET, "/v1/health/ready").attempt(&args.host)? {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let limit = left.map_or(Duration::MAX, |left| left.max(SHORTEST));
+        let call = Call::new(Method::GET, "/v1/health/ready").patience(Patience::QUICK);
+        let answer = call.attempt_within(&args.host, limit)?;
+        let is_last = deadline.is_none_or(|deadline| Instant::now() >= deadline);
+        match answer {
             Ok((StatusCode::SERVICE_UNAVAILABLE, body)) if is_last => return parse(&body),
             Ok((StatusCode::SERVICE_UNAVAILABLE, _)) => {}
             Ok((status, body)) => return parse(&succeeded(status, body)?),

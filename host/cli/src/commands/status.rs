@@ -8,6 +8,7 @@ use portcullis_daemon::status::{PolicyStatus, Problem, Status, TenantStatus};
 use crate::admin::{Call, escaped};
 use crate::args;
 use crate::exit::{Exit, fail};
+use crate::patience::Patience;
 use crate::table::{Align, Table};
 
 /// Digests are cut to this many characters after `sha256:`; `--json` has them whole.
@@ -18,7 +19,7 @@ pub(crate) fn run(args: &args::Status) -> Exit {
 }
 
 fn status(args: &args::Status) -> Result<(), Exit> {
-    let call = Call::new(Method::GET, "/v1/status");
+    let call = Call::new(Method::GET, "/v1/status").patience(Patience::QUICK);
     let mut status: Status = match &args.tenant {
         None => call.json(&args.host)?,
         Some(name) => match call.json_if_allowed(&args.host)? {
@@ -42,7 +43,7 @@ fn status(args: &args::Status) -> Result<(), Exit> {
 
 /// For those who may know of one tenant only.
 fn of_tenant(args: &args::Status, name: &str) -> Result<(), Exit> {
-    let call = Call::new(Method::GET, format!("/v1/tenants/{}/status", escaped(name)));
+    let call = Call::new(Method::GET, format!("/v1/tenants/{}/status", escaped(name))).patience(Patience::QUICK);
     let status: TenantStatus = call.json(&args.host)?;
     let status = [status];
     let printed = if args.json {

@@ -1,0 +1,118 @@
+//! A host that is stopped (SIGSTOP) accepts connections in the kernel and answers nothing: no command waits for it longer
+//! than it was told to.
+
+use std::fs;
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portcullis_tests::admin::{self, Door};
+use portcullis_tests::portcullis::{self, Config};
+use portcullis_tests::tls::Authority;
+use portcullis_tests::{Portcullis, Result};
+use rustix::process::Signal;
+
+/// Two of them pass at most; the rest is for a busy machine.
+const TIMEOUT: &str = "1";
+const AT_MOST: Duration = Duration::from_secs(20);
+
+/// Runs a command on a stopped host; it must end in time, with 1.
+fn refused(arguments: &[&str], expected: &str) -> Result<Duration> {
+    let started = Instant::now();
+    let finished = portcullis::run(arguments)?;
+    let took = started.elapsed();
+    assert_eq!(finished.code(), Some(1), "{arguments:?} after {took:?}: {finished:?}");
+    assert!(finished.stderr.contains(expected), "{arguments:?}: {finished:?}");
+    Ok(took)
+}
+
+fn commands<'a>(wasm: &'a str, document: &'a str) -> Vec<Vec<&'a str>> {
+    vec![
+        vec!["status"],
+        vec!["status", "--json"],
+        vec!["status", "--tenant", "ci"],
+        vec!["ready"],
+        vec!["reload"],
+        vec!["logs"],
+        vec!["logs", "--no-follow"],
+        vec!["why", "0123456789"],
+        vec!["policy", "ls"],
+        vec!["policy", "get", "allow-all", "--output", "/dev/null"],
+        vec!["policy", "put", "--name", "new", wasm],
+        vec!["policy", "rm", "allow-all"],
+        vec!["policy", "mode", "allow-all", "observe"],
+        vec!["policy", "config", "get", "allow-all"],
+        vec!["data", "ls"],
+        vec!["data", "get", "/users"],
+        vec!["data", "put", "/users", document],
+        vec!["data", "rm", "/users"],
+        vec!["state", "ls"],
+        vec!["state", "get", "--policy", "a", "k"],
+        vec!["state", "clear", "--tenant", "default"],
+        vec!["state", "reset"],
+        vec!["decide", "--live", "GET", "/v1.41/containers/json"],
+    ]
+}
+
+#[test]
+fn every_command_gives_up_on_a_host_that_says_nothing() -> Result<()> {
+    let host = Config::new()?.policy("allow-all")?.file("users.json", b"{}")?.start()?;
+    let document = host.config().path().join("users.json").display().to_string();
+    let wasm = host.config().path().join("policies/allow-all.wasm").display().to_string();
+    let socket = host.config().admin_socket().display().to_string();
+    host.process().signal(Signal::STOP)?;
+    let gives_up = |command: Vec<&str>| {
+        let arguments = [&command[..], &["--admin-socket", &socket, "--timeout", TIMEOUT]].concat();
+        let took = refused(&arguments, "no answer within 1 s")?;
+        assert!(took < AT_MOST, "{command:?} took {took:?}");
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let gives_up = &gives_up;
+        let commands = commands(&wasm, &document).into_iter();
+        let running: Vec<_> = commands.map(|command| scope.spawn(move || gives_up(command))).collect();
+        running.into_iter().try_for_each(|command| command.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })?;
+    host.process().signal(Signal::CONT)?;
+    let again = portcullis::run(&["ready", "--admin-socket", &socket, "--wait", "30"])?;
+    assert_eq!(again.code(), Some(0), "{again:?}");
+    Ok(())
+}
+
+#[test]
+fn a_change_without_an_answer_says_that_it_may_be_made() -> Result<()> {
+    let host = Config::new()?.policy("allow-all")?.start()?;
+    let socket = host.config().admin_socket().display().to_string();
+    host.process().signal(Signal::STOP)?;
+    refused(&["reload", "--admin-socket", &socket, "--timeout", TIMEOUT], "is not known")?;
+    Ok(())
+}
+
+#[test]
+fn ready_waits_as_long_as_it_is_told() -> Result<()> {
+    let host = Config::new()?.policy("allow-all")?.start()?;
+    let socket = host.config().admin_socket().display().to_string();
+    host.process().signal(Signal::STOP)?;
+    let took = refused(&["ready", "--admin-socket", &socket, "--wait", "3"], "no answer within")?;
+    println!("`ready --wait 3` of a stopped host: {took:?}");
+    assert!((Duration::from_secs(3)..AT_MOST).contains(&took), "{took:?}");
+    Ok(())
+}
+
+#[test]
+fn a_host_that_is_reached_by_tcp_is_no_other() -> Result<()> {
+    let authority = Authority::new()?;
+    let toml = admin::listen(&authority) + &admin::token("ops", "secret", &["read"], None);
+    let host: Portcullis = Config::new()?.policy("allow-all")?.toml(&toml).start()?;
+    let url = Door::of(&host, &authority)?.url();
+    let token = host.config().path().join("token");
+    fs::write(&token, "secret").map_err(|error| portcullis_tests::Error::Unexpected(error.to_string()))?;
+    let (ca, token) = (authority.path().join("ca.pem").display().to_string(), token.display().to_string());
+    host.process().signal(Signal::STOP)?;
+    let took = refused(
+        &["status", "--admin-url", &url, "--admin-ca", &ca, "--admin-token-file", &token, "--timeout", TIMEOUT],
+        "no connection within 1 s",
+    )?;
+    assert!(took < AT_MOST, "{took:?}");
+    Ok(())
+}
