@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test setup setup-demo policies build lint unit e2e bench bench-isolation bench-tenants bench-data bench-replay bench-restart fuzz clean deny
+.PHONY: help demo test clients capture-clients setup setup-demo policies build lint unit e2e bench bench-isolation bench-tenants bench-data bench-replay bench-restart fuzz clean deny
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ unit: ## Run the tests that need neither a daemon nor a built policy
 
 e2e: setup policies build ## Run the tests of the built binary and of the real dockerd only (as root)
 	$(CARGO) test --release --workspace --test '*'
+
+clients: setup policies build ## Run real clients (dockerode, Ansible, compose, …) against a guarded dockerd only (as root)
+	$(CARGO) test --release --workspace --test clients
+
+capture-clients: setup policies build ## The same, and write their calls into tests/cases/ordinary/clients anew
+	PORTCULLIS_CAPTURE=1 $(CARGO) test --release --workspace --test clients
 
 bench: setup policies build ## Run the benchmarks and print their figures
 	$(CARGO) bench --workspace

@@ -48,6 +48,16 @@ pub fn docker(release: &str, file: &str) -> Result<PathBuf> {
     built(path, &format!("Docker {release}"), "setup")
 }
 
+/// Where the real clients of Docker are: `node`, `python` and `skopeo`.
+pub fn clients() -> Result<PathBuf> {
+    let path = target()?.join("clients");
+    for (part, what) in [("node", "dockerode and what else is of node"), ("python", "docker-py"), ("skopeo", "skopeo")]
+    {
+        built(path.join(part).join("made-from.txt"), what, "clients")?;
+    }
+    Ok(path)
+}
+
 /// A program that the machine must have.
 pub fn installed(program: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

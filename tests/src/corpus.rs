@@ -4,6 +4,7 @@
 
 mod bypass;
 mod call;
+mod captured;
 mod disk;
 mod ordinary;
 pub mod volume_plugin;
@@ -21,6 +22,7 @@ use crate::portcullis;
 
 pub use bypass::{Bypass, Guarded, Leaves, Unguarded};
 pub use call::{Call, Places};
+pub use captured::{Captured, captured, write};
 pub use disk::{Disk, Made};
 pub use ordinary::{Asked, Ordinary};
 

@@ -36,6 +36,8 @@ busybox ip link set lo up
 exec 3<&0 </dev/null
 export LISTEN_PID=$$ LISTEN_FDS=1
 exec "$@""#;
+/// Where a daemon with a network of its own has its listener for callers with certificates.
+const IN_ITS_NETWORK: &str = "127.0.0.1:2376";
 
 /// How dockerd is to be started.
 #[derive(Debug, Default)]
@@ -43,6 +45,7 @@ pub struct Setup {
     release: Release,
     plugin: Option<Plugin>,
     authority: Option<Authority>,
+    bridge: bool,
 }
 
 #[derive(Debug)]
@@ -90,6 +93,13 @@ impl Setup {
         self
     }
 
+    /// Has the bridge that containers are in who ask for no network, in a network of its own: [`Dockerd::network`] is where callers
+    /// reach its listener for certificates, and the ports that it publishes.
+    pub fn with_bridge(mut self) -> Self {
+        self.bridge = true;
+        self
+    }
+
     /// Starts it, with the images `alpine` and `hello-world`. They are imported before the plugin is asked anything.
     pub fn start(self) -> Result<Dockerd> {
         let scratch = Scratch::new()?;
@@ -105,9 +115,11 @@ impl Setup {
             (unguarded, None)
         } else {
             unguarded.terminate(wait::PATIENCE)?;
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("listening on a port")?;
-            let address = listener.local_addr().doing("asking for the port")?.to_string();
-            let process = self.launch(&scratch, &cgroup, Some(listener))?;
+            let listener = (!self.bridge).then(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+            let listener = listener.transpose().doing("listening on a port")?;
+            let address = listener.as_ref().map(TcpListener::local_addr).transpose().doing("asking for the port")?;
+            let address = address.map_or_else(|| IN_ITS_NETWORK.to_owned(), |address| address.to_string());
+            let process = self.launch(&scratch, &cgroup, listener)?;
             (process, self.authority.map(|authority| Tls { address, authority }))
         };
         let plugin = self.plugin.map(|plugin| plugin.name);
@@ -129,12 +141,14 @@ impl Setup {
             command.arg("--config-file").arg(config);
             command.arg("--data-root").arg(path("data")).arg("--exec-root").arg(path("exec"));
             command.arg("--pidfile").arg(path("pid"));
-            command.args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
+            command.args(["--iptables=false", "--ip6tables=false"]);
+            command.args((!self.bridge).then_some("--bridge=none"));
             command.arg("--host").arg(format!("unix://{}", socket(scratch).display()));
-            if let Some((authority, listener)) = self.authority.as_ref().zip(listener) {
-                command.stdin(Stdio::from(OwnedFd::from(listener)));
+            if let Some(authority) = &self.authority {
+                let host = if listener.is_some() { "fd://".to_owned() } else { format!("tcp://{IN_ITS_NETWORK}") };
+                listener.map(|listener| command.stdin(Stdio::from(OwnedFd::from(listener))));
                 let pem = |name: &str| authority.path().join(name);
-                command.args(["--host", "fd://", "--tlsverify"]).arg("--tlscacert").arg(pem("ca.pem"));
+                command.args(["--host", &host, "--tlsverify"]).arg("--tlscacert").arg(pem("ca.pem"));
                 command.arg("--tlscert").arg(pem("server.pem")).arg("--tlskey").arg(pem("server.key"));
             }
         })?;
@@ -188,6 +202,11 @@ impl Dockerd {
         self.process.signal(Signal::HUP)?;
         let reloaded = |line: &str| line.contains("Reloaded configuration").then_some(());
         self.process.wait_for_line(mark, "the daemon's new configuration", reloaded)
+    }
+
+    /// Its network namespace: `nsenter --net=PATH`. `unshare`, which waits for it, is in the same.
+    pub fn network(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/ns/net", self.process.id()))
     }
 
     pub fn log(&self) -> &Log {

@@ -11,10 +11,6 @@ use crate::docker::Docker;
 use crate::error::{Doing, Result};
 use crate::scratch::Scratch;
 
-const APPLETS: [&str; 18] = [
-    "sh", "cat", "cp", "echo", "env", "false", "grep", "id", "ln", "ls", "mkdir", "mknod", "rm", "rmdir", "sleep",
-    "touch", "true", "wget",
-];
 const GREETING: &str = "
 Hello from Docker!
 This message shows that your installation appears to be working correctly.
@@ -36,9 +32,13 @@ fn fill(root: &Path) -> Result<()> {
     fs::create_dir(root.join("tmp")).doing_to("making", root)?;
     let busybox = artifacts::installed("busybox")?;
     fs::copy(&busybox, bin.join("busybox")).doing_to("copying", &busybox)?;
-    for applet in APPLETS {
+    for applet in Finished::well(Command::new(&busybox).arg("--list"))?.stdout.lines().filter(|name| *name != "busybox")
+    {
         symlink("busybox", bin.join(applet)).doing_to("linking in", &bin)?;
     }
+    let etc = root.join("etc");
+    fs::create_dir(&etc).doing_to("making", &etc)?;
+    fs::write(etc.join("passwd"), "root:x:0:0:root:/root:/bin/sh\n").doing_to("writing in", &etc)?;
     let hello = root.join("hello");
     fs::write(&hello, format!("#!/bin/sh\ncat <<END{GREETING}\nEND\n")).doing_to("writing", &hello)?;
     fs::set_permissions(&hello, fs::Permissions::from_mode(0o755)).doing_to("writing", &hello)

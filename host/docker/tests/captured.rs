@@ -1,5 +1,7 @@
-//! Calls that a real dockerd sent while the docker CLI was used: none may be refused.
+//! Calls that a real dockerd sent while the docker CLI and other clients were used: none may be refused.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
@@ -33,4 +35,38 @@ fn no_call_of_the_docker_cli_is_refused() {
         }
     }
     assert_eq!(creates, 8);
+}
+
+#[derive(serde::Deserialize)]
+struct Captured {
+    method: String,
+    uri: String,
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+}
+
+/// dockerode, compose, Ansible and others, as `make capture-clients` wrote their calls down.
+#[test]
+fn no_call_of_a_real_client_is_refused() {
+    let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/ordinary/clients");
+    let (mut count, mut refused) = (0, Vec::new());
+    let entries =
+        |folder: &Path| std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    for path in entries(&folder).flat_map(|release| entries(&release)) {
+        for line in std::fs::read_to_string(&path).expect("calls").lines() {
+            let Captured { method, uri, mut headers, body } = serde_json::from_str(line).expect("a call");
+            // What stands for the folder's name is shorter or longer than what stood there.
+            if let Some((length, body)) = headers.get_mut("Content-Length").zip(body.as_ref()) {
+                *length = body.len().to_string();
+            }
+            let shown = format!("{}: {method} {uri}", path.display());
+            let (headers, body) = (headers.into_iter().collect(), body.map(String::into_bytes));
+            let call = wire::Call { method, uri, headers, body, ..wire::Call::default() };
+            refused.extend(reader.read(call).err().map(|refusal| format!("{shown}: {refusal}")));
+            count += 1;
+        }
+    }
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+    assert!(count > 200, "only {count} calls");
 }
