@@ -201,7 +201,10 @@ fn host_with(name: &'static str, policies: &[&str], before: &str, log: &str) -> 
     config = config
         .file("data/users.json", br#"{"alice":{"readOnly":false},"bob":{"readOnly":true}}"#)?
         .file("policies/user-roles.toml", b"[settings]\nuser_header = \"Authz-User\"\n")?
-        .file("policies/bind-mounts.toml", b"[settings]\nallow = [{ source = \"/tmp\" }]\n")?;
+        .file(
+            "policies/bind-mounts.toml",
+            b"[settings]\nallow = [{ source = \"/tmp/bb\", writable = true, create = true }]\n",
+        )?;
     let host = config.start()?;
     let (socket, pid) = (host.socket(), host.process().id());
     Ok(Server { name, socket, pid, _running: Running::Host { _host: host, _logs: logs } })

@@ -121,7 +121,7 @@ impl Stage {
         lay_out(host.path()).map_err(|source| Error::Io { doing: "making folders".to_owned(), source })?;
         let path = host.path().display();
         let mounts = format!(
-            "[settings]\nallow = [{{ source = \"{path}/www\" }}, {{ source = \"{path}/scratch\", writable = true }}]\n"
+            "[settings]\nallow = [{{ source = \"{path}/www\", submounts = false }}, {{ source = \"{path}/scratch\", writable = true }}]\n"
         );
         let portcullis = Config::new()?
             .file("policies/bind-mounts.toml", mounts.as_bytes())?
@@ -232,10 +232,11 @@ impl Stage {
 
 /// What `{host}` is: folders that may be mounted, one that may not, and ways from the ones to the other.
 fn lay_out(host: &Path) -> io::Result<()> {
-    for folder in ["www/sub", "www/deep", "scratch", "secret/deep", "www-secret"] {
+    for folder in ["www/sub", "www/deep", "scratch/sub", "secret/deep", "www-secret"] {
         fs::create_dir_all(host.join(folder))?;
     }
     symlink("../secret", host.join("www/link"))?;
+    symlink("../www", host.join("scratch/towww"))?;
     symlink("../www/sub", host.join("secret/into"))?;
     symlink(host.join("secret/missing"), host.join("www/dangling"))?;
     symlink(host.join("secret/deep"), host.join("www/up"))

@@ -72,7 +72,7 @@ fn play(release: Release) -> Result<()> {
 fn guard(folder: &Path) -> Result<Portcullis> {
     let path = folder.display();
     let mounts = format!(
-        "[settings]\nallow = [{{ source = \"{path}/www\" }}, {{ source = \"{path}/scratch\", writable = true }}]\n"
+        "[settings]\nplugins = true\nallow = [{{ source = \"{path}/www\", submounts = false }}, {{ source = \"{path}/scratch\", writable = true }}]\n"
     );
     Config::new()?
         .file("policies/bind-mounts.toml", mounts.as_bytes())?

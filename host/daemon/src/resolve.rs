@@ -27,11 +27,12 @@ fn resolve(path: &Path) -> Option<Resolved> {
     }
     let mut resolved = PathBuf::from("/");
     let mut left: Vec<PathBuf> = parts(path);
-    let mut links = Vec::new();
+    let (mut links, mut symlinks) = (Vec::new(), 0);
     // How many of the last parts of `resolved` do not exist.
     let mut missing = 0_usize;
     while let Some(part) = left.pop() {
         if part.as_os_str() == ".." {
+            add(&mut links, &resolved)?;
             resolved.pop();
             missing = missing.saturating_sub(1);
             continue;
@@ -41,11 +42,12 @@ fn resolve(path: &Path) -> Option<Resolved> {
             // What leads on from `/proc/self` is another thing in the daemon than here.
             Ok(metadata) if metadata.is_symlink() && resolved.starts_with("/proc") => return None,
             Ok(metadata) if metadata.is_symlink() => {
-                if links.len() == MAX_SYMLINKS {
+                symlinks += 1;
+                if symlinks > MAX_SYMLINKS {
                     return None;
                 }
                 let target = fs::read_link(&next).ok()?;
-                links.push(text(next)?);
+                add(&mut links, &next)?;
                 if target.is_absolute() {
                     resolved = PathBuf::from("/");
                 }
@@ -60,6 +62,15 @@ fn resolve(path: &Path) -> Option<Resolved> {
         }
     }
     Some(Resolved { path: text(resolved)?, links, missing: missing > 0 })
+}
+
+/// Something that must not be replaced, once.
+fn add(places: &mut Vec<String>, place: &Path) -> Option<()> {
+    let place = place.to_str()?;
+    if place != "/" && !places.iter().any(|known| known == place) {
+        places.push(place.to_owned());
+    }
+    Some(())
 }
 
 fn text(path: PathBuf) -> Option<String> {
@@ -95,13 +106,13 @@ mod tests {
         let cases: [(&str, &str, &[&str], bool); 9] = [
             ("real/deep", "real/deep", &[], false),
             ("relative/deep", "real/deep", &["relative"], false),
-            ("absolute/..", "real", &["absolute"], false),
-            ("real/../relative/./deep/", "real/deep", &["relative"], false),
+            ("absolute/..", "real", &["absolute", "real/deep"], false),
+            ("real/../relative/./deep/", "real/deep", &["real", "relative"], false),
             ("absolute/not/yet", "real/deep/not/yet", &["absolute"], true),
-            ("real/not/yet/..", "real/not", &[], true),
-            ("real/not/yet/../..", "real", &[], false),
-            ("missing/../relative/deep", "real/deep", &["relative"], false),
-            ("real/dangling/x", "missing/there/x", &["real/dangling"], true),
+            ("real/not/yet/..", "real/not", &["real/not/yet"], true),
+            ("real/not/yet/../..", "real", &["real/not/yet", "real/not"], false),
+            ("missing/../relative/deep", "real/deep", &["missing", "relative"], false),
+            ("real/dangling/x", "missing/there/x", &["real/dangling", "real"], true),
         ];
         for (path, led, links, missing) in cases {
             let links = links.iter().map(|link| at(link)).collect();

@@ -24,7 +24,8 @@ pub struct Resolved {
     /// The path after every symlink and `..` is followed; what does not exist is taken as it is written, below the deepest
     /// folder that does.
     pub path: String,
-    /// Where the symlinks lie that were followed, each by a path without symlinks.
+    /// Where the symlinks lie that were followed, and the folders that `..` led out of, each by a path without symlinks: who
+    /// can replace one of them decides where the path leads.
     pub links: Vec<String>,
     /// Whether nothing exists at `path`.
     pub missing: bool,
@@ -156,6 +157,7 @@ impl DockerRequest {
             body: self.body.as_ref().map(|body| body.document.root()),
             query: &self.target.query,
             name: self.parameter("name"),
+            api_version: self.target.version,
         }
     }
 }

@@ -14,6 +14,8 @@ mod tests;
 
 use portcullis_model::document::{Kind, Value};
 
+use crate::ApiVersion;
+
 /// What the views are made from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts<'a> {
@@ -22,6 +24,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) query: &'a [(String, String)],
     /// The `name` in the path.
     pub(crate) name: Option<&'a str>,
+    /// The one in the path.
+    pub(crate) api_version: Option<ApiVersion>,
 }
 
 // === impl Facts ===

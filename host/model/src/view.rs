@@ -33,6 +33,8 @@ pub enum MountKind {
     Bind,
     Volume,
     Tmpfs,
+    /// A volume that is a mount of a file system: everything of the local driver that is not a bind.
+    FileSystem,
     Image,
     Cluster,
     Npipe,
@@ -47,10 +49,29 @@ pub struct Mount {
     pub source: String,
     /// For a bind, the path after every symlink and `..`; none where it could not be found out.
     pub resolved: Option<String>,
+    /// Where the symlinks lie that were followed, and the folders that `..` led out of.
+    pub links: Vec<String>,
+    /// Whether nothing exists at `resolved`.
+    pub missing: bool,
     pub target: String,
+    /// Of a volume that is a mount itself: whether the volume is, for others mount it by name.
     pub read_only: bool,
+    /// Whether what is mounted below is read-only, too.
+    pub read_only_recursive: bool,
     pub propagation: Option<String>,
     pub driver: Option<String>,
+    /// The type that a local volume gives to mount(2).
+    pub file_system: Option<String>,
+    /// As written, at each comma.
+    pub options: Vec<String>,
+    /// A path within the volume.
+    pub subpath: Option<String>,
+    /// Whether the call makes a volume, unless there is one of that name.
+    pub makes_volume: bool,
+    /// Whether an empty volume gets what the image has at the target.
+    pub copies_image: bool,
+    /// Whether the daemon makes a source that is missing.
+    pub makes_source: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -90,8 +90,9 @@ impl Disk {
         }
         for volume in &made.volumes {
             let Some((device, options)) = self.device(volume)? else { continue };
+            let is_bind = options.split(',').any(|option| matches!(option, "bind" | "rbind"));
             let read_only = options.split(',').rfind(|option| matches!(*option, "ro" | "rw")) == Some("ro");
-            let bad = !self.allowed.covers(&device, !read_only);
+            let bad = !is_bind || !self.allowed.covers(&device, !read_only);
             reasons.extend(bad.then(|| format!("volume {volume} is {device}")));
         }
         Ok(reasons)
@@ -141,12 +142,12 @@ fn only(names: &BTreeSet<String>) -> Result<&str> {
 // === impl Allowed ===
 
 impl Allowed {
-    /// Where the path leads is where the deepest folder of it leads that there is.
+    /// What lies in the folder that may be written can be replaced, and so can a link that leads elsewhere from there. What is
+    /// not there would be made.
     fn covers(&self, path: &str, writable: bool) -> bool {
-        let path = Path::new(path);
-        let dangling = path.is_symlink() && !path.exists();
-        let there = path.ancestors().find_map(|folder| folder.canonicalize().ok()).unwrap_or_default();
-        !dangling && (there.starts_with(&self.to_write) || !writable && there.starts_with(&self.to_read))
+        let is_replaceable = path.strip_prefix(&*self.to_write.to_string_lossy()).is_some_and(|rest| !rest.is_empty());
+        let Ok(there) = Path::new(path).canonicalize() else { return false };
+        !is_replaceable && (there == self.to_write || !writable && there.starts_with(&self.to_read))
     }
 }
 

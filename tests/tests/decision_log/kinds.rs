@@ -21,7 +21,10 @@ fn of_every_kind() -> Result<Config> {
         .listener("nowhere", "tenant = \"nobody\"")
         .tenant("default", "")?
         .tenant_policy("default", "bind-mounts")?
-        .file("tenants/default/policies/bind-mounts.toml", b"[settings]\nallow = [{ source = \"/tmp\" }]\n")?
+        .file(
+            "tenants/default/policies/bind-mounts.toml",
+            b"[settings]\nallow = [{ source = \"/tmp/bb\", writable = true, create = true }]\n",
+        )?
         .tenant_policy("default", "allow-all")?
         .tenant_policy("default", "seccomp")?
         .file("tenants/default/policies/seccomp.toml", b"mode = \"observe\"\n")?
@@ -90,12 +93,14 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
     assert!(talks.0 > 0 && talks.1 > 0, "{talks:?}");
 
     let create = |body: &Value| call("POST", "/v1.44/containers/create", &nothing, Some(body));
-    let bind =
-        json!({ "Image": "x", "Env": ["A=b"], "HostConfig": { "Binds": ["/proc/self/cwd:/x"], "Privileged": true } });
+    let binds = ["/proc/self/cwd:/x", "/usr/../nowhere/x:/y"];
+    let bind = json!({ "Image": "x", "Env": ["A=b"], "HostConfig": { "Binds": binds, "Privileged": true } });
     let denied = logged(&host, &ask(&host, &create(&bind))?, "denied", None)?;
     assert_eq!(denied.policies.iter().map(|policy| &*policy.verdict).collect::<Vec<_>>(), ["allow", "deny", "deny"]);
     let request = denied.request.unwrap_or_default();
-    assert_eq!((request.redacted, request.resolved.len()), (vec!["/body/Env/0".to_owned()], 1));
+    assert_eq!((request.redacted, request.resolved.len()), (vec!["/body/Env/0".to_owned()], 2));
+    assert_eq!(request.links, [("/usr/../nowhere/x".to_owned(), vec!["/usr".to_owned()])].into());
+    assert_eq!(request.missing, ["/usr/../nowhere/x"]);
 
     let observed = json!({ "Image": "x", "HostConfig": { "Privileged": true } });
     let observed = logged(&host, &ask(&host, &by("bob", &create(&observed))?)?, "allowed", Some("bob"))?;

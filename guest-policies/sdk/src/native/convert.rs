@@ -30,6 +30,7 @@ impl From<view::MountKind> for contract::MountKind {
             view::MountKind::Bind => Self::Bind,
             view::MountKind::Volume => Self::Volume,
             view::MountKind::Tmpfs => Self::Tmpfs,
+            view::MountKind::FileSystem => Self::FileSystem,
             view::MountKind::Image => Self::Image,
             view::MountKind::Cluster => Self::Cluster,
             view::MountKind::Npipe => Self::Npipe,
@@ -45,10 +46,19 @@ impl From<view::Mount> for contract::Mount {
             kind: from.kind.into(),
             source: from.source,
             resolved: from.resolved,
+            links: from.links,
+            missing: from.missing,
             target: from.target,
             read_only: from.read_only,
+            read_only_recursive: from.read_only_recursive,
             propagation: from.propagation,
             driver: from.driver,
+            file_system: from.file_system,
+            options: from.options,
+            subpath: from.subpath,
+            makes_volume: from.makes_volume,
+            copies_image: from.copies_image,
+            makes_source: from.makes_source,
         }
     }
 }

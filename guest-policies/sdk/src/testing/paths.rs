@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use portcullis_docker::Resolved;
 
 /// As the kernel: a path that needs more symlinks than this leads nowhere.
-const MAX_LINKS: usize = 40;
+const MAX_LINKS: u32 = 40;
 
 /// Where paths lead, by the path of the symlink; empty where nothing is there, none where it cannot be found out.
 #[derive(Clone, Debug, Default)]
@@ -18,11 +18,14 @@ impl Paths {
 
     pub(super) fn follow(&self, path: &str) -> Option<Resolved> {
         let mut rest: VecDeque<String> = path.strip_prefix('/')?.split('/').map(str::to_owned).collect();
-        let (mut resolved, mut links) = (String::new(), Vec::new());
+        let (mut resolved, mut links, mut followed) = (String::new(), Vec::new(), 0);
         while let Some(name) = rest.pop_front() {
             match &*name {
                 "" | "." => continue,
                 ".." => {
+                    if !resolved.is_empty() && !links.contains(&resolved) {
+                        links.push(resolved.clone());
+                    }
                     let parent = resolved.rfind('/').unwrap_or(0);
                     resolved.truncate(parent);
                     continue;
@@ -30,10 +33,11 @@ impl Paths {
                 name => resolved = format!("{resolved}/{name}"),
             }
             let Some(target) = self.0.get(&resolved) else { continue };
-            let target = target.as_ref().filter(|_| links.len() < MAX_LINKS)?;
+            let target = target.as_ref().filter(|_| followed < MAX_LINKS)?;
             if target.is_empty() {
                 continue;
             }
+            followed += 1;
             links.push(resolved.clone());
             let parent = if target.starts_with('/') { 0 } else { resolved.rfind('/').unwrap_or(0) };
             resolved.truncate(parent);
@@ -76,6 +80,7 @@ mod tests {
             Some(Resolved { path: path.to_owned(), links: links.iter().map(ToString::to_string).collect(), missing })
         };
         assert_eq!(followed("/srv/chain"), led("/etc/ssh", &["/srv/chain", "/srv/link"], false));
+        assert_eq!(followed("/srv/a/../b/."), led("/srv/b", &["/srv/a"], false));
         assert_eq!(followed("/srv/new/x"), led("/srv/new/x", &[], true));
         assert_eq!(followed("/srv/newer"), led("/srv/newer", &[], false));
         let cases = [

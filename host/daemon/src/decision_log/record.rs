@@ -131,6 +131,12 @@ pub struct RequestRecord {
     /// Where paths of mounts led that do not lead where they are written: null where that could not be told.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub resolved: std::collections::BTreeMap<String, Option<String>>,
+    /// The symlinks that they led through, and the folders that `..` led out of, by path.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub links: std::collections::BTreeMap<String, Vec<String>>,
+    /// Paths of mounts at whose end nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// JSON pointers into this record of what was replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,

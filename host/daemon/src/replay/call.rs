@@ -46,7 +46,7 @@ pub(crate) struct Missing {
 
 /// Where paths led when the call was made; what is not told led where it is written.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RecordedPaths(BTreeMap<String, Option<String>>);
+pub(crate) struct RecordedPaths(BTreeMap<String, Option<Resolved>>);
 
 // === impl Recorded ===
 
@@ -54,7 +54,8 @@ impl Recorded {
     /// None where nothing was written down of the call.
     pub(crate) fn of(record: DecisionRecord) -> Option<Self> {
         let missing = Missing::of(record.request.as_ref()?);
-        let RequestRecord { uri, headers, authentication, certificates, body, resolved, .. } = record.request?;
+        let RequestRecord { uri, headers, authentication, certificates, body, resolved, links, missing: gone, .. } =
+            record.request?;
         // A value always has JSON.
         let body = body.map(|body| serde_json::to_vec(&body).unwrap_or_default());
         let mut call = Call {
@@ -67,7 +68,7 @@ impl Recorded {
             certificates: certificates.into(),
         };
         state_length(&mut call);
-        Some(Self { call, paths: RecordedPaths::new(resolved), missing })
+        Some(Self { call, paths: RecordedPaths::new(resolved, links, gone), missing })
     }
 
     /// The rules by which it can be read: of a body that is not there, nothing can be said.
@@ -120,9 +121,23 @@ impl Missing {
 
 impl RecordedPaths {
     /// A path with `..` is also asked for without: where it led was only told where both led there.
-    fn new(resolved: BTreeMap<String, Option<String>>) -> Self {
-        let mut paths = resolved.clone();
-        for (path, led) in resolved {
+    fn new(
+        resolved: BTreeMap<String, Option<String>>,
+        links: BTreeMap<String, Vec<String>>,
+        missing: Vec<String>,
+    ) -> Self {
+        let mut paths: BTreeMap<_, _> =
+            resolved.into_iter().map(|(path, led)| (path, led.map(Resolved::plain))).collect();
+        let as_written = |path: &str| Some(Resolved::plain(clean_path(path)));
+        for (path, links) in links {
+            let led = paths.entry(path.clone()).or_insert_with(|| as_written(&path));
+            led.iter_mut().for_each(|led| led.links.clone_from(&links));
+        }
+        for path in missing {
+            let led = paths.entry(path.clone()).or_insert_with(|| as_written(&path));
+            led.iter_mut().for_each(|led| led.missing = true);
+        }
+        for (path, led) in paths.clone() {
             paths.entry(clean_path(&path)).or_insert(led);
         }
         Self(paths)
@@ -132,7 +147,7 @@ impl RecordedPaths {
 impl Resolve for RecordedPaths {
     fn resolve(&self, path: &str) -> Option<Resolved> {
         match self.0.get(path) {
-            Some(led) => led.clone().map(Resolved::plain),
+            Some(led) => led.clone(),
             None => Some(Resolved::plain(clean_path(path))),
         }
     }
@@ -159,7 +174,8 @@ mod tests {
         let request = json!({
             "uri": "/v1.44/containers/create?name=x", "headers": [["Content-Length", "999"], ["X-Team", "[redacted]"]],
             "authentication": "TLS", "certificates": ["PEM"], "body": { "Image": "x", "Env": ["A=[redacted]"] },
-            "resolved": { "/a/../b": "/elsewhere" }, "redacted": ["/body/Env/0", "/headers/1/1"],
+            "resolved": { "/a/../b": "/elsewhere" }, "links": { "/a/../b": ["/a"], "/d/../e": ["/d"] }, "missing": ["/f/"],
+            "redacted": ["/body/Env/0", "/headers/1/1"],
         });
         let Recorded { call, paths, missing } = Recorded::of(record(request)).expect("a call");
         assert_eq!((call.method.as_str(), call.uri.as_str()), ("POST", "/v1.44/containers/create?name=x"));
@@ -168,8 +184,15 @@ mod tests {
         assert_eq!(call.header("content-length"), Some(body.len().to_string().as_str()));
         let headers = vec!["X-Team".to_owned()];
         assert_eq!(missing, Missing { in_body: true, headers, ..Missing::default() });
-        for (path, led) in [("/a/../b", "/elsewhere"), ("/b", "/elsewhere"), ("/c/./d/", "/c/d")] {
-            assert_eq!(paths.resolve(path), Some(Resolved::plain(led)), "{path}");
+        let linked = |led: &str, link: &str| Resolved { links: vec![link.to_owned()], ..Resolved::plain(led) };
+        for (path, led) in [
+            ("/a/../b", linked("/elsewhere", "/a")),
+            ("/b", linked("/elsewhere", "/a")),
+            ("/c/./d/", Resolved::plain("/c/d")),
+            ("/d/../e", linked("/e", "/d")),
+            ("/f/", Resolved { missing: true, ..Resolved::plain("/f") }),
+        ] {
+            assert_eq!(paths.resolve(path), Some(led), "{path}");
         }
     }
 

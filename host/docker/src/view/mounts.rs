@@ -1,21 +1,41 @@
 //! Everything that a call mounts or lets be mounted.
 //!
-//! The rules are those of moby's `daemon/volume/mounts/linux_parser.go` and `daemon/volume/local/local_unix.go`.
+//! ```text
+//! bind   SOURCE:TARGET:MODE, VolumesFrom        moby's daemon/volume/mounts/linux_parser.go
+//! spec   mount.Mount of a container, a service  the same; swarmkit's template/expand.go
+//! tmpfs  options of a container's tmpfs         moby/sys/mount, flags_unix.go
+//! local  volumes of the local driver            moby's daemon/volume/local/local_unix.go
+//! flags  their option `o`                       moby/sys/mount, flags_unix.go and mounter_linux.go
+//! overlay folders of an overlay                 the kernel's fs/overlayfs/params.c
+//! ```
+//!
+//! Where such a text is not read exactly, its mount is of the kind `other`, or leads nobody knows where.
 
+mod bind;
+mod flags;
 mod local;
+mod overlay;
+#[cfg(test)]
+mod properties;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod tmpfs;
 
 use portcullis_model::document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
+use self::spec::Place;
 use super::{Facts, is_true, items, member, members, text, texts};
 use crate::{Resolve, Resolved, clean_path};
-
-const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
 
 pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
     let mut mounts = unresolved(facts);
     for mount in mounts.iter_mut().filter(|mount| mount.kind == MountKind::Bind && mount.source.starts_with('/')) {
-        mount.resolved = resolve(&mount.source, resolver).map(|resolved| resolved.path);
+        let Some(Resolved { path, links, missing }) = resolve(&mount.source, resolver) else { continue };
+        mount.resolved = Some(path);
+        mount.links = links;
+        mount.missing = missing;
     }
     mounts
 }
@@ -29,7 +49,8 @@ fn unresolved(facts: Facts<'_>) -> Vec<Mount> {
     match facts.operation {
         "ContainerCreate" => of_container(facts),
         "ServiceCreate" | "ServiceUpdate" => {
-            items(member(facts.service_container(), "Mounts")).flat_map(of_mount).collect()
+            let place = Place::service(facts.api_version);
+            items(member(facts.service_container(), "Mounts")).flat_map(|mount| place.mounts(mount)).collect()
         }
         "VolumeCreate" => facts.body.map(of_volume).unwrap_or_default(),
         _ => Vec::new(),
@@ -51,77 +72,32 @@ fn resolve(source: &str, resolver: &dyn Resolve) -> Option<Resolved> {
 
 fn of_container(facts: Facts<'_>) -> Vec<Mount> {
     let host = facts.host_config();
+    let place = Place::container(facts.api_version);
     let driver = text(member(host, "VolumeDriver"));
-    let binds = texts(member(host, "Binds")).map(|bind| of_bind(bind, driver));
-    let mounts = items(member(host, "Mounts")).flat_map(of_mount);
-    let inherited = texts(member(host, "VolumesFrom")).map(of_volumes_from);
-    let tmpfs = members(member(host, "Tmpfs")).map(|(target, options)| Mount {
-        read_only: has_mode(text(Some(options)), "ro"),
-        ..mount(MountKind::Tmpfs, "", target)
+    let binds = texts(member(host, "Binds")).map(|bind| bind::mount(bind, driver, place));
+    let mounts = items(member(host, "Mounts")).flat_map(|mount| place.mounts(mount));
+    let inherited = texts(member(host, "VolumesFrom")).map(bind::volumes_from);
+    let tmpfs = members(member(host, "Tmpfs")).map(|(target, options)| tmpfs::mount(target, text(Some(options))));
+    let anonymous = members(member(facts.container(), "Volumes")).map(|(target, _)| Mount {
+        driver: some(driver),
+        makes_volume: true,
+        copies_image: true,
+        ..mount(MountKind::Volume, "", target)
     });
-    let anonymous = members(member(facts.container(), "Volumes"))
-        .map(|(target, _)| Mount { driver: some(driver), ..mount(MountKind::Volume, "", target) });
     binds.chain(mounts).chain(inherited).chain(tmpfs).chain(anonymous).collect()
-}
-
-/// The source, target and mode of `SOURCE:TARGET[:MODE]`, or `TARGET` alone, and what is mounted: the source is a path or
-/// a volume's name.
-fn parts_of_bind(bind: &str) -> Option<(MountKind, &str, &str, &str)> {
-    let mut parts = bind.split(':');
-    let (first, second, third) = (parts.next()?, parts.next(), parts.next());
-    if parts.next().is_some() {
-        return None;
-    }
-    let (source, target) = second.map_or(("", first), |target| (first, target));
-    let kind = if source.starts_with('/') { MountKind::Bind } else { MountKind::Volume };
-    Some((kind, source, target, third.unwrap_or_default()))
-}
-
-fn of_bind(bind: &str, driver: &str) -> Mount {
-    // One that has not such parts, the daemon refuses.
-    let Some((kind, source, target, mode)) = parts_of_bind(bind) else { return mount(MountKind::Other, bind, "") };
-    Mount {
-        read_only: has_mode(mode, "ro"),
-        propagation: mode.split(',').find(|option| PROPAGATIONS.contains(option)).map(str::to_owned),
-        driver: if kind == MountKind::Volume { some(driver) } else { None },
-        ..mount(kind, source, target)
-    }
-}
-
-/// A `mount.Mount`, of a container or a service.
-fn of_mount(value: Value<'_>) -> Vec<Mount> {
-    let value = Some(value);
-    let kind = match text(member(value, "Type")) {
-        "bind" => MountKind::Bind,
-        "volume" => MountKind::Volume,
-        "tmpfs" => MountKind::Tmpfs,
-        "image" => MountKind::Image,
-        "cluster" => MountKind::Cluster,
-        "npipe" => MountKind::Npipe,
-        _ => MountKind::Other,
-    };
-    let driver = member(member(value, "VolumeOptions"), "DriverConfig");
-    let mount = Mount {
-        read_only: is_true(member(value, "ReadOnly")),
-        propagation: some(text(member(member(value, "BindOptions"), "Propagation"))),
-        driver: some(text(member(driver, "Name"))),
-        ..mount(kind, text(member(value, "Source")), text(member(value, "Target")))
-    };
-    if kind == MountKind::Volume { local::expand(mount, member(driver, "Options")) } else { vec![mount] }
-}
-
-/// `CONTAINER[:MODE]`: its mounts, with their modes or read-only.
-fn of_volumes_from(from: &str) -> Mount {
-    let (name, mode) = from.split_once(':').unwrap_or((from, ""));
-    Mount { read_only: has_mode(mode, "ro"), ..mount(MountKind::Container, name, "") }
 }
 
 /// A `volume.CreateRequest`.
 fn of_volume(body: Value<'_>) -> Vec<Mount> {
     let body = Some(body);
-    let kind = if member(body, "ClusterVolumeSpec").is_some() { MountKind::Cluster } else { MountKind::Volume };
-    let mount = Mount { driver: some(text(member(body, "Driver"))), ..mount(kind, text(member(body, "Name")), "") };
-    if kind == MountKind::Volume { local::expand(mount, member(body, "DriverOpts")) } else { vec![mount] }
+    let mount = Mount {
+        driver: some(text(member(body, "Driver"))),
+        makes_volume: true,
+        ..mount(MountKind::Volume, text(member(body, "Name")), "")
+    };
+    // Daemons and versions of the API before 1.42 do not know cluster volumes, and make one of their own.
+    let cluster = member(body, "ClusterVolumeSpec").map(|_| Mount { kind: MountKind::Cluster, ..mount.clone() });
+    cluster.into_iter().chain(local::expand(mount, member(body, "DriverOpts"))).collect()
 }
 
 fn mount(kind: MountKind, source: &str, target: &str) -> Mount {
@@ -129,48 +105,33 @@ fn mount(kind: MountKind, source: &str, target: &str) -> Mount {
         kind,
         source: source.to_owned(),
         resolved: None,
+        links: Vec::new(),
+        missing: false,
         target: target.to_owned(),
         read_only: false,
+        read_only_recursive: false,
         propagation: None,
         driver: None,
+        file_system: None,
+        options: Vec::new(),
+        subpath: None,
+        makes_volume: false,
+        copies_image: false,
+        makes_source: false,
     }
 }
 
-fn has_mode(modes: &str, mode: &str) -> bool {
-    modes.split(',').any(|other| other == mode)
+/// Whether nothing that is mounted later below a source appears in a mount with this propagation. Without one, the daemon
+/// takes `rprivate`.
+fn is_private(propagation: Option<&str>) -> bool {
+    matches!(propagation, None | Some("rprivate"))
 }
 
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `/secret/into` leads to `/www/sub`.
-    #[derive(Debug)]
-    struct Links;
-
-    impl Resolve for Links {
-        fn resolve(&self, path: &str) -> Option<Resolved> {
-            let followed = path.replace("/secret/into", "/www/sub");
-            Some(Resolved::plain(clean_path(&followed)))
-        }
-    }
-
-    #[test]
-    fn a_source_that_can_be_read_in_two_ways_is_not_resolved() {
-        let cases = [
-            ("/www/a/../b", Some("/www/b")),
-            ("/www/./a//b/", Some("/www/a/b")),
-            ("/secret/into/deep", Some("/www/sub/deep")),
-            ("/secret/into/../deep", None),
-            ("/secret/../secret/into/x", Some("/www/sub/x")),
-            ("/../..", Some("/")),
-        ];
-        for (source, expected) in cases {
-            assert_eq!(resolve(source, &Links).map(|led| led.path).as_deref(), expected, "{source}");
-        }
-    }
+/// What stands between the commas; nothing in an empty text.
+fn listed(options: &str) -> Vec<String> {
+    if options.is_empty() { Vec::new() } else { options.split(',').map(str::to_owned).collect() }
 }

@@ -1,9 +1,7 @@
 //! One shape for every spelling.
 
-use std::fmt::Write as _;
-
 use portcullis_model::Request as _;
-use portcullis_model::view::{Device, Image, Mount, MountKind, Namespace, NamespaceMode, Port, SecurityOption};
+use portcullis_model::view::{Device, Image, Namespace, NamespaceMode, Port, SecurityOption};
 
 use crate::DockerRequest;
 use crate::testing::{call, read, with_json};
@@ -18,125 +16,6 @@ fn service(container: &str) -> DockerRequest {
 
 fn post(uri: &str, body: &str) -> DockerRequest {
     read(with_json("POST", uri, body)).unwrap_or_else(|refusal| panic!("{body}: {refusal}"))
-}
-
-/// `Bind /etc>/host ro rshared`, each word only where it says something.
-fn mounts(request: &DockerRequest) -> Vec<String> {
-    let shown = |mount: &Mount| {
-        let mut text = format!("{:?} {}", mount.kind, mount.source);
-        match &mount.resolved {
-            Some(resolved) if *resolved != mount.source => _ = write!(text, "={resolved}"),
-            None if mount.source.starts_with('/') => text.push_str("=?"),
-            _ => {}
-        }
-        _ = write!(text, ">{}", mount.target);
-        for word in [mount.read_only.then_some("ro"), mount.propagation.as_deref(), mount.driver.as_deref()] {
-            text.extend(word.map(|word| format!(" {word}")));
-        }
-        text
-    };
-    let has_bind = request.has_unasked_binds();
-    let mounts = request.mounts();
-    assert_eq!(has_bind, mounts.iter().any(|mount| mount.kind == MountKind::Bind), "{mounts:?}");
-    assert!(!request.has_unasked_binds(), "they were asked for");
-    mounts.iter().map(shown).collect()
-}
-
-#[test]
-fn binds_are_mounts() {
-    for (bind, expected) in [
-        ("/etc:/host", "Bind /etc>/host"),
-        ("/etc:/host:ro", "Bind /etc>/host ro"),
-        ("/etc:/host:z,ro", "Bind /etc>/host ro"),
-        ("/etc:/host:rw,rshared", "Bind /etc>/host rshared"),
-        ("/etc:/host:readonly", "Bind /etc>/host"),
-        ("/link:/host", "Bind /link=/etc>/host"),
-        ("/unknown/x:/host", "Bind /unknown/x=?>/host"),
-        ("/./etc/:/host", "Bind /./etc/>/host"),
-        ("data:/data", "Volume data>/data nfs-plugin"),
-        ("data:/data:ro", "Volume data>/data ro nfs-plugin"),
-        ("./etc:/data", "Volume ./etc>/data nfs-plugin"),
-        ("/data", "Volume >/data nfs-plugin"),
-        ("/a:/b:ro:x", "Other /a:/b:ro:x=?>"),
-    ] {
-        let request = create(&format!(r#""Binds":["{bind}"],"VolumeDriver":"nfs-plugin""#));
-        assert_eq!(mounts(&request), [expected], "{bind}");
-    }
-}
-
-/// Each mount stands in a container and in a service.
-#[test]
-fn mounts_are_mounts_in_containers_and_services() {
-    let local = |options: &str| {
-        format!(
-            r#"{{"Type":"volume","Source":"v","Target":"/t","VolumeOptions":{{"DriverConfig":{{"Name":"local","Options":{{{options}}}}}}}}}"#
-        )
-    };
-    for (mount, expected) in [
-        (r#"{"Type":"bind","Source":"/etc","Target":"/t"}"#.to_owned(), "Bind /etc>/t"),
-        (
-            r#"{"type":"bind","SOURCE":"/link","target":"/t","readonly":true,"bindoptions":{"propagation":"rshared"}}"#
-                .to_owned(),
-            "Bind /link=/etc>/t ro rshared",
-        ),
-        (r#"{"Type":"volume","Source":"v","Target":"/t"}"#.to_owned(), "Volume v>/t"),
-        (r#"{"Type":"volume","Target":"/t","ReadOnly":true}"#.to_owned(), "Volume >/t ro"),
-        (r#"{"Type":"tmpfs","Target":"/t"}"#.to_owned(), "Tmpfs >/t"),
-        (r#"{"Type":"image","Source":"alpine","Target":"/t"}"#.to_owned(), "Image alpine>/t"),
-        (r#"{"Type":"cluster","Source":"v","Target":"/t"}"#.to_owned(), "Cluster v>/t"),
-        (r#"{"Type":"npipe","Source":"p","Target":"/t"}"#.to_owned(), "Npipe p>/t"),
-        (r#"{"Type":"Bind","Source":"/etc","Target":"/t"}"#.to_owned(), "Other /etc=?>/t"),
-        (r#"{"Source":"/etc","Target":"/t"}"#.to_owned(), "Other /etc=?>/t"),
-        (local(r#""type":"none","o":"bind","device":"/etc""#), "Bind /etc>/t local"),
-        (local(r#""type":"none","o":"rw,rbind,rslave","device":"/link""#), "Bind /link=/etc>/t rslave local"),
-        (local(r#""type":"none","o":"bind,ro","device":"/etc""#), "Bind /etc>/t ro local"),
-        (local(r#""type":"none","o":"bind,ro,rw","device":"/etc""#), "Bind /etc>/t local"),
-        (local(r#""type":"tmpfs","o":"bind","device":"/etc""#), "Bind /etc>/t local"),
-        (local(r#""type":"ext4","device":"/dev/sda1""#), "Bind /dev/sda1>/t local"),
-        (local(r#""type":"tmpfs","device":"tmpfs","o":"size=1m""#), "Tmpfs >/t local"),
-        (local(r#""type":"nfs","device":":/export","o":"addr=10.0.0.1""#), "Other :/export>/t local"),
-        (local(r#""type":"proc","device":"proc""#), "Other proc>/t local"),
-        (local(r#""O":"bind","Device":"/etc""#), "Volume v>/t local"),
-        (local(""), "Volume v>/t local"),
-        (local(r#""type":"none","o":"bind","device":"/etc""#).replace("local", "sshfs"), "Volume v>/t sshfs"),
-        (local(r#""type":"none","o":"bind","device":"/etc""#).replace(r#""Name":"local","#, ""), "Bind /etc>/t"),
-    ] {
-        assert_eq!(mounts(&create(&format!(r#""Mounts":[{mount}]"#))), [expected], "{mount}");
-        assert_eq!(mounts(&service(&format!(r#""Mounts":[{mount}]"#))), [expected], "{mount}");
-    }
-    let overlay = local(r#""type":"overlay","device":"overlay","o":"lowerdir=/a:/b,upperdir=/c,workdir=/d""#);
-    let expected = ["Bind /a>/t ro local", "Bind /b>/t ro local", "Bind /c>/t local", "Bind /d>/t local"];
-    assert_eq!(mounts(&create(&format!(r#""Mounts":[{overlay}]"#))), expected);
-}
-
-#[test]
-fn everything_else_that_is_mounted_is_a_mount() {
-    let request = post(
-        "/containers/create",
-        r#"{"Volumes":{"/anonymous":{}},"HostConfig":{"VolumesFrom":["db","web:z,ro",""],"Tmpfs":{"/run":"size=1m,ro","/tmp":""}}}"#,
-    );
-    let expected =
-        ["Container db>", "Container web> ro", "Container >", "Tmpfs >/run ro", "Tmpfs >/tmp", "Volume >/anonymous"];
-    assert_eq!(mounts(&request), expected);
-
-    for (body, expected) in [
-        (r#"{"Name":"v"}"#, "Volume v>"),
-        ("{}", "Volume >"),
-        (
-            r#"{"Name":"v","Driver":"local","DriverOpts":{"type":"none","o":"bind","device":"/link"}}"#,
-            "Bind /link=/etc> local",
-        ),
-        (r#"{"name":"v","driveropts":{"type":"none","o":"rbind,ro","device":"/etc"}}"#, "Bind /etc> ro"),
-        (r#"{"Name":"v","Driver":"sshfs","DriverOpts":{"o":"bind","device":"/etc"}}"#, "Volume v> sshfs"),
-        (r#"{"Name":"v","ClusterVolumeSpec":{}}"#, "Cluster v>"),
-    ] {
-        assert_eq!(mounts(&post("/volumes/create", body)), [expected], "{body}");
-    }
-    assert!(
-        mounts(&post("/containers/x/update", r#"{"Binds":["/etc:/host"]}"#)).is_empty(),
-        "an update mounts nothing"
-    );
-    assert!(mounts(&create(r#""Binds":null,"Mounts":null,"VolumesFrom":[],"Tmpfs":{}"#)).is_empty());
 }
 
 fn options(request: &DockerRequest) -> Vec<String> {

@@ -218,6 +218,7 @@ impl From<view::Mount> for types::Mount {
             view::MountKind::Bind => types::MountKind::Bind,
             view::MountKind::Volume => types::MountKind::Volume,
             view::MountKind::Tmpfs => types::MountKind::Tmpfs,
+            view::MountKind::FileSystem => types::MountKind::FileSystem,
             view::MountKind::Image => types::MountKind::Image,
             view::MountKind::Cluster => types::MountKind::Cluster,
             view::MountKind::Npipe => types::MountKind::Npipe,
@@ -228,10 +229,19 @@ impl From<view::Mount> for types::Mount {
             kind,
             source: view.source,
             resolved: view.resolved,
+            links: view.links,
+            missing: view.missing,
             target: view.target,
             read_only: view.read_only,
+            read_only_recursive: view.read_only_recursive,
             propagation: view.propagation,
             driver: view.driver,
+            file_system: view.file_system,
+            options: view.options,
+            subpath: view.subpath,
+            makes_volume: view.makes_volume,
+            copies_image: view.copies_image,
+            makes_source: view.makes_source,
         }
     }
 }

@@ -14,7 +14,7 @@ mod target;
 mod tests;
 pub mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use portcullis_docker::target::Target;
@@ -210,6 +210,28 @@ fn resolved(request: &DockerRequest, out: &mut String) {
         }
     }
     if !paths.is_empty() {
+        out.push('}');
+    }
+    links(request, out);
+    let binds = request.known_mounts().iter().filter(|mount| mount.missing);
+    texts("missing", binds.map(|mount| &*mount.source).collect::<BTreeSet<_>>().into_iter(), out);
+}
+
+/// The symlinks on the way of mounts, by their paths.
+fn links(request: &DockerRequest, out: &mut String) {
+    let linked = request.known_mounts().iter().filter(|mount| !mount.links.is_empty());
+    let links: BTreeMap<&str, &[String]> = linked.map(|mount| (mount.source.as_str(), &*mount.links)).collect();
+    for (at, (path, links)) in links.iter().enumerate() {
+        out.push_str(if at == 0 { ",\"links\":{" } else { "," });
+        write_text(path, out);
+        out.push(':');
+        for (at, link) in links.iter().enumerate() {
+            out.push(if at == 0 { '[' } else { ',' });
+            write_text(link, out);
+        }
+        out.push(']');
+    }
+    if !links.is_empty() {
         out.push('}');
     }
 }

@@ -1,12 +1,16 @@
-//! Volumes of the `local` driver, which hands its options to mount(2): another spelling of a bind, of a device, or of
-//! anything that the kernel mounts.
+//! Volumes of the local driver, which hands its options to mount(2): another spelling of a bind, or of whatever else the
+//! kernel mounts.
 
 use portcullis_model::document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
-use super::{PROPAGATIONS, has_mode, member, text};
+use super::flags::Flags;
+use super::{listed, member, overlay, some, text};
 
 /// What a volume with these driver options mounts from the host; without them, itself.
+///
+/// Only `bind` makes the kernel look at a folder: a file system without a device, such as proc, ignores what it is given
+/// (`do_new_mount` in fs/namespace.c, and every `get_tree_nodev`), and one with a device reads whatever that path is.
 pub(super) fn expand(volume: Mount, options: Option<Value<'_>>) -> Vec<Mount> {
     let option = |name| text(member(options, name));
     let (file_system, device, flags) = (option("type"), option("device"), option("o"));
@@ -14,39 +18,25 @@ pub(super) fn expand(volume: Mount, options: Option<Value<'_>>) -> Vec<Mount> {
     if !is_local || [file_system, device, flags].iter().all(|option| option.is_empty()) {
         return vec![volume];
     }
+    let parsed = Flags::parse(flags);
+    let kind = match () {
+        () if !parsed.is_exact() => MountKind::Other,
+        () if parsed.bind => MountKind::Bind,
+        () => MountKind::FileSystem,
+    };
     let mount = Mount {
+        kind,
         source: device.to_owned(),
-        read_only: volume.read_only || is_read_only(flags),
-        propagation: flags.split(',').find(|flag| PROPAGATIONS.contains(flag)).map(str::to_owned),
+        // Others mount the volume by its name, whatever this mount says.
+        read_only: parsed.read_only,
+        // The call that makes a bind read-only is not recursive.
+        read_only_recursive: parsed.read_only && !(parsed.bind && parsed.recursive),
+        propagation: parsed.propagation.map(str::to_owned),
+        file_system: some(file_system),
+        options: listed(flags),
         ..volume
     };
-    let bind = has_mode(flags, "bind") || has_mode(flags, "rbind");
-    match file_system {
-        _ if bind => vec![Mount { kind: MountKind::Bind, ..mount }],
-        "tmpfs" => vec![Mount { kind: MountKind::Tmpfs, source: String::new(), ..mount }],
-        "overlay" => overlay(&mount, flags),
-        "nfs" | "nfs4" | "cifs" | "smb3" => vec![Mount { kind: MountKind::Other, ..mount }],
-        // A block device, or whatever else the path is: what it holds is the host's.
-        _ if device.starts_with('/') => vec![Mount { kind: MountKind::Bind, ..mount }],
-        _ => vec![Mount { kind: MountKind::Other, ..mount }],
-    }
-}
-
-/// The last of `ro` and `rw` counts.
-fn is_read_only(flags: &str) -> bool {
-    flags.split(',').rfind(|flag| matches!(*flag, "ro" | "rw")) == Some("ro")
-}
-
-/// Every folder that an overlay is made of.
-fn overlay(mount: &Mount, flags: &str) -> Vec<Mount> {
-    let folders = flags.split(',').filter_map(|flag| flag.split_once('=')).flat_map(|(name, paths)| {
-        let read_only = mount.read_only || name == "lowerdir";
-        let is_folder = matches!(name, "lowerdir" | "lowerdir+" | "datadir+" | "upperdir" | "workdir");
-        let paths = if is_folder { paths } else { "" };
-        paths.split(':').filter(|path| !path.is_empty()).map(move |path| (path, read_only))
-    });
-    let mounts: Vec<Mount> = folders
-        .map(|(path, read_only)| Mount { kind: MountKind::Bind, source: path.to_owned(), read_only, ..mount.clone() })
-        .collect();
-    if mounts.is_empty() { vec![Mount { kind: MountKind::Other, ..mount.clone() }] } else { mounts }
+    let layers =
+        if kind != MountKind::Bind && file_system == "overlay" { overlay::layers(&mount, &parsed) } else { vec![] };
+    std::iter::once(mount).chain(layers).collect()
 }
