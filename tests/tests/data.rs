@@ -506,6 +506,36 @@ fn a_document_may_be_yaml() -> Result<()> {
     Ok(())
 }
 
+/// What costs more than it says is refused, whichever way it comes.
+#[test]
+fn documents_and_patches_that_would_cost_much_are_refused_and_change_nothing() -> Result<()> {
+    const WORK: &str = "copies, moves and replaces more than 67108864 bytes altogether";
+    const DEEP: &str = "more than 255 lists and objects are nested at line 1 column";
+    let large = format!(r#"{{"a":[{}],"b":0}}"#, vec!["1234567"; 100_000].join(","));
+    let small = format!(r#"{{"a":["{}"]}}"#, "x".repeat(60));
+    let host = Config::new()?.tenant("ci", TENANT)?.start()?;
+    go_through(&host, &[("PUT", "/v1/data/large", &[], &large, 201, "")])?;
+    go_through(&host, &[("PUT", "/v1/tenants/ci/data/small", &[], &small, 201, "")])?;
+    let many = |operation: &str, times| format!("[{}]", vec![operation; times].join(","));
+    let copies = many(r#"{"op":"copy","from":"/a","path":"/b"}"#, 2000);
+    let moves = many(r#"{"op":"move","from":"/a","path":"/b"},{"op":"copy","from":"/b","path":"/a"}"#, 2000);
+    let doubling = many(r#"{"op":"copy","from":"/a","path":"/a/-"}"#, 4);
+    let (before, tag) = get(&host, "/v1/data/large")?;
+    for (method, path, header, body, status, told) in [
+        ("PATCH", "/v1/data/large", JSON_PATCH, copies, 422, WORK),
+        ("PATCH", "/v1/data/large", JSON_PATCH, moves, 422, WORK),
+        ("PATCH", "/v1/tenants/ci/data/small", JSON_PATCH, doubling, 413, "would have more than 200 bytes"),
+        ("PUT", "/v1/data/new", YAML, "{".repeat(1 << 20), 422, DEEP),
+        ("PUT", "/v1/data/new", YAML, "- ".repeat(1 << 19), 422, DEEP),
+    ] {
+        let answer = send(&host, method, path, &[header], &body)?;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        assert!(answer.text().contains(told), "{method} {path}: {}", answer.text());
+    }
+    assert_eq!(get(&host, "/v1/data/large")?, (before, tag));
+    Ok(())
+}
+
 #[test]
 fn of_two_files_with_one_name_neither_is_taken() -> Result<()> {
     let host = Config::new()?.policy("allow-all")?.file("data/n.json", b"1")?.start()?;

@@ -6,6 +6,7 @@
 //! document flat again.
 
 mod arena;
+mod bounds;
 mod builder;
 mod change;
 mod equal;
@@ -33,6 +34,7 @@ use self::size::Sizes;
 use self::tree::Tree;
 
 pub use self::arena::{Node, Span};
+pub use self::bounds::Bounds;
 pub use self::builder::{Builder, Duplicate, Mark};
 pub use self::change::{Change, ChangeError, Why};
 pub use self::value::Value;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::document::{Change, ChangeError, Document, Draft, Graft, Kind, Value, Way};
+use crate::document::{Bounds, Change, ChangeError, Document, Draft, Graft, Kind, Value, Way};
 
 pub use crate::document::Why;
 
@@ -52,17 +52,17 @@ enum Operation<'p> {
 
 /// `document` after every operation of `patch`, in their order.
 pub fn apply(document: &Document, patch: &Document) -> Result<Document, PatchError> {
-    apply_at(document, "", patch)
+    apply_at(document, "", patch, Bounds::default())
 }
 
 /// As [`apply`], with pointers that begin at the value to which `at` leads. `at` must be a JSON pointer. It costs what the
-/// operations cost, however large that value is.
-pub fn apply_at(document: &Document, at: &str, patch: &Document) -> Result<Document, PatchError> {
+/// operations cost, however large that value is, and no more than a few times the document.
+pub fn apply_at(document: &Document, at: &str, patch: &Document, bounds: Bounds<'_>) -> Result<Document, PatchError> {
     let operations = patch.root();
     if operations.kind() != Kind::List {
         return Err(PatchError::NotList(operations.kind()));
     }
-    let mut draft = Draft::of(document);
+    let mut draft = Draft::of(document, bounds);
     for (index, operation) in operations.items().enumerate() {
         let done = carry_out(operation, at, patch, &mut draft);
         done.map_err(|problem| PatchError::Operation { index, problem })?;
@@ -72,18 +72,18 @@ pub fn apply_at(document: &Document, at: &str, patch: &Document) -> Result<Docum
 
 /// `document`, with the members of `patch` over its own, on all levels; what is null in `patch` is removed.
 pub fn merge(document: &Document, patch: &Document) -> Result<Document, ChangeError> {
-    merge_at(document, "", patch)
+    merge_at(document, "", patch, Bounds::default())
 }
 
 /// As [`merge`], of the value to which `at` leads, and which is made where only its place is there.
-pub fn merge_at(document: &Document, at: &str, patch: &Document) -> Result<Document, ChangeError> {
+pub fn merge_at(document: &Document, at: &str, patch: &Document, bounds: Bounds<'_>) -> Result<Document, ChangeError> {
     let way = Way::new(at)?;
-    let mut draft = Draft::of(document);
+    let mut draft = Draft::of(document, bounds);
     draft.merge_at(&way, patch.root()).map_err(|why| way.error(why))?;
     Ok(draft.finish())
 }
 
-fn carry_out(operation: Value<'_>, at: &str, patch: &Document, draft: &mut Draft) -> Result<(), Problem> {
+fn carry_out(operation: Value<'_>, at: &str, patch: &Document, draft: &mut Draft<'_>) -> Result<(), Problem> {
     if operation.kind() != Kind::Object {
         return Err(Problem::NotObject(operation.kind()));
     }
@@ -107,6 +107,14 @@ impl PatchError {
     /// Whether the patch is one, and only does not fit the document.
     pub fn is_of_document(&self) -> bool {
         matches!(self, Self::Operation { problem: Problem::Change { .. }, .. })
+    }
+
+    /// Why the document was not changed, where the patch is one.
+    pub fn why(&self) -> Option<&Why> {
+        match self {
+            Self::Operation { problem: Problem::Change { why, .. }, .. } => Some(why),
+            Self::Operation { .. } | Self::NotList(_) => None,
+        }
     }
 
     /// Whether the document is not what the patch's `test` takes it for.

@@ -11,7 +11,11 @@ pub(crate) struct Unwritable(Vec<String>);
 
 /// What a file says, as JSON. An error is the parser's own.
 pub(crate) fn read(text: &str) -> Result<Map<String, Value>, String> {
-    let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
+    let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+        // Its own text quotes the line, which can be as long as the file.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        format!("line {}: {}", 1 + before.matches('\n').count(), error.message())
+    })?;
     Ok(table_json(document.as_table()))
 }
 

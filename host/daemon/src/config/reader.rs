@@ -1,5 +1,6 @@
 //! Reads TOML with every mistake reported: a value that is not what was expected, and every key that nobody asked for.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use toml::Spanned;
@@ -10,12 +11,16 @@ use crate::config::setting::{Setting, Texts};
 
 /// How alike two keys are (1 is the same) for one to be what was meant by the other.
 const ALIKE: f64 = 0.7;
+/// A longer key, in bytes, is not like any other.
+const MAX_KEY: usize = 64;
 
 /// A file while it is read.
 pub(crate) struct File<'a> {
     path: &'a Path,
     text: &'a str,
     problems: &'a mut Problems,
+    /// Where each line ends, once somebody asks.
+    line_ends: OnceCell<Vec<usize>>,
 }
 
 /// A table while it is read; dropping it unfinished leaves its unknown keys unreported.
@@ -40,9 +45,9 @@ impl<'f> File<'f> {
         read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T,
     ) -> T {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let mut file = File { path, text, problems };
+        let mut file = File { path, text, problems, line_ends: OnceCell::new() };
         let broken = !errors.is_empty();
-        for error in errors {
+        for error in errors.into_iter().take(Problems::MAX + 1) {
             let line = error.span().map(|span| file.line(span.start));
             file.problems.add(
                 path,
@@ -59,8 +64,10 @@ impl<'f> File<'f> {
         value
     }
 
+    /// The line of a place. The lines are counted once, for a file can have a mistake in each of them.
     fn line(&self, offset: usize) -> usize {
-        1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+        let ends = self.line_ends.get_or_init(|| memchr::memchr_iter(b'\n', self.text.as_bytes()).collect());
+        1 + ends.partition_point(|end| *end < offset)
     }
 }
 
@@ -220,6 +227,9 @@ impl<'f, 't> Table<'_, 'f, 't> {
 }
 
 fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    if name.len() > MAX_KEY {
+        return None;
+    }
     let alike = known.iter().map(|key| (strsim::jaro_winkler(name, key), *key));
     alike.filter(|(score, _)| *score >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key)
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_model::TenantName;
-use portcullis_model::document::MAX_TEXT;
+use portcullis_model::document::{Bounds, MAX_TEXT};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -189,9 +189,12 @@ impl Manager {
         let mut version = Version::new(&name, &disk.files, kept.map(|kept| Arc::clone(&kept.document)), why);
         let tag = disk.fingerprint.map(|file| file.tag());
         let (mut outcomes, start) = (Vec::with_capacity(waiting.len()), Instant::now());
+        let bytes = self.terms(scope).map_or(0, |terms| usize::try_from(terms.data_bytes).unwrap_or(usize::MAX));
         for Waiting { place, edit, precondition, answer } in waiting {
+            // Nothing is done for somebody who has gone.
+            let bounds = Bounds { bytes, is_over: &|| answer.is_closed() };
             let outcome = match version.check(&precondition, tag.as_deref()) {
-                Ok(true) => version.apply(&place, edit).map_or_else(Outcome::Failed, |()| Outcome::Done),
+                Ok(true) => version.apply(&place, edit, bounds).map_or_else(Outcome::Failed, |()| Outcome::Done),
                 Ok(false) => Outcome::Overtaken,
                 Err(error) => Outcome::Failed(error),
             };

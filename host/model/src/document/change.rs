@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::arena::Arena;
+use super::bounds::{Account, Bounds, Measure};
 use super::pointer::{position, split_first};
 use super::tree::{List, Object, Tree};
 use super::value::Members;
-use super::walk::{Step, Walk};
-use super::{Document, Kind, MAX_DEPTH, MAX_TEXT, Node, Tally, Value, flatten};
+use super::{Document, Kind, MAX_DEPTH, Node, Tally, Value, flatten};
 
 /// How much of a value is shown in an error, in bytes.
 const SHOWN: usize = 64;
@@ -42,8 +42,12 @@ pub enum Why {
     Differs { expected: String, found: String },
     #[error("more than {MAX_DEPTH} levels would be nested")]
     Depth,
-    #[error("the document would have more than {MAX_TEXT} bytes")]
-    Size,
+    #[error("the document would have more than {most} bytes")]
+    Size { most: usize },
+    #[error("the patch copies, moves and replaces more than {most} bytes altogether; use several patches")]
+    Work { most: usize },
+    #[error("nobody waits for it any longer")]
+    Over,
 }
 
 /// What becomes of a place.
@@ -58,9 +62,10 @@ pub enum Change {
 }
 
 /// A document on which changes are made, one after the other.
-pub(crate) struct Draft {
+pub(crate) struct Draft<'b> {
     root: Tree,
     tally: Tally,
+    account: Account<'b>,
 }
 
 /// A value to be put into a document.
@@ -75,13 +80,6 @@ pub(crate) struct Graft {
 pub(crate) struct Way<'p> {
     pointer: &'p str,
     tokens: Vec<(Cow<'p, str>, usize)>,
-}
-
-/// How long a value's JSON is, escapes not counted, and how many lists and objects nest in it.
-#[derive(Clone, Copy)]
-struct Measure {
-    bytes: usize,
-    depth: usize,
 }
 
 /// An object that a merge patch is changing, and what of the patch is still to come.
@@ -102,7 +100,7 @@ impl Document {
     pub fn change(&self, pointer: &str, change: Change, value: &Self) -> Result<Self, ChangeError> {
         let way = Way::new(pointer)?;
         let graft = Graft { tree: value.root.clone(), measure: Measure::of(value.root()) };
-        let mut draft = Draft::of(self);
+        let mut draft = Draft::of(self, Bounds::default());
         draft.tally.children += value.tally.children;
         draft.put(&way, change, graft).map_err(|why| way.error(why))?;
         Ok(draft.finish())
@@ -111,7 +109,7 @@ impl Document {
     /// This document without what is at an RFC 6901 pointer.
     pub fn remove(&self, pointer: &str) -> Result<Self, ChangeError> {
         let way = Way::new(pointer)?;
-        let mut draft = Draft::of(self);
+        let mut draft = Draft::of(self, Bounds::default());
         draft.remove(&way).map_err(|why| way.error(why))?;
         Ok(draft.finish())
     }
@@ -119,9 +117,10 @@ impl Document {
 
 // === impl Draft ===
 
-impl Draft {
-    pub(crate) fn of(document: &Document) -> Self {
-        Self { root: document.root.clone(), tally: document.tally }
+impl<'b> Draft<'b> {
+    pub(crate) fn of(document: &Document, bounds: Bounds<'b>) -> Self {
+        let account = Account::new(&document.tally, bounds);
+        Self { root: document.root.clone(), tally: document.tally, account }
     }
 
     pub(crate) fn finish(self) -> Document {
@@ -129,31 +128,33 @@ impl Draft {
     }
 
     pub(crate) fn put(&mut self, way: &Way<'_>, change: Change, graft: Graft) -> Result<(), Why> {
+        self.account.follow(way.tokens.len())?;
         if way.tokens.len() + graft.measure.depth > MAX_DEPTH {
             return Err(Why::Depth);
         }
         let mut tally = self.tally;
-        tally.bytes = tally.bytes.saturating_add(way.last_len() + graft.measure.bytes);
         let (root, old) = put(&self.root, way, change, graft.tree)?;
-        tally.drop_value(old.as_ref());
-        if tally.bytes > MAX_TEXT {
-            return Err(Why::Size);
-        }
+        let key = if old.is_none() { way.last_len() } else { 0 };
+        tally.bytes = tally.bytes.saturating_add(key + graft.measure.bytes);
+        tally.drop_value(self.account.measured(old.as_ref())?);
+        self.account.check_size(&tally)?;
         tally.changes += 1;
         (self.root, self.tally) = (root, tally);
         Ok(())
     }
 
     pub(crate) fn remove(&mut self, way: &Way<'_>) -> Result<(), Why> {
-        let old = self.take(way)?;
-        self.tally.drop_value(Some(&old));
+        self.account.follow(way.tokens.len())?;
+        let (old, key) = self.take(way)?;
+        self.tally.drop_value(self.account.measured(Some(&old))? + key);
         self.tally.changes += 1;
         Ok(())
     }
 
     pub(crate) fn copy(&mut self, from: &Way<'_>, to: &Way<'_>) -> Result<(), Why> {
+        self.account.follow(from.tokens.len())?;
         let tree = at(&self.root, from, from.tokens.len())?;
-        let measure = Measure::of(tree.value());
+        let measure = self.account.measure(tree.value())?;
         self.put(to, Change::Add, Graft { tree, measure })
     }
 
@@ -165,16 +166,22 @@ impl Draft {
         if from.tokens.is_empty() {
             return Ok(());
         }
+        self.account.follow(from.tokens.len() + to.tokens.len())?;
         let before = self.root.clone();
-        let moved = self.take(from).and_then(|tree| {
-            let depth = if to.tokens.len() > from.tokens.len() { Measure::of(tree.value()).depth } else { 0 };
-            if to.tokens.len() + depth > MAX_DEPTH { Err(Why::Depth) } else { put(&self.root, to, Change::Add, tree) }
+        let moved = self.take(from).and_then(|(tree, key)| {
+            let is_deeper = to.tokens.len() > from.tokens.len();
+            let depth = if is_deeper { self.account.measure(tree.value())?.depth } else { 0 };
+            if to.tokens.len() + depth > MAX_DEPTH {
+                return Err(Why::Depth);
+            }
+            put(&self.root, to, Change::Add, tree).map(|(root, old)| (root, old, key))
         });
         match moved {
-            Ok((root, old)) => {
+            Ok((root, old, key)) => {
                 self.root = root;
-                self.tally.drop_value(old.as_ref());
-                self.tally.bytes = self.tally.bytes.saturating_add(to.last_len());
+                let new_key = if old.is_none() { to.last_len() } else { 0 };
+                self.tally.bytes = self.tally.bytes.saturating_add(new_key).saturating_sub(key);
+                self.tally.drop_value(self.account.measured(old.as_ref())?);
                 self.tally.changes += 1;
                 Ok(())
             }
@@ -185,7 +192,8 @@ impl Draft {
         }
     }
 
-    pub(crate) fn test(&self, way: &Way<'_>, expected: Value<'_>) -> Result<(), Why> {
+    pub(crate) fn test(&mut self, way: &Way<'_>, expected: Value<'_>) -> Result<(), Why> {
+        self.account.follow(way.tokens.len())?;
         let found = at(&self.root, way, way.tokens.len())?;
         if found.value() == expected {
             return Ok(());
@@ -198,9 +206,9 @@ impl Draft {
         let Some(object) = Object::of(&self.root).filter(|_| patch.kind() == Kind::Object) else {
             let old = std::mem::replace(&mut self.root, Graft::without_nulls(patch).tree);
             self.tally.bytes += Measure::of(self.root.value()).bytes;
-            self.tally.drop_value(Some(&old));
+            self.tally.drop_value(self.account.measured(Some(&old))?);
             self.tally.changes += 1;
-            return Ok(());
+            return self.account.check_size(&self.tally);
         };
         let mut tally = self.tally;
         let mut above = Vec::new();
@@ -228,20 +236,21 @@ impl Draft {
             tally.changes += 1;
             if value.kind() == Kind::Null {
                 merging.object.remove(key);
+                tally.bytes = tally.bytes.saturating_sub(old.as_ref().map_or(0, |_| key_len(key)));
             } else {
                 let Graft { tree, measure } = Graft::without_nulls(value);
-                tally.bytes = tally.bytes.saturating_add(key.len() + 4 + measure.bytes);
+                let new_key = if old.is_none() { key.len() + 4 } else { 0 };
+                tally.bytes = tally.bytes.saturating_add(new_key + measure.bytes);
                 merging.object.put(key, tree);
             }
-            tally.drop_value(old.as_ref());
-            if tally.bytes > MAX_TEXT {
-                return Err(Why::Size);
-            }
+            tally.drop_value(self.account.measured(old.as_ref())?);
+            self.account.check_size(&tally)?;
         }
     }
 
     /// As [`Self::merge`], of what is at the end of `way`, or is to be there.
     pub(crate) fn merge_at(&mut self, way: &Way<'_>, patch: Value<'_>) -> Result<(), Why> {
+        self.account.follow(way.tokens.len())?;
         if way.tokens.is_empty() {
             return self.merge(patch);
         }
@@ -250,27 +259,25 @@ impl Draft {
         }
         let is_there = self.root.value().pointer(way.pointer).is_some();
         let root = if is_there { at(&self.root, way, way.tokens.len())? } else { Document::default().root };
-        let mut inner = Self { root, tally: self.tally };
-        inner.merge(patch)?;
-        let (root, _) = put(&self.root, way, Change::Set, inner.root)?;
-        let mut tally = inner.tally;
+        let outer = std::mem::replace(&mut self.root, root);
+        self.merge(patch)?;
+        let (root, _) = put(&outer, way, Change::Set, self.root.clone())?;
+        self.root = root;
         if !is_there {
-            tally.bytes = tally.bytes.saturating_add(way.last_len());
-            tally.changes += 1;
+            self.tally.bytes = self.tally.bytes.saturating_add(way.last_len());
+            self.tally.changes += 1;
         }
-        if tally.bytes > MAX_TEXT {
-            return Err(Why::Size);
-        }
-        (self.root, self.tally) = (root, tally);
-        Ok(())
+        self.account.check_size(&self.tally)
     }
 
-    /// Takes out what is at the end of `way`.
-    fn take(&mut self, way: &Way<'_>) -> Result<Tree, Why> {
+    /// Takes out what is at the end of `way`, and says how long its key is.
+    fn take(&mut self, way: &Way<'_>) -> Result<(Tree, usize), Why> {
+        let mut key = 0;
         let (root, old) = change(&self.root, way, |holder, token| match (Object::of(holder), List::of(holder)) {
             (Some(mut object), _) => {
                 let old = holder.member(token).ok_or_else(|| way.nothing(way.tokens.len()))?;
                 object.remove(token);
+                key = key_len(token);
                 Ok((Tree::Object(Arc::new(object)), Some(old)))
             }
             (None, Some(mut list)) => {
@@ -282,15 +289,14 @@ impl Draft {
             (None, None) => Err(way.scalar(way.tokens.len() - 1, holder)),
         })?;
         self.root = root;
-        old.ok_or_else(|| way.nothing(way.tokens.len()))
+        old.map(|old| (old, key)).ok_or_else(|| way.nothing(way.tokens.len()))
     }
 }
 
 // === impl Tally ===
 
 impl Tally {
-    fn drop_value(&mut self, value: Option<&Tree>) {
-        let bytes = value.map_or(0, |tree| Measure::of(tree.value()).bytes);
+    fn drop_value(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
         self.dropped_bytes = self.dropped_bytes.saturating_add(bytes);
     }
@@ -390,27 +396,9 @@ impl<'p> Way<'p> {
     }
 }
 
-// === impl Measure ===
-
-impl Measure {
-    fn of(value: Value<'_>) -> Self {
-        let mut walk = Walk::new(value);
-        let mut measure = Self { bytes: 0, depth: 0 };
-        while let Some(step) = walk.next() {
-            measure.bytes += match step {
-                Step::Key(key) => key.len() + 3,
-                Step::Scalar(value) => match (value.as_str(), value.number_text()) {
-                    (Some(text), _) => text.len() + 3,
-                    (None, Some(number)) => number.len() + 1,
-                    (None, None) => 5,
-                },
-                Step::Open(_) => 3,
-                Step::Close(_) => 0,
-            };
-            measure.depth = measure.depth.max(walk.depth());
-        }
-        measure
-    }
+/// What a key takes that is written without escapes, and no longer.
+fn key_len(key: &str) -> usize {
+    key.len() + 3
 }
 
 /// What is at the end of the first `len` tokens of `way`.

@@ -257,11 +257,11 @@ fn ten_thousand_operations_are_one_patch() {
 }
 
 #[test]
-fn copies_of_copies_end_at_the_largest_document() {
+fn copies_of_copies_come_to_an_end() {
     let doubling = r#"{"op":"copy","from":"/a","path":"/a/-"}"#;
     let patch = format!("[{}]", vec![doubling; 60].join(","));
     let told = message(r#"{"a":["a text of some length"]}"#, &patch);
-    assert!(told.ends_with("the document would have more than 536870911 bytes"), "{told}");
+    assert!(told.contains("copies, moves and replaces more than 67108864 bytes altogether"), "{told}");
 }
 
 #[test]
@@ -286,15 +286,17 @@ fn pointers_may_begin_at_a_value_of_the_document() {
         ("/users", r#"[{"op":"replace","path":"alice","value":1}]"#, None),
         ("/nobody", r#"[{"op":"replace","path":"/role","value":1}]"#, None),
     ] {
-        let found = apply_at(&read(users), at, &read(patch)).ok().map(|document| json(&document));
+        let found = apply_at(&read(users), at, &read(patch), Bounds::default()).ok().map(|document| json(&document));
         assert_eq!(found, expected.map(|text| json(&read(text))), "{at} {patch}");
     }
-    let failed = apply_at(&read(users), "/users", &read(r#"[{"op":"remove","path":"/x"}]"#)).expect_err("nothing");
+    let failed = apply_at(&read(users), "/users", &read(r#"[{"op":"remove","path":"/x"}]"#), Bounds::default())
+        .expect_err("nothing");
     assert_eq!(failed.to_string(), "operation 0: `remove` at `/users/x`: nothing at `/users/x`");
     assert!(failed.is_of_document() && !failed.is_test());
-    let failed = apply_at(&read(users), "", &read(r#"[{"op":"test","path":"/x","value":1}]"#)).expect_err("nothing");
+    let failed = apply_at(&read(users), "", &read(r#"[{"op":"test","path":"/x","value":1}]"#), Bounds::default())
+        .expect_err("nothing");
     assert!(failed.is_of_document() && failed.is_test());
-    assert!(!apply_at(&read(users), "", &read("[{}]")).expect_err("no operation").is_of_document());
+    assert!(!apply_at(&read(users), "", &read("[{}]"), Bounds::default()).expect_err("no operation").is_of_document());
 }
 
 #[test]
@@ -312,7 +314,70 @@ fn a_merge_may_be_of_a_value_of_the_document() {
         ("/users/alice/role/x", "1", None),
         ("users", "1", None),
     ] {
-        let found = merge_at(&read(users), at, &read(patch)).ok().map(|document| json(&document));
+        let found = merge_at(&read(users), at, &read(patch), Bounds::default()).ok().map(|document| json(&document));
         assert_eq!(found, expected.map(|text| json(&read(text))), "{at} {patch}");
     }
+}
+
+/// A list of so many operations, all the same.
+fn repeated(operation: &str, times: usize) -> Document {
+    read(&format!("[{}]", vec![operation; times].join(",")))
+}
+
+#[test]
+fn what_a_patch_may_go_through_is_counted_whatever_operation_it_is() {
+    let large = format!(r#"{{"a":[{}],"b":{{}},"c":[]}}"#, vec!["1234567"; 100_000].join(","));
+    let document = read(&large);
+    for operation in [
+        r#"{"op":"copy","from":"/a","path":"/b"}"#,
+        r#"{"op":"move","from":"/a","path":"/b/a"},{"op":"move","from":"/b/a","path":"/a"}"#,
+        r#"{"op":"copy","from":"","path":"/b"}"#,
+        r#"{"op":"copy","from":"/a","path":"/c/-"},{"op":"remove","path":"/c/0"}"#,
+    ] {
+        let error = apply(&document, &repeated(operation, 1000)).expect_err(operation);
+        let why = error.why().expect(operation);
+        assert!(matches!(why, Why::Work { most } if *most == 64 << 20), "{operation}: {error}");
+        let few = apply(&document, &repeated(operation, 3));
+        assert!(few.is_ok(), "{operation}: {few:?}");
+    }
+    // Each step of a pointer counts, too.
+    let deep = read(&format!("{}1{}", r#"{"a":"#.repeat(120), "}".repeat(120)));
+    let pointer = "/a".repeat(120);
+    let test = repeated(r#"{"op":"test","path":"","value":1}"#, 40_000);
+    let error = apply_at(&deep, &pointer, &test, Bounds::default()).expect_err("too many steps");
+    assert!(matches!(error.why(), Some(Why::Work { .. })), "{error}");
+}
+
+#[test]
+fn a_large_document_may_be_gone_through_a_few_times() {
+    let document = read(&format!(r#"{{"a":"{}"}}"#, "x".repeat(80 << 20)));
+    let moved = read(r#"[{"op":"copy","from":"/a","path":"/b"},{"op":"remove","path":"/a"}]"#);
+    assert!(apply(&document, &moved).is_ok());
+}
+
+#[test]
+fn what_is_sure_to_be_too_long_is_not_made() {
+    let document = read(r#"{"a":["0123456789"]}"#);
+    let doubling = repeated(r#"{"op":"copy","from":"/a","path":"/a/-"}"#, 40);
+    let bounds = |bytes| Bounds { bytes, ..Bounds::default() };
+    let error = apply_at(&document, "", &doubling, bounds(1 << 20)).expect_err("too long");
+    assert_eq!(error.why(), Some(&Why::Size { most: 1 << 20 }), "{error}");
+    let merged = merge_at(&document, "", &read(r#"{"b":"0123456789"}"#), bounds(10)).expect_err("too long");
+    assert_eq!(merged.why, Why::Size { most: 10 });
+    // What is replaced makes room.
+    let replaced = repeated(r#"{"op":"replace","path":"/a","value":"9876543210"}"#, 1000);
+    assert!(apply_at(&document, "", &replaced, bounds(20)).is_ok());
+}
+
+#[test]
+fn nothing_is_done_for_somebody_who_has_gone() {
+    let asked = std::cell::Cell::new(0);
+    let is_over = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 3
+    };
+    let patch = repeated(r#"{"op":"add","path":"/a","value":1}"#, 10);
+    let bounds = Bounds { is_over: &is_over, ..Bounds::default() };
+    let error = apply_at(&Document::default(), "", &patch, bounds).expect_err("over");
+    assert_eq!((error.why(), asked.get()), (Some(&Why::Over), 4));
 }

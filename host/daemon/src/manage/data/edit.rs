@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_model::document::{ChangeError, Why};
+use portcullis_model::document::{Bounds, ChangeError, Why};
 use portcullis_model::{Document, patch};
 
 use crate::manage::data::{Place, no_document};
@@ -72,7 +72,7 @@ impl<'n> Version<'n> {
     }
 
     /// Makes one change, or none.
-    pub(super) fn apply(&mut self, place: &Place, edit: Edit) -> Result<(), ManageError> {
+    pub(super) fn apply(&mut self, place: &Place, edit: Edit, bounds: Bounds<'_>) -> Result<(), ManageError> {
         let pointer = place.pointer.as_str();
         let is_whole = pointer.is_empty();
         let (after, text) = match edit {
@@ -88,7 +88,7 @@ impl<'n> Version<'n> {
                 (Some(given.document), text)
             }
             edit @ (Edit::Put(_) | Edit::Patch(_) | Edit::Merge(_) | Edit::Remove) => {
-                (Some(self.edited(pointer, edit)?), None)
+                (Some(self.edited(pointer, edit, bounds)?), None)
             }
         };
         self.document = Ok(after.map(Arc::new));
@@ -107,7 +107,7 @@ impl<'n> Version<'n> {
     }
 
     /// A part changed, or the whole by a patch.
-    fn edited(&self, pointer: &str, edit: Edit) -> Result<Document, ManageError> {
+    fn edited(&self, pointer: &str, edit: Edit, bounds: Bounds<'_>) -> Result<Document, ManageError> {
         self.only_one_file()?;
         let before = self
             .document
@@ -126,7 +126,7 @@ impl<'n> Version<'n> {
             Edit::Merge(example) => {
                 let made = || if pointer.is_empty() { Ok(empty()) } else { Err(no_document(self.name)) };
                 let before = before.clone().map_or_else(made, Ok)?;
-                patch::merge_at(&before, pointer, &example).map_err(|error| self.unfit(&error))
+                patch::merge_at(&before, pointer, &example, bounds).map_err(|error| self.unfit(&error))
             }
             Edit::Patch(operations) => {
                 let made = || {
@@ -137,7 +137,7 @@ impl<'n> Version<'n> {
                 if before.pointer(pointer).is_none() && !begins_with_all(&operations) {
                     return Err(ManageError::Missing(format!("{}: nothing at `{pointer}`", label(self.name))));
                 }
-                patch::apply_at(&before, pointer, &operations).map_err(|error| self.unpatched(&error))
+                patch::apply_at(&before, pointer, &operations, bounds).map_err(|error| self.unpatched(&error))
             }
         }
     }
@@ -162,13 +162,15 @@ impl<'n> Version<'n> {
         match error.why {
             Why::Nothing { .. } | Why::PastEnd { .. } => ManageError::Missing(told),
             Why::NotPointer => ManageError::Malformed(told),
-            Why::Size => ManageError::TooLarge(told),
+            Why::Size { .. } => ManageError::TooLarge(told),
             Why::Scalar { .. }
             | Why::NotPosition { .. }
             | Why::Root
             | Why::IntoItself { .. }
             | Why::Differs { .. }
-            | Why::Depth => ManageError::Invalid(told),
+            | Why::Depth
+            | Why::Work { .. }
+            | Why::Over => ManageError::Invalid(told),
         }
     }
 
@@ -176,6 +178,8 @@ impl<'n> Version<'n> {
         let told = format!("{}: {error}", label(self.name));
         if !error.is_of_document() {
             ManageError::Malformed(error.to_string())
+        } else if matches!(error.why(), Some(Why::Size { .. })) {
+            ManageError::TooLarge(told)
         } else if error.is_test() {
             ManageError::Conflict(told)
         } else {
@@ -233,17 +237,20 @@ mod tests {
         let one = Precondition::Tags(vec!["1".to_owned()]);
         assert!(version.check(&one, Some("2")).is_err());
         assert!(version.check(&one, Some("1")).expect("holds"));
-        version.apply(&place("n/a"), given("1")).expect("is set");
+        version.apply(&place("n/a"), given("1"), Bounds::default()).expect("is set");
         // Nobody can know the tag of what is not written yet.
         assert!(!version.check(&one, Some("1")).expect("is told later"));
         assert!(version.check(&Precondition::Something, Some("1")).expect("holds"));
-        version.apply(&place("n/b/c"), given("1")).expect_err("no `b`");
-        version.apply(&place("n"), Edit::Remove).expect("is removed");
+        version.apply(&place("n/b/c"), given("1"), Bounds::default()).expect_err("no `b`");
+        version.apply(&place("n"), Edit::Remove, Bounds::default()).expect("is removed");
         assert!(!version.check(&Precondition::Something, Some("1")).expect("does not hold"));
         assert!(version.check(&Precondition::Nothing, Some("1")).expect("holds"));
-        assert!(matches!(version.apply(&place("n"), Edit::Remove), Err(ManageError::NotFound { .. })));
-        version.apply(&place("n"), given("[]")).expect("is made");
-        version.apply(&place("n/-"), given("2")).expect("is added");
+        assert!(matches!(
+            version.apply(&place("n"), Edit::Remove, Bounds::default()),
+            Err(ManageError::NotFound { .. })
+        ));
+        version.apply(&place("n"), given("[]"), Bounds::default()).expect("is made");
+        version.apply(&place("n/-"), given("2"), Bounds::default()).expect("is added");
         assert_eq!(json(version), Some(("n.json".to_owned(), "[2]".to_owned())));
     }
 
@@ -252,17 +259,17 @@ mod tests {
         for (there, known) in [(files(&["n.json"]), false), (files(&["n.json", "n.yml"]), true)] {
             let document = known.then_some("{}");
             for edit in [given("1"), Edit::Remove, Edit::Merge(Document::default()), Edit::Patch(Document::default())] {
-                let refused = version(&there, document).apply(&place("n/a"), edit);
+                let refused = version(&there, document).apply(&place("n/a"), edit, Bounds::default());
                 assert!(matches!(refused, Err(ManageError::Conflict(_))), "{there:?}: {refused:?}");
             }
-            assert_eq!(version(&there, document).apply(&place("n"), given("1")).is_ok(), !known);
+            assert_eq!(version(&there, document).apply(&place("n"), given("1"), Bounds::default()).is_ok(), !known);
             let mut removed = version(&there, document);
-            removed.apply(&place("n"), Edit::Remove).expect("both are removed");
+            removed.apply(&place("n"), Edit::Remove, Bounds::default()).expect("both are removed");
             assert!(removed.is_changed() && json(removed).is_none());
         }
         let mut new = version(&[], None);
-        assert!(matches!(new.apply(&place("n"), Edit::Remove), Err(ManageError::NotFound { .. })));
-        new.apply(&place("n"), given("1")).expect("is made");
+        assert!(matches!(new.apply(&place("n"), Edit::Remove, Bounds::default()), Err(ManageError::NotFound { .. })));
+        new.apply(&place("n"), given("1"), Bounds::default()).expect("is made");
         assert_eq!(json(new), Some(("n.json".to_owned(), "1".to_owned())));
     }
 
@@ -276,7 +283,7 @@ mod tests {
             (files(&["n.yaml"]), "n/a", "n.yaml", false),
         ] {
             let mut version = version(&there, (!there.is_empty()).then_some("{}"));
-            version.apply(&place(path), yaml()).expect("is put");
+            version.apply(&place(path), yaml(), Bounds::default()).expect("is put");
             let (file, _, text) = version.into_content().expect("is there");
             assert_eq!((file.as_str(), text.is_some()), (expected, is_yaml), "{there:?} {path}");
         }
