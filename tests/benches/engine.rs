@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
-use portcullis_engine::{Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
+use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
 use portcullis_model::{Data, Limits, Request};
 use portcullis_tests::{artifacts, guests};
 use tokio::runtime::Runtime;
@@ -33,7 +33,8 @@ fn load(sandbox: &Sandbox, bytes: &[u8]) -> Policy {
 fn decide(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let _entered = runtime.enter();
-    let sandbox = Sandbox::new(&SandboxConfig::default()).expect("a sandbox");
+    let sandbox =
+        Sandbox::new(&SandboxConfig { instances: 128, cache: None, compiler: Compiler::InProcess }).expect("a sandbox");
     let mut group = criterion.benchmark_group("decide");
     group.throughput(Throughput::Elements(1));
     let allow = load(&sandbox, &guests::wasm("allow").expect("a guest"));

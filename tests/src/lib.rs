@@ -9,6 +9,7 @@
 
 pub mod admin;
 pub mod artifacts;
+pub mod bombs;
 pub mod caller;
 mod cgroups;
 pub mod cleanup;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_daemon::state::MemoryState;
-use portcullis_engine::{Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
+use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
 use portcullis_model::Limits;
 use portcullis_policy::testing::cases::{Answer, Case, Cases, Outcome};
 use portcullis_tests::{Result, artifacts};
@@ -26,7 +26,8 @@ fn policies() -> Vec<(String, PathBuf)> {
 
 #[tokio::test]
 async fn every_case_comes_out_in_the_sandbox_as_it_does_natively() -> Result<()> {
-    let sandbox = Sandbox::new(&SandboxConfig { instances: 1, cache: None }).expect("a sandbox");
+    let sandbox =
+        Sandbox::new(&SandboxConfig { instances: 1, cache: None, compiler: Compiler::InProcess }).expect("a sandbox");
     let (mut failures, mut count) = (Vec::new(), 0);
     for (name, folder) in policies() {
         let bytes = artifacts::policy_bytes(&name)?;

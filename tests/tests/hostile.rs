@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
 use portcullis_engine::{
-    Grants, LoadError, Order, Outcome, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When,
+    Compiler, Grants, LoadError, Order, Outcome, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When,
 };
 use portcullis_model::{Fault, Limits, Request, Verdict};
 use portcullis_tests::log::Mark;
@@ -54,7 +54,7 @@ const GUESTS: [(&str, Expected); 24] = [
 ];
 
 fn sandbox() -> Sandbox {
-    Sandbox::new(&SandboxConfig { instances: 4, cache: None }).expect("a sandbox")
+    Sandbox::new(&SandboxConfig { instances: 4, cache: None, compiler: Compiler::InProcess }).expect("a sandbox")
 }
 
 fn question() -> Question {
@@ -198,7 +198,8 @@ async fn nothing_of_an_earlier_instance_is_left() {
 /// answered meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guests_that_spin_hold_no_thread() {
-    let sandbox = Sandbox::new(&SandboxConfig { instances: 32, cache: None }).expect("a sandbox");
+    let sandbox =
+        Sandbox::new(&SandboxConfig { instances: 32, cache: None, compiler: Compiler::InProcess }).expect("a sandbox");
     let spin = load(&sandbox, &guests::wasm("spin").expect("a guest")).await.expect("loads");
     let good = load(&sandbox, &guests::wasm("allow").expect("a guest")).await.expect("loads");
     let limits = Limits { deadline: Duration::from_millis(100), ..Limits::default() };

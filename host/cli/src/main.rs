@@ -13,12 +13,19 @@ mod remote;
 mod table;
 mod words;
 
+use std::process::{ExitCode, Termination as _};
+
 use clap::Parser;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
 
-fn main() -> Exit {
+fn main() -> ExitCode {
+    // `serve` and others start this program again to compile a policy.
+    portcullis_engine::compile_if_asked().unwrap_or_else(|| run().report())
+}
+
+fn run() -> Exit {
     match Args::parse().command {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Check(args) => commands::check::run(&args),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_engine::{Sandbox, SandboxConfig, SandboxError};
+use portcullis_engine::{Compiler, Sandbox, SandboxConfig, SandboxError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -336,6 +336,10 @@ fn tell_of(store: &Store) {
 pub(crate) fn workshop(config: &Config) -> Result<Workshop, ServeError> {
     let cache = config.cache_dir.clone();
     std::fs::create_dir_all(&cache).map_err(|source| ServeError::Cache { path: cache.clone(), source })?;
-    let sandbox = Sandbox::new(&SandboxConfig { instances: config.limits.instances, cache: Some(cache) })?;
+    let sandbox = Sandbox::new(&SandboxConfig {
+        instances: config.limits.instances,
+        cache: Some(cache),
+        compiler: Compiler::this_program(),
+    })?;
     Ok(Workshop { sandbox, runtime: Handle::current(), offers: Offers::default(), swaps: Arc::default() })
 }

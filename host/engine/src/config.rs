@@ -7,11 +7,13 @@ use std::sync::{Arc, OnceLock};
 use portcullis_model::Limits;
 use thiserror::Error;
 use tokio::sync::Semaphore;
-use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::compiler::{Compiler, Workbench};
 use crate::load::LoadError;
 use crate::machine::Machine;
 use crate::registry::Registry;
+use crate::store::Store;
 use crate::ticker::Ticker;
 use crate::turn::Turns;
 
@@ -36,8 +38,9 @@ const ASYNC_STACK: usize = 1 << 20;
 pub struct SandboxConfig {
     /// Policies that can run at once; one more waits for a place.
     pub instances: u32,
-    /// Where compiled code is kept; none compiles at each start.
+    /// Where compiled code is kept. None, or a folder that cannot be written: in a private one, until the sandbox ends.
     pub cache: Option<PathBuf>,
+    pub compiler: Compiler,
 }
 
 #[derive(Debug, Error)]
@@ -57,7 +60,8 @@ pub struct Sandbox(pub(crate) Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     config: Config,
-    cache: Option<Cache>,
+    pub(crate) store: Store,
+    pub(crate) workbench: Workbench,
     instances: usize,
     plain: Machine,
     /// Counts instructions. Made when the first policy needs it, with a pool of its own: that is only addresses, for
@@ -68,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) turns: Arc<Turns>,
     pub(crate) registry: Registry,
     pub(crate) compilations: AtomicUsize,
+    pub(crate) cached: AtomicUsize,
 }
 
 /// What the sandbox holds and has done.
@@ -86,23 +91,21 @@ pub struct Stats {
     pub cached: usize,
 }
 
-impl Default for SandboxConfig {
-    fn default() -> Self {
-        Self { instances: 128, cache: None }
-    }
-}
-
 impl Sandbox {
     pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
         let instances = config.instances as usize;
-        let cache = config.cache.as_ref().map(open_cache).transpose()?;
-        let mut wasmtime = engine_config(config.instances);
-        wasmtime.cache(cache.clone());
+        let store = Store::open(config.cache.as_deref(), &config.compiler)?;
+        let mut wasmtime = settings();
+        wasmtime
+            .enable_compiler(false)
+            .cache(Some(store.cache.clone()))
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config.instances)));
         let plain = Machine::new(&wasmtime).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&plain.engine).map_err(SandboxError::Ticker)?;
         Ok(Self(Arc::new(Inner {
             config: wasmtime,
-            cache,
+            store,
+            workbench: Workbench::new(config.compiler.clone()),
             instances,
             plain,
             metered: OnceLock::new(),
@@ -111,6 +114,7 @@ impl Sandbox {
             turns: Turns::new(instances),
             registry: Registry::default(),
             compilations: AtomicUsize::new(0),
+            cached: AtomicUsize::new(0),
         })))
     }
 
@@ -124,7 +128,7 @@ impl Sandbox {
             codes,
             holders,
             compilations: inner.compilations.load(Ordering::Relaxed),
-            cached: inner.cache.as_ref().map_or(0, Cache::cache_hits),
+            cached: inner.cached.load(Ordering::Relaxed),
         }
     }
 
@@ -135,7 +139,7 @@ impl Sandbox {
         }
         let made = self.0.metered.get_or_init(|| {
             let mut config = self.0.config.clone();
-            let machine = Machine::new(config.consume_fuel(true)).map_err(|error| format!("{error:#}"))?;
+            let machine = Machine::new(count_instructions(&mut config)).map_err(|error| format!("{error:#}"))?;
             self.0.ticker.add(&machine.engine);
             Ok(machine)
         });
@@ -143,28 +147,22 @@ impl Sandbox {
     }
 }
 
-fn open_cache(path: &PathBuf) -> Result<Cache, SandboxError> {
-    let mut config = CacheConfig::new();
-    config.with_directory(path);
-    Cache::new(config).map_err(|error| SandboxError::Cache { path: path.clone(), problem: format!("{error:#}") })
-}
-
-fn engine_config(instances: u32) -> Config {
+/// What those who compile and those who run agree on.
+pub(crate) fn settings() -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)))
-        .cranelift_opt_level(OptLevel::Speed)
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(ASYNC_STACK)
         // A policy decides one call and is gone: nothing in it runs beside anything else.
         .concurrency_support(false)
-        .wasm_relaxed_simd(false)
-        // The same question gets the same answer, on every machine.
-        .cranelift_nan_canonicalization(true)
-        // A decision is one short run: one core compiles, the others go on deciding.
-        .parallel_compilation(false);
+        .wasm_relaxed_simd(false);
     config
+}
+
+/// Has instructions counted.
+pub(crate) fn count_instructions(config: &mut Config) -> &Config {
+    config.consume_fuel(true)
 }
 
 fn pool(instances: u32) -> PoolingAllocationConfig {

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! Sandbox ── compile(order) ──> Compiled ── link(grants) ──> Policy ── decide(question) ──> Outcome
-//! config, ticker  component     load        contract, grants           host/*, fault
-//! machine         registry                                             share, turn
+//! config, ticker  registry      load        contract, grants           host/*, fault
+//! machine         compiler, bounds, component, code, store             share, turn
 //! ```
 //!
 //! This is the only crate that knows wasmtime, and nothing of wasmtime is in its interface.
 
+mod bounds;
+mod code;
+mod compiler;
 mod component;
 mod config;
 mod contract;
@@ -19,11 +22,13 @@ mod load;
 mod machine;
 mod registry;
 mod share;
+mod store;
 #[cfg(test)]
 mod tests;
 mod ticker;
 mod turn;
 
+pub use compiler::{Compiler, compile_if_asked};
 pub use config::{Sandbox, SandboxConfig, SandboxError, Stats};
 pub use decide::{Level, LogLine, Outcome, Question};
 pub use grants::{Grants, UnknownGrant};

@@ -1,6 +1,5 @@
 //! From a policy's file to a policy that can be asked: checked, compiled and linked once.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
@@ -9,15 +8,17 @@ use std::sync::{Arc, OnceLock};
 use portcullis_model::{Digest, Fault, Limits, TenantName};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
-use crate::component::{componentize, signed};
-use crate::config::Sandbox;
+use crate::component::{is_core_module, ticket};
+use crate::config::{Inner, Sandbox};
 use crate::contract::PolicyPre;
 use crate::grants::Grants;
 use crate::host::Host;
 use crate::registry::Key;
+use crate::store::Ticket;
 
 /// The contract's package; its version follows the `@`.
 const PACKAGE: &str = "portcullis:policy/";
@@ -113,6 +114,14 @@ pub enum LoadError {
     NoDecide(Vec<String>),
     #[error("is not a policy of this contract: {0}")]
     Contract(String),
+    #[error("has {found} {what}; at most {most} are taken")]
+    TooMuch { what: String, found: u64, most: u64 },
+    #[error("compiling it {0}")]
+    Expensive(String),
+    #[error("cannot be compiled: {0}")]
+    Crashed(String),
+    #[error("its machine code cannot be kept: {0}")]
+    Store(String),
     #[error("the engine that counts instructions cannot be set up: {0}")]
     Engine(String),
     #[error("fails as soon as it is started: {0}")]
@@ -134,18 +143,18 @@ impl Sandbox {
     }
 
     pub(crate) fn compile_code(&self, key: Key, order: &Order<'_>) -> Result<Code, LoadError> {
-        let invalid = |error: wasmtime::Error| LoadError::Invalid(format!("{error:#}"));
-        let encoded = componentize(order.bytes)?;
+        let core_module = is_core_module(order.bytes)?;
         let engine = &self.machine(order.metered)?.engine;
         self.0.compilations.fetch_add(1, Ordering::Relaxed);
-        let component = Component::from_binary(engine, &signed(&encoded, order.payer())?).map_err(invalid)?;
+        let component = self.component(engine, &ticket(&key.digest, order.payer())?, order)?;
         // Made here, for all to pay: else the first instance would make it, and who shares it would be quicker.
-        component.initialize_copy_on_write_image().map_err(invalid)?;
+        let image = component.initialize_copy_on_write_image();
+        image.map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         let ty = component.component_type();
         let inspection = Inspection {
             digest: key.digest,
             size: order.bytes.len(),
-            core_module: matches!(encoded, Cow::Owned(_)),
+            core_module,
             imports: ty
                 .imports(engine)
                 .filter(|(_, item)| gives(&item.ty))
@@ -154,6 +163,19 @@ impl Sandbox {
             exports: ty.exports(engine).map(|(name, _)| name.to_owned()).collect(),
         };
         Ok(Code { component, linked: Default::default(), inspection, metered: order.metered })
+    }
+
+    /// From the cache on disk; what is not there is compiled into it first.
+    fn component(&self, engine: &Engine, ticket: &Ticket, order: &Order<'_>) -> Result<Component, LoadError> {
+        let Inner { store, workbench, cached, .. } = &*self.0;
+        if let Some(component) = store.load(engine, ticket) {
+            cached.fetch_add(1, Ordering::Relaxed);
+            return Ok(component);
+        }
+        let mut file = store.begin()?;
+        workbench.compile(order, file.as_file_mut())?;
+        store.store(engine, ticket, file)?;
+        store.load_stored(engine, ticket)
     }
 }
 

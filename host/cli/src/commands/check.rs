@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portcullis_engine::{Grants, Inspection, Order, Owner, Sandbox, SandboxConfig, When};
+use portcullis_engine::{Compiler, Grants, Inspection, Order, Owner, Sandbox, SandboxConfig, When};
 use portcullis_model::Limits;
 use serde_json::json;
 
@@ -23,7 +23,8 @@ pub(crate) fn run(args: &Check) -> Exit {
 /// Loads it as the host would. Gives what is in it, and what the host would object to.
 fn check(args: &Check) -> Result<(Inspection, Option<String>), Exit> {
     let grants = grants(args)?;
-    let sandbox = Sandbox::new(&SandboxConfig { instances: 1, cache: None });
+    let config = SandboxConfig { instances: 1, cache: None, compiler: Compiler::this_program() };
+    let sandbox = Sandbox::new(&config);
     let sandbox = sandbox.map_err(|error| fail(Exit::Failed, error))?;
     let runtime = runtime()?;
     let bytes = read(&args.file)?;

@@ -6,7 +6,7 @@ use portcullis_model::Limits;
 
 use super::*;
 use crate::tests::{ALLOW, sandbox, tenant, wasm};
-use crate::{Grants, SandboxConfig};
+use crate::{Compiler, Grants, SandboxConfig};
 
 const TRAP: &str = include_str!("../../../../tests/guests/trap.wat");
 
@@ -128,7 +128,7 @@ fn what_does_not_compile_is_told_to_each_and_kept_for_nobody() {
 
 /// Compiles in a sandbox that was just started, and says whether the disk had it.
 fn is_cached(cache: &Path, bytes: &[u8], owner: Owner, when: When) -> bool {
-    let config = SandboxConfig { instances: 1, cache: Some(cache.to_owned()) };
+    let config = SandboxConfig { instances: 1, cache: Some(cache.to_owned()), compiler: Compiler::InProcess };
     let sandbox = Sandbox::new(&config).expect("a sandbox");
     let compiled = sandbox.compile(&Order { bytes, owner, when, metered: false }).expect("compiles");
     assert_eq!(compiled.inspection().digest, crate::digest(bytes), "the digest is the file's");
@@ -146,6 +146,19 @@ fn on_disk_no_tenant_finds_at_a_swap_what_another_had_compiled() {
     assert!(!is_cached(tenant("two"), When::Swap));
     assert!(is_cached(tenant("one"), When::Swap), "its own");
     assert!(is_cached(Owner::Host, When::Swap), "the operator may know");
+}
+
+#[test]
+fn what_is_refused_leaves_nothing_in_the_cache() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = SandboxConfig { instances: 1, cache: Some(folder.path().to_owned()), compiler: Compiler::InProcess };
+    let sandbox = Sandbox::new(&config).expect("a sandbox");
+    for bytes in [&b"\0asm\x0d\0\x01\0garbage"[..], b"\0asm\x01\0\0\0"] {
+        sandbox.compile(&order(bytes, "ci", When::Swap)).expect_err("no policy");
+    }
+    let modules = std::fs::read_dir(folder.path().join("modules")).expect("is there").flatten();
+    let files: Vec<_> = modules.flat_map(|version| std::fs::read_dir(version.path()).expect("is there")).collect();
+    assert!(files.is_empty(), "{files:?}");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::host::state::State;
-use crate::{Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
+use crate::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
 
 pub(crate) const ALLOW: &str = include_str!("../../../../tests/guests/allow.wat");
 const MEBIBYTE: usize = 1 << 20;
@@ -81,7 +81,7 @@ pub(crate) fn wasm(text: &str) -> Vec<u8> {
 }
 
 pub(crate) fn sandbox(instances: u32) -> Sandbox {
-    Sandbox::new(&SandboxConfig { instances, cache: None }).expect("a sandbox")
+    Sandbox::new(&SandboxConfig { instances, cache: None, compiler: Compiler::InProcess }).expect("a sandbox")
 }
 
 pub(crate) fn tenant(name: &str) -> Owner {

@@ -1,0 +1,181 @@
+//! Starting the process that compiles, waiting for it, and telling what became of it.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::Signal;
+
+use super::child::{ENGINE, INVALID, MODULE, NO_CONTRACT, OUT_OF_MEMORY, PANIC, STORE, TOO_MUCH};
+use super::{COMMAND, LAYOUT};
+use crate::load::{LoadError, Order, Owner};
+
+/// How long a process may take, whatever else the machine has to do. Its own limit is processor time.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_FOR_EACH_MIB: Duration = Duration::from_secs(30);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(1);
+const LOOK_LATER: Duration = Duration::from_millis(10);
+/// What is read of what it says.
+const SAID: u64 = 4 << 10;
+
+/// Compiles in a process of its own, which writes the machine code into `code`.
+pub(super) fn compile(program: &Path, order: &Order<'_>, code: &File) -> Result<(), LoadError> {
+    let failed = |error: io::Error| LoadError::Crashed(format!("the process for it cannot be started: {error}"));
+    let mut said = memory("said").map_err(failed)?;
+    let child = start(program, order, code, &said).map_err(failed)?;
+    let patience = PATIENCE + PATIENCE_FOR_EACH_MIB * u32::try_from(order.bytes.len() >> 20).unwrap_or(u32::MAX);
+    let status = wait(child, patience).map_err(failed)?;
+    let mut text = Vec::new();
+    said.rewind().and_then(|()| said.take(SAID).read_to_end(&mut text)).map_err(failed)?;
+    judge(status, &String::from_utf8_lossy(&text), patience)
+}
+
+/// Has a process find out how wasmtime calls the folder of its cache.
+pub(super) fn find_version(program: &Path, scratch: &Path) -> Result<String, String> {
+    let failed = |problem: &str| format!("`{}`, which compiles, {problem}", program.display());
+    let mut command = Command::new(program);
+    command.arg0("portcullis").args([COMMAND, LAYOUT]).arg(scratch).env_clear();
+    let output = command.output().map_err(|error| failed(&format!("cannot be started: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(&format!("failed: {}", String::from_utf8_lossy(&output.stderr).trim())));
+    }
+    String::from_utf8(output.stdout).map_err(|_| failed("does not answer as it should"))
+}
+
+fn start(program: &Path, order: &Order<'_>, code: &File, said: &File) -> io::Result<Child> {
+    let mut file = memory("policy")?;
+    file.write_all(order.bytes)?;
+    file.rewind()?;
+    let mut command = Command::new(program);
+    command.arg0("portcullis").arg(COMMAND).arg(std::process::id().to_string());
+    if order.metered {
+        command.arg("metered");
+    }
+    if matches!(order.owner, Owner::Tenant(_)) {
+        command.arg("nice");
+    }
+    command.env_clear().stdin(file).stdout(code.try_clone()?).stderr(said.try_clone()?).current_dir("/").spawn()
+}
+
+/// A file without a name.
+fn memory(name: &str) -> io::Result<File> {
+    Ok(memfd_create(name, MemfdFlags::CLOEXEC)?.into())
+}
+
+/// Waits for a process, and kills it where it takes too long.
+fn wait(mut child: Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        let waited = start.elapsed();
+        if waited > patience {
+            child.kill()?;
+            return child.wait().map(|_| None);
+        }
+        std::thread::sleep(if waited < LOOK * 100 { LOOK } else { LOOK_LATER });
+    }
+}
+
+/// What a process that ended so has come to.
+fn judge(status: Option<ExitStatus>, said: &str, patience: Duration) -> Result<(), LoadError> {
+    let Some(status) = status else {
+        return Err(LoadError::Expensive(format!("took more than {} s", patience.as_secs())));
+    };
+    // What it may use, once it knows.
+    let budget = said.split_once('\n').and_then(|(line, rest)| Some((line.split_once(' ')?, rest)));
+    let budget = budget.filter(|((memory, seconds), _)| is_number(memory) && is_number(seconds));
+    let text = budget.map_or(said, |(_, rest)| rest).trim();
+    let used_up = |what: &str| {
+        let (memory, seconds) = budget.map_or(("its", "its"), |(budget, _)| budget);
+        LoadError::Expensive(match what {
+            "memory" => format!("took more than {memory} MiB of memory"),
+            _ => format!("took more than {seconds} s of processor time"),
+        })
+    };
+    let signal = status.signal();
+    match status.code().and_then(|code| u8::try_from(code).ok()) {
+        Some(0) => Ok(()),
+        Some(INVALID | PANIC | ENGINE | STORE) if text.contains("os error 12") => Err(used_up("memory")),
+        Some(INVALID) => Err(LoadError::Invalid(text.to_owned())),
+        Some(NO_CONTRACT) => Err(LoadError::NoContract),
+        Some(MODULE) => Err(LoadError::Module(text.to_owned())),
+        Some(TOO_MUCH) => Err(too_much(text)),
+        Some(ENGINE) => Err(LoadError::Engine(text.to_owned())),
+        Some(STORE) => Err(LoadError::Store(text.to_owned())),
+        Some(PANIC) => Err(LoadError::Crashed(format!("the compiler panicked: {text}"))),
+        _ if signal == Some(Signal::XCPU.as_raw()) => Err(used_up("time")),
+        _ if text.contains(OUT_OF_MEMORY) => Err(used_up("memory")),
+        _ => Err(LoadError::Crashed(format!("the process that compiled it ended with {status}"))),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn too_much(text: &str) -> LoadError {
+    let mut words = text.splitn(3, ' ');
+    let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+    let (found, most) = (number(), number());
+    LoadError::TooMuch { what: words.next().unwrap_or("of something").to_owned(), found, most }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `waitpid` gives of a process that ended by itself, or by a signal.
+    fn exited(code: u8) -> Option<ExitStatus> {
+        Some(ExitStatus::from_raw(i32::from(code) << 8))
+    }
+
+    fn killed(signal: Signal) -> Option<ExitStatus> {
+        Some(ExitStatus::from_raw(signal.as_raw()))
+    }
+
+    #[test]
+    fn however_the_process_ends_it_is_told_what_was_wrong() {
+        for (status, said, expected) in [
+            (
+                exited(INVALID),
+                "224 4\nunknown opcode (at offset 0x7)",
+                "not valid WebAssembly: unknown opcode (at offset 0x7)",
+            ),
+            (
+                exited(TOO_MUCH),
+                "17 16 levels of nested components",
+                "has 17 levels of nested components; at most 16 are taken",
+            ),
+            (exited(NO_CONTRACT), "224 4\n", "does not carry the contract"),
+            (exited(MODULE), "224 4\nno `decide`", "cannot be made a component: no `decide`"),
+            (exited(PANIC), "224 4\nassertion failed", "cannot be compiled: the compiler panicked: assertion failed"),
+            (
+                exited(STORE),
+                "224 4\nNo space left on device",
+                "its machine code cannot be kept: No space left on device",
+            ),
+            (exited(INVALID), "224 4\nmmap failed: os error 12", "compiling it took more than 224 MiB of memory"),
+            (
+                killed(Signal::ABORT),
+                "224 4\nmemory allocation of 99 bytes failed",
+                "compiling it took more than 224 MiB of memory",
+            ),
+            (killed(Signal::XCPU), "224 4\n", "compiling it took more than 4 s of processor time"),
+            (killed(Signal::SEGV), "224 4\n", "cannot be compiled: the process that compiled it ended with signal: 11"),
+            (killed(Signal::KILL), "", "cannot be compiled: the process that compiled it ended with signal: 9"),
+            (exited(1), "", "cannot be compiled: the process that compiled it ended with exit status: 1"),
+            (None, "224 4\n", "compiling it took more than 60 s"),
+        ] {
+            let told = judge(status, said, PATIENCE).expect_err(expected).to_string();
+            assert!(told.contains(expected), "{told}");
+        }
+        assert_eq!(judge(exited(0), "224 4\n", PATIENCE), Ok(()));
+    }
+}
