@@ -168,12 +168,13 @@ impl Place {
         self.scratch.path().join("www")
     }
 
-    /// The settings of `bind-mounts` under which these clients work.
+    /// The settings of `bind-mounts` under which these clients work. Docker 20.10 and clients before API 1.44 do not make read-only
+    /// what is mounted below.
     pub fn allowed(&self, clients: &[Client]) -> String {
         let writable =
             clients.iter().map(|client| format!("    {{ source = {:?}, writable = true }},\n", self.project(client)));
         let writable: String = writable.collect();
-        format!("[settings]\nallow = [\n    {{ source = {:?} }},\n{writable}]\n", self.pages())
+        format!("[settings]\nallow = [\n    {{ source = {:?}, submounts = false }},\n{writable}]\n", self.pages())
     }
 
     fn work(&self, client: &Client) -> PathBuf {

@@ -4,15 +4,22 @@
 use portcullis_model::view::{Mount, MountKind};
 
 use super::flags::Flags;
+use super::mount;
 
-/// Each folder as a bind: lower ones are read only, and without what is mounted below them (`clone_private_mount`).
+/// As many lower folders as the kernel takes (`OVL_MAX_STACK` in params.h).
+const MAX_LOWER: usize = 500;
+
+/// Each folder as a bind: lower ones are read only, and without what is mounted below them (`clone_private_mount`). They have
+/// neither target nor options: these can be long, and there can be many layers.
 pub(super) fn layers(overlay: &Mount, flags: &Flags<'_>) -> Vec<Mount> {
     let folder = |path: &str, read_only| Mount {
-        kind: MountKind::Bind,
-        source: path.to_owned(),
         read_only,
         read_only_recursive: read_only,
-        ..overlay.clone()
+        propagation: overlay.propagation.clone(),
+        driver: overlay.driver.clone(),
+        file_system: overlay.file_system.clone(),
+        makes_volume: true,
+        ..mount(MountKind::Bind, path, "")
     };
     // The kernel takes `\,` and `\:` for a part of a path, and SELinux `"a,b"` for one option.
     if flags.data.contains(['\\', '"']) || !flags.is_exact() {
@@ -29,6 +36,9 @@ pub(super) fn layers(overlay: &Mount, flags: &Flags<'_>) -> Vec<Mount> {
             "upperdir" | "workdir" => layers.push(folder(value, false)),
             _ => {}
         }
+    }
+    if layers.len() > MAX_LOWER {
+        return vec![folder(&flags.data, false)];
     }
     layers
 }

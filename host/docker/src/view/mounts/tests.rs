@@ -419,8 +419,24 @@ fn an_overlay_is_a_file_system_and_each_of_its_folders() {
         assert_eq!(folders.join("|"), expected, "{o}");
     }
     let long = format!(r#""type":"overlay","device":"overlay","o":"lowerdir=/{}""#, "a".repeat(4095));
-    let kinds: Vec<_> = volume(&long).mounts().iter().map(|mount| (mount.kind, mount.resolved.clone())).collect();
-    assert_eq!(kinds, [(MountKind::Other, None), (MountKind::Bind, None)]);
+    let kinds = |options: &str| -> Vec<_> {
+        volume(options).mounts().iter().map(|mount| (mount.kind, mount.resolved.clone())).collect()
+    };
+    assert_eq!(kinds(&long), [(MountKind::Other, None), (MountKind::Bind, None)]);
+
+    // What is long is not there once for each of many folders.
+    let many = |count| {
+        format!(
+            r#""type":"overlay","device":"overlay","o":"{}lowerdir={}""#,
+            "ro,".repeat(100_000),
+            "/a:".repeat(count)
+        )
+    };
+    assert_eq!(kinds(&many(500)).len(), 501);
+    assert_eq!(kinds(&many(501)), [(MountKind::FileSystem, None), (MountKind::Bind, None)]);
+    let folders = create(&format!(r#""Mounts":[{}]"#, local(&many(500)).replace("/t", &"/t".repeat(10_000))));
+    let long = |mount: &Mount| mount.options.len() + mount.target.len();
+    assert_eq!(folders.mounts().iter().filter(|mount| long(mount) > 0).count(), 1);
 }
 
 #[test]
