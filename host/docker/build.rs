@@ -82,13 +82,12 @@ fn routes(table: &str, bodies: &Bodies) -> Result<String, Box<dyn Error>> {
     let mut out = "pub static OPERATIONS: &[Operation] = &[\n".to_owned();
     for line in table.lines().filter(|line| !line.starts_with('#')).skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
-        let &[id, method, path, access, body, repeatable] = columns.as_slice() else {
-            return Err(format!("data/operations.tsv: `{line}` has not six columns").into());
+        let &[id, method, path, access, body, since, query] = columns.as_slice() else {
+            return Err(format!("data/operations.tsv: `{line}` has not seven columns").into());
         };
+        let any_type = body == "json-untyped";
         let body = match (body, bodies.operations.0.iter().find(|(operation, _)| operation == id)) {
-            ("json", Some((_, kind))) => {
-                format!("Body::Json({})", shape(kind)?.replace("Structure(&", "Structure(&shapes::"))
-            }
+            ("json" | "json-untyped", Some((_, kind))) => format!("Body::Json({})", shape_from_routes(kind)?),
             ("tar", None) => "Body::Tar".to_owned(),
             ("import", None) => "Body::Import".to_owned(),
             ("credentials", Some((_, kind))) => format!("Body::Credentials({})", shape_from_routes(kind)?),
@@ -96,16 +95,35 @@ fn routes(table: &str, bodies: &Bodies) -> Result<String, Box<dyn Error>> {
             ("none", None) => "Body::None".to_owned(),
             _ => return Err(format!("data/operations.tsv: body `{body}` of {id} does not fit data/bodies.json").into()),
         };
-        let repeatable: Vec<&str> = repeatable.split(',').filter(|name| *name != "-").collect();
         let access = if access == "read" { "Read" } else { "Write" };
         writeln!(
             out,
-            "    Operation {{ id: {id:?}, method: {method:?}, path: &[{}], access: Access::{access}, body: {body}, repeatable: &{repeatable:?} }},",
+            "    Operation {{ id: {id:?}, method: {method:?}, path: &[{}], access: Access::{access}, body: {body}, any_type: {any_type}, since: {}, query: {} }},",
             pieces(path).join(", "),
+            version(since)?,
+            parameters(query),
         )?;
     }
     out.push_str("];\n");
     Ok(out)
+}
+
+/// `1.24`, or `-` for none, as an expression.
+fn version(since: &str) -> Result<String, Box<dyn Error>> {
+    if since == "-" {
+        return Ok("None".to_owned());
+    }
+    let (major, minor) =
+        since.split_once('.').ok_or_else(|| format!("data/operations.tsv: `{since}` is no version"))?;
+    Ok(format!("Some(ApiVersion::new({major}, {minor}))"))
+}
+
+/// `name,t*` as an expression.
+fn parameters(query: &str) -> String {
+    let names: Vec<&str> = query.split(',').filter(|name| *name != "-").collect();
+    let first: Vec<&str> = names.iter().copied().filter(|name| !name.ends_with('*')).collect();
+    let every: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix('*')).collect();
+    format!("Query::Known {{ first: &{first:?}, every: &{every:?} }}")
 }
 
 fn shape_from_routes(kind: &str) -> Result<String, Box<dyn Error>> {

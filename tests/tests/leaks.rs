@@ -163,7 +163,7 @@ fn secret(tenant: &str) -> String {
 /// Tenants and whose calls belong to each, told by a header; each also has a listener of its own.
 fn config(tenants: &[(&str, &[&str])]) -> Result<Config> {
     let mut config = Config::new()?
-        .toml("trusted_headers = [\"X-Team\"]")
+        .toml("trusted_headers = [\"X-Team\"]\nmin_api_version = \"1.24\"")
         .file("data/host.json", &document("leak-host-data"))?
         // Both tenants have a document of this name, which lies over it.
         .file("data/secrets.json", &document("leak-host-hidden"))?

@@ -162,7 +162,7 @@ fn the_same_configuration_changes_nothing() -> Result<()> {
     let host = seeds()?.start()?;
     let mut decisions = walk(&host)?;
     // What host rules refuse, what cannot be read, and a ping, in one log.
-    for uri in ["/v1.44/nothing", "/v1.12/containers/json", "/_ping"] {
+    for uri in ["/v1.44/nothing", "/v1.44/containers/json?all=1&all=0", "/_ping"] {
         raw(&host, &json!({ "RequestMethod": "GET", "RequestUri": uri, "User": "alice" }))?;
         decisions += 1;
     }

@@ -7,6 +7,7 @@ mod tests;
 use portcullis_model::Access;
 
 use crate::json::{Shape, shapes};
+use crate::target::ApiVersion;
 
 pub use self::path::{Parameters, Piece};
 
@@ -19,8 +20,24 @@ pub struct Operation {
     pub path: &'static [Piece],
     pub access: Access,
     pub body: Body,
-    /// Query parameters of which the daemon reads every value.
-    pub repeatable: &'static [&'static str],
+    /// Whether daemons up to 20.10 decode the body whatever its `Content-Type`.
+    pub any_type: bool,
+    /// Below this version, old daemons do something else.
+    pub since: Option<ApiVersion>,
+    pub query: Query,
+}
+
+/// The query parameters that the daemon reads for an operation.
+#[derive(Clone, Copy, Debug)]
+pub enum Query {
+    Known {
+        /// Those of which it reads the first value.
+        first: &'static [&'static str],
+        /// Those of which it reads every value.
+        every: &'static [&'static str],
+    },
+    /// Nobody knows: any of them, the first value.
+    Unknown,
 }
 
 /// What an operation does with the body of a call.
@@ -37,6 +54,23 @@ pub enum Body {
     /// Reads nothing but a form, whose fields come before the query's.
     Parameters,
     None,
+}
+
+// === impl Query ===
+
+impl Query {
+    /// Whether the daemon reads only the first value of this parameter.
+    pub(crate) fn reads_first_of(self, name: &str) -> bool {
+        match self {
+            Self::Known { first, .. } => first.contains(&name),
+            Self::Unknown => true,
+        }
+    }
+
+    /// Whether the daemon reads no parameter at all.
+    pub(crate) fn is_none(self) -> bool {
+        matches!(self, Self::Known { first: [], every: [] })
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/routes.rs"));

@@ -7,15 +7,23 @@ use portcullis_model::Access;
 use portcullis_model::document::Kind;
 
 use crate::json::{self, Reading};
-use crate::operation::{self, Body, Operation, Parameters};
+use crate::operation::{self, Body, Operation, Parameters, Query};
 use crate::request::{DockerRequest, Resolve};
-use crate::rules::{HostRule, Rules, Violation, body};
-use crate::target::Target;
+use crate::rules::{HostRule, Rules, Violation, body, stray};
+use crate::target::{ApiVersion, Target};
 use crate::wire::Call;
 
 /// What a call is where a rule that is off would have refused it.
-static UNKNOWN: Operation =
-    Operation { id: "(Unknown)", method: "", path: &[], access: Access::Write, body: Body::None, repeatable: &[] };
+static UNKNOWN: Operation = Operation {
+    id: "(Unknown)",
+    method: "",
+    path: &[],
+    access: Access::Write,
+    body: Body::None,
+    any_type: true,
+    since: None,
+    query: Query::Unknown,
+};
 
 /// Reads calls, and refuses those that break a host rule.
 #[derive(Clone, Debug)]
@@ -99,19 +107,30 @@ impl Reader {
 
     /// What can be told without reading the body.
     fn check(&self, call: &Call, operation: &Operation, target: &Target) -> Result<(), Violation> {
-        if let Some(version) = target.version.filter(|version| *version < self.rules.min_api_version) {
-            let reason =
-                format!("API version {version} is older than {}, the oldest allowed", self.rules.min_api_version);
+        if let Some(reason) = target.version.and_then(|version| self.too_old(version, operation)) {
             self.rules.check(HostRule::OldApiVersion, reason)?;
         }
         if let Some(name) = repeated_parameter(operation, &target.query) {
             let reason = format!("the query parameter `{name}` is given twice, with different values");
             self.rules.check(HostRule::RepeatedParameter, reason)?;
         }
-        for (rule, reason) in body::broken(call, operation, &target.query) {
+        for (rule, reason) in body::broken(call, operation, target) {
             self.rules.check(rule, reason)?;
         }
         Ok(())
+    }
+
+    /// Why a version is too old: for the operation, or for the operator.
+    fn too_old(&self, version: ApiVersion, operation: &Operation) -> Option<String> {
+        if let Some(since) = operation.since.filter(|since| version < *since) {
+            return Some(format!(
+                "API version {version} is too old for {}: below {since}, Docker reads this call in another way; \
+                 use {since} or newer",
+                operation.id
+            ));
+        }
+        let oldest = self.rules.min_api_version.filter(|oldest| version < *oldest)?;
+        Some(format!("API version {version} is older than {oldest}, the `min_api_version` of this host"))
     }
 
     fn body(
@@ -159,8 +178,11 @@ impl Reader {
                 return Ok(None);
             }
         };
-        if let Some(stray) = reading.stray {
-            let reason = format!("`{stray}` stands at the root of the body and belongs into `HostConfig`");
+        if let Some(stray) = stray::first(&reading, shape) {
+            let reason = format!(
+                "`{stray}` is at the root of the body, where Docker up to 26.1 reads it and policies do not; \
+                 put it in `HostConfig`"
+            );
             self.rules.check(HostRule::RootHostConfig, reason)?;
         }
         Ok(Some(reading))
@@ -172,13 +194,13 @@ fn refusal(call: Call, operation: Option<&'static str>, path: String, violation:
     Refusal { rule, reason, operation, path, call: Box::new(Call { body: None, ..call }) }
 }
 
-/// A parameter that is there more than once with different values, where the daemon takes the first.
+/// A parameter that is there more than once with different values, of which the daemon reads the first.
 fn repeated_parameter<'q>(operation: &Operation, query: &'q [(String, String)]) -> Option<&'q str> {
     if query.len() < 2 {
         return None;
     }
     let mut seen = HashMap::with_capacity(query.len());
-    for (name, value) in query.iter().filter(|(name, _)| !operation.repeatable.contains(&name.as_str())) {
+    for (name, value) in query.iter().filter(|(name, _)| operation.query.reads_first_of(name)) {
         if *seen.entry(name.as_str()).or_insert(value) != value {
             return Some(name);
         }

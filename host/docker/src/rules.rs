@@ -2,6 +2,7 @@
 //! do, or shown something else.
 
 pub(crate) mod body;
+pub(crate) mod stray;
 #[cfg(test)]
 mod tests;
 
@@ -28,10 +29,10 @@ pub enum HostRule {
 }
 
 /// Which rules hold. All do, unless they are turned off.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// Older versions are refused by [`HostRule::OldApiVersion`].
-    pub min_api_version: ApiVersion,
+    /// Older versions are refused by [`HostRule::OldApiVersion`], whatever the operation.
+    pub min_api_version: Option<ApiVersion>,
     /// One bit a rule.
     disabled: u16,
 }
@@ -98,11 +99,13 @@ impl HostRule {
                  a call that nobody has read about. Off, such a call is the operation `(Unknown)`, a write."
             }
             Self::OldApiVersion => {
-                "Refuses API versions below `min_api_version`: below 1.24, old daemons take a `HostConfig` when a container is \
-                 started."
+                "Refuses API versions in which old daemons read the same call in another way: below 1.24, `ContainerStart` takes \
+                 a `HostConfig`; below 1.22, `ExecStart` reads a body of any type. Refuses all versions below \
+                 `min_api_version`, if the operator sets one."
             }
             Self::RepeatedParameter => {
-                "Refuses a query parameter that is given twice with different values where the daemon reads only the first."
+                "Refuses a query parameter that is given twice with different values, if the daemon reads the first one only. \
+                 What the operation does not read may repeat."
             }
             Self::BodyWithheld => {
                 "Refuses an operation that reads JSON where the plugin was not shown the body, or not all of it, or shown \
@@ -126,7 +129,7 @@ impl HostRule {
             }
             Self::RootHostConfig => {
                 "Refuses members of `HostConfig` at the root of a container create, where daemons up to 26.1 honour them and \
-                 policies do not look."
+                 policies do not look. What sets nothing (`[]`, `{}`, `\"\"`, `0`, `false`, `null`) may stand there."
             }
             Self::LegacyCapabilities => {
                 "Refuses `HostConfig.Capabilities`, with which Docker 19.03 sets exact capabilities past `CapAdd` and `CapDrop`."
@@ -167,11 +170,5 @@ impl Rules {
     /// The violation, if the rule holds.
     pub(crate) fn check(&self, rule: HostRule, reason: impl Into<String>) -> Result<(), Violation> {
         if self.is_enabled(rule) { Err(Violation { rule, reason: reason.into() }) } else { Ok(()) }
-    }
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { min_api_version: ApiVersion::new(1, 24), disabled: 0 }
     }
 }

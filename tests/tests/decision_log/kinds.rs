@@ -108,8 +108,8 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
 
     let ping = call("GET", "/_ping", &nothing, None);
     logged(&host, &ask(&host, &ping)?, "exempt", None)?;
-    let old = logged(&host, &ask(&host, &call("GET", "/v1.12/info", &nothing, None))?, "rule", None)?;
-    assert_eq!((old.rule.as_deref(), old.operation.as_deref()), (Some("old-api-version"), Some("SystemInfo")));
+    let old = logged(&host, &ask(&host, &call("POST", "/v1.12/containers/x/start", &nothing, None))?, "rule", None)?;
+    assert_eq!((old.rule.as_deref(), old.operation.as_deref()), (Some("old-api-version"), Some("ContainerStart")));
     let empty = logged(&host, &ask(&host, b"")?, "bad-call", None)?;
     assert_eq!((empty.path, empty.request), (None, None));
     let unplaced = plugin::ask(&host.config().socket_of("nowhere"), &create(&bind))?;

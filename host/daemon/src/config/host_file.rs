@@ -52,7 +52,7 @@ fn rules(file: &mut Table<'_, '_, '_>) -> Rules {
     let version = file.get_checked("min_api_version", |version: &String| {
         version
             .parse()
-            .map(|version| rules.min_api_version = version)
+            .map(|version| rules.min_api_version = Some(version))
             .map_err(|_| (format!("is `{version}`"), "expected an API version in quotes, such as \"1.40\"".to_owned()))
     });
     drop(version);

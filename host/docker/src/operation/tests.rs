@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use super::{Body, OPERATIONS, Piece, find};
+use super::{Body, OPERATIONS, Piece, Query, find};
 
 fn found(method: &str, path: &str) -> Option<String> {
     let (operation, parameters) = find(method, path)?;
@@ -92,4 +92,33 @@ fn the_table_is_whole() {
         let literals_after = operation.path.iter().skip_while(|piece| !matches!(piece, Piece::Rest { .. })).skip(1);
         assert!(literals_after.count() <= 1, "{}: more than a literal follows `.*`", operation.id);
     }
+}
+
+/// What moby's handlers read, as `scripts/query-parameters.py` finds it in their source.
+const HANDLERS: &str = include_str!("../../tests/data/query-parameters.tsv");
+
+#[test]
+fn every_parameter_that_a_handler_reads_is_in_the_table() {
+    let mut seen = 0;
+    for line in HANDLERS.lines().filter(|line| !line.starts_with('#')) {
+        let &[method, path, first, every] = line.split('\t').collect::<Vec<_>>().as_slice() else {
+            panic!("{line}: has not four columns")
+        };
+        let path = path.replace("{name:.*}", "x").replace("{id:.*}", "x").replace("{id:.+}", "x");
+        let path = path.replace("{anyroute:.*}", "x").replace("{id}", "x").replace("{name}", "x");
+        let (operation, _) =
+            find(method, &path.replace("{checkpoint}", "x")).unwrap_or_else(|| panic!("{line}: no row"));
+        let Query::Known { first: ours, every: all } = operation.query else { panic!("{line}: not known") };
+        let names = |list: &'static str| list.split(',').filter(|name| *name != "-");
+        for name in names(first) {
+            assert!(ours.contains(&name), "{}: `{name}` is read and not in the table", operation.id);
+        }
+        for name in names(every) {
+            // The name in the path takes the place of these.
+            let is_read = (operation.id, name) != ("ImageGet", "names");
+            assert!(all.contains(&name) || !is_read, "{}: `{name}` is read and not in the table", operation.id);
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, OPERATIONS.len(), "every route has a row");
 }

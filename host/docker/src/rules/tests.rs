@@ -34,7 +34,6 @@ fn json_that_was_not_shown_whole_is_refused() {
         ("text, which old daemons decode", &[TEXT, "Content-Length: 13"], None, Some(BodyWithheld)),
         ("text, chunked", &[TEXT], None, Some(BodyWithheld)),
         ("no type", &["Content-Length: 13"], None, Some(BodyWithheld)),
-        ("no type, chunked", &[], None, Some(BodyWithheld)),
         ("a form", &[FORM, "Content-Length: 13"], None, Some(BodyWithheld)),
         ("JSON first, text last", &[TEXT, "Content-Length: 13"], Some(BODY), Some(BodyWithheld)),
         ("nothing at all", &[EMPTY], None, None),
@@ -44,6 +43,19 @@ fn json_that_was_not_shown_whole_is_refused() {
         for operation in ["/containers/create", "/services/create", "/containers/x/exec", "/networks/create"] {
             assert_eq!(rule("POST", operation, headers, body), expected, "{operation}: {note}");
         }
+    }
+    // Nothing, or chunks of no type: the daemon refuses to read these as JSON, but for what 20.10 reads whatever its type.
+    for (uri, expected) in [
+        ("/containers/create", None),
+        ("/volumes/create", None),
+        ("/commit?container=x", None),
+        ("/exec/x/start", None),
+        ("/services/create", Some(BodyWithheld)),
+        ("/swarm/init", Some(BodyWithheld)),
+        ("/plugins/pull?remote=x", Some(BodyWithheld)),
+        ("/containers/x/checkpoints", Some(BodyWithheld)),
+    ] {
+        assert_eq!(rule("POST", uri, &[], None), expected, "{uri}");
     }
     assert_eq!(rule("POST", "/auth", &[JSON, "Content-Length: 80"], None), None, "credentials are never shown");
     assert_eq!(rule("POST", "/v1.44/auth", &[JSON], None), None, "credentials are never shown");
@@ -68,11 +80,84 @@ fn a_body_that_may_be_a_form_is_refused() {
         ("a form first, text last", &[TEXT, "Content-Length: 20"], None, Some(FormBody)),
         ("an unreadable length", &[TEXT, "Content-Length: x"], None, Some(FormBody)),
     ] {
-        for uri in
-            ["/images/x/tag?repo=ok", "/images/create?fromImage=ok", "/containers/x/kill", "/build/prune", "/session"]
-        {
+        for uri in [
+            "/images/x/tag?repo=ok",
+            "/images/create?fromImage=ok",
+            "/containers/x/kill",
+            "/build/prune",
+            "/swarm/leave",
+        ] {
             assert_eq!(rule("POST", uri, headers, body), expected, "{uri}: {note}");
         }
+        // These read no parameter that a form could override.
+        for uri in ["/containers/x/pause", "/containers/x/unpause", "/plugins/x/push", "/session", "/grpc"] {
+            assert_eq!(rule("POST", uri, headers, body), None, "{uri}: {note}");
+        }
+    }
+}
+
+#[test]
+fn a_start_of_unknown_length_is_empty_or_refused_by_the_daemon() {
+    let start = "/v1.24/containers/x/start";
+    for (note, uri, headers, expected) in [
+        ("curl -X POST with a type", start, &[JSON][..], None),
+        ("without a version", "/containers/x/start", &[JSON], None),
+        ("text", start, &[TEXT], None),
+        ("a form, which would be chunked", start, &[FORM], None),
+        ("a length", start, &[FORM, "Content-Length: 4"], Some(StartBody)),
+        ("an old version", "/v1.23/containers/x/start", &[JSON], Some(OldApiVersion)),
+    ] {
+        assert_eq!(rule("POST", uri, headers, None), expected, "{note}");
+    }
+    let mut rules = Rules::default();
+    rules.disable(OldApiVersion);
+    let refusal =
+        read_by(rules, call("POST", "/v1.23/containers/x/start", &[JSON], None)).expect_err("may have a body");
+    assert_eq!(refusal.rule, FormBody, "Docker up to 24.0 reads chunks there");
+}
+
+#[test]
+fn a_body_that_is_not_shown_is_refused_with_the_type_that_was_sent_and_the_one_to_send() {
+    let long = format!("Content-Type: {}", "x".repeat(4000));
+    for (method, uri, headers, body, expected) in [
+        (
+            "POST",
+            "/containers/create",
+            &[TEXT, "Content-Length: 2"][..],
+            None,
+            "the Content-Type `text/plain`; send `Content-Type: application/json`",
+        ),
+        (
+            "POST",
+            "/containers/create",
+            &["Content-Length: 2"],
+            None,
+            "no Content-Type; send `Content-Type: application/json`",
+        ),
+        ("POST", "/containers/create", &[JSON], None, "send a body of less than 1 MiB with its `Content-Length`"),
+        (
+            "POST",
+            "/containers/create",
+            &[TEXT, "Content-Length: 2"],
+            Some("{}"),
+            "the Content-Type `text/plain` is not accepted here; send `Content-Type: application/json`",
+        ),
+        ("POST", "/containers/x/kill", &[JSON], None, "the Content-Type `application/json` and its body was not shown"),
+        ("POST", "/containers/x/kill", &[TEXT], None, "send `Content-Length: 0`, or no `Content-Type`"),
+        (
+            "POST",
+            "/images/load",
+            &[FORM],
+            None,
+            "the Content-Type `application/x-www-form-urlencoded`: a form overrides the query",
+        ),
+        ("POST", "/images/load", &[FORM], None, "send `Content-Type: application/x-tar`"),
+        ("DELETE", "/containers/x", &[MULTIPART], None, "send no body"),
+        ("POST", "/containers/x/kill", &[&*long], None, "xxx` and its body"),
+    ] {
+        let refusal = read(call(method, uri, headers, body)).expect_err("hides something").to_string();
+        assert!(refusal.contains(expected), "{uri}: {refusal}");
+        assert!(refusal.len() < 400, "{refusal}");
     }
 }
 
@@ -120,26 +205,40 @@ fn a_container_is_started_without_a_body() {
 }
 
 #[test]
-fn old_versions_are_refused() {
-    for (uri, expected) in [
-        ("/v1.23/containers/x/start", Some(OldApiVersion)),
-        ("/v1.9/info", Some(OldApiVersion)),
-        ("/v1.023.0/info", Some(OldApiVersion)),
-        ("/v./info", Some(OldApiVersion)),
-        ("/v1.24/info", None),
-        ("/v1.024.0/info", None),
-        ("/v1.99/info", None),
-        ("/info", None),
+fn old_versions_are_refused_where_the_call_means_something_else_in_them() {
+    for (method, uri, expected) in [
+        ("POST", "/v1.23/containers/x/start", Some("for ContainerStart: below 1.24")),
+        ("POST", "/v1.023.0/containers/x/start", Some("use 1.24 or newer")),
+        ("POST", "/v./containers/x/start", Some("API version 0.0 is too old")),
+        ("POST", "/v1.24/containers/x/start", None),
+        ("POST", "/containers/x/start", None),
+        ("POST", "/v1.21/exec/x/start", Some("for ExecStart: below 1.22")),
+        ("POST", "/v1.22/exec/x/start", None),
+        // As skopeo 1.9 copies an image from a daemon, and to one.
+        ("GET", "/v1.22/_ping", None),
+        ("GET", "/v1.22/images/get?names=alpine:latest", None),
+        ("POST", "/v1.22/images/load?quiet=1", None),
+        ("POST", "/v1.23/containers/x/stop", None),
+        ("GET", "/v1.9/info", None),
+        ("GET", "/v1.99/info", None),
     ] {
-        let method = if uri.ends_with("start") { "POST" } else { "GET" };
-        assert_eq!(rule(method, uri, &[], None), expected, "{uri}");
+        let refusal = read(call(method, uri, &[EMPTY], None)).err().map(|refusal| refusal.to_string());
+        let is_expected = match (&refusal, expected) {
+            (Some(refusal), Some(expected)) => refusal.contains(expected) && refusal.contains("`old-api-version`"),
+            (refusal, expected) => refusal.is_none() == expected.is_none(),
+        };
+        assert!(is_expected, "{uri}: {refusal:?}");
     }
-    let rules = Rules { min_api_version: "1.40".parse().expect("is a version"), ..Rules::default() };
-    let refusal = read_by(rules, call("GET", "/v1.39/info", &[], None)).expect_err("is too old");
+    let at_least = |version: &str| Rules { min_api_version: version.parse().ok(), ..Rules::default() };
+    let refusal = read_by(at_least("1.40"), call("GET", "/v1.39/info", &[], None)).expect_err("is too old");
     assert_eq!(
         refusal.to_string(),
-        "API version 1.39 is older than 1.40, the oldest allowed (host rule `old-api-version`)"
+        "API version 1.39 is older than 1.40, the `min_api_version` of this host (host rule `old-api-version`)"
     );
+    assert!(read_by(at_least("1.40"), call("GET", "/v1.40/info", &[], None)).is_ok());
+    // A low one opens nothing that is dangerous.
+    let start = call("POST", "/v1.22/containers/x/start", &[EMPTY], None);
+    assert_eq!(read_by(at_least("1.12"), start).err().map(|refusal| refusal.rule), Some(OldApiVersion));
 }
 
 #[test]
@@ -170,20 +269,35 @@ fn a_parameter_that_means_two_things_is_refused() {
         ("/containers/x/logs?stdout=1&stdout=1", None),
         ("/containers/x/logs?stdout=1&Stdout=0", None),
         ("/images/get?names=a&names=b", None),
-        ("/images/x/get?names=a&names=b", Some(RepeatedParameter)),
+        ("/images/x/get?names=a&names=b", None),
         ("/system/df?type=image&type=volume", None),
-        ("/info?a=1&b=2&%61=3", Some(RepeatedParameter)),
-        ("/info?a&a=1", Some(RepeatedParameter)),
+        ("/info?a=1&a=2", None),
+        ("/containers/json?all=1&b=2&%61ll=3", Some(RepeatedParameter)),
+        ("/containers/json?all&all=1", Some(RepeatedParameter)),
     ] {
         assert_eq!(rule("GET", uri, &[], None), expected, "{uri}");
     }
     for (uri, expected) in [
         ("/images/create?fromImage=ok&fromImage=evil", Some(RepeatedParameter)),
         ("/images/create?fromSrc=http://a&changes=ENV+a=b&changes=ENV+c=d", None),
-        ("/containers/x/start?name=a&name=b", Some(RepeatedParameter)),
+        ("/containers/x/start?name=a&name=b", None),
+        ("/containers/x/start?checkpoint=a&checkpoint=b", Some(RepeatedParameter)),
         ("/build/prune?all=1&all=0", Some(RepeatedParameter)),
     ] {
         assert_eq!(rule("POST", uri, &[EMPTY], None), expected, "{uri}");
+    }
+    // dockerode sends all options of a create in the query, too.
+    for (uri, expected) in [
+        ("/containers/create?Image=alpine&name=dk&Cmd=sh&Cmd=-c&Cmd=true&Env=A%3D1&Env=B%3D2", None),
+        ("/containers/create?Image=a&Image=b&HostConfig=x&HostConfig=y&platform=linux%2Famd64", None),
+        ("/containers/create?name=a&name=b", Some(RepeatedParameter)),
+        ("/containers/create?platform=a&platform=b", Some(RepeatedParameter)),
+        ("/containers/x/exec?Cmd=a&Cmd=b&Env=A&Env=B", None),
+        ("/services/create?Name=a&Name=b", None),
+        ("/services/x/update?version=1&version=2", Some(RepeatedParameter)),
+    ] {
+        let refusal = read(with_json("POST", uri, "{}")).err();
+        assert_eq!(refusal.map(|refusal| refusal.rule), expected, "{uri}");
     }
     assert_eq!(rule("POST", "/build?t=a&t=b&extrahosts=a:1&extrahosts=b:2", &[TAR], None), None);
     assert_eq!(rule("POST", "/build?networkmode=none&networkmode=host", &[TAR], None), Some(RepeatedParameter));
@@ -210,6 +324,16 @@ fn bodies_that_readers_read_differently_are_refused() {
         (r#"{"Image":"x","Privileged":true}"#, Some(RootHostConfig)),
         (r#"{"Image":"x","binds":["/:/host"],"HostConfig":{}}"#, Some(RootHostConfig)),
         (r#"{"Image":"x","Runtime":null}"#, None),
+        // As dockerode's `run` sends it.
+        (r#"{"Image":"x","Volumes":{},"VolumesFrom":[],"HostConfig":{"AutoRemove":true}}"#, None),
+        (r#"{"Image":"x","Memory":0,"CpuShares":-0,"Privileged":false,"Runtime":"","Tmpfs":{},"Binds":[]}"#, None),
+        (r#"{"Image":"x","VolumesFrom":[],"Memory":1}"#, Some(RootHostConfig)),
+        (r#"{"Image":"x","VolumesFrom":[""]}"#, Some(RootHostConfig)),
+        (r#"{"Image":"x","NetworkMode":"host"}"#, Some(RootHostConfig)),
+        (r#"{"Image":"x","Tmpfs":{"/x":""}}"#, Some(RootHostConfig)),
+        (r#"{"Image":"x","maskedpaths":[]}"#, Some(RootHostConfig)),
+        (r#"{"Image":"x","ReadonlyPaths":[],"HostConfig":{}}"#, Some(RootHostConfig)),
+        (r#"{"Image":"x","Init":false}"#, Some(RootHostConfig)),
         (r#"{"Image":"x","HostConfig":{"Capabilities":["CAP_SYS_ADMIN"]}}"#, Some(LegacyCapabilities)),
         (r#"{"Image":"x","HostConfig":{"capabilities":[]}}"#, Some(LegacyCapabilities)),
         (r#"{"Image":"x","HostConfig":{"Capabilities":null}}"#, None),
@@ -251,8 +375,8 @@ fn breaking(rule: HostRule) -> crate::wire::Call {
     match rule {
         MalformedTarget => call("GET", "/info?;", &[], None),
         UnknownOperation => call("GET", "/nothing", &[], None),
-        OldApiVersion => call("GET", "/v1.12/info", &[], None),
-        RepeatedParameter => call("GET", "/info?a=1&a=2", &[], None),
+        OldApiVersion => call("POST", "/v1.12/containers/x/start", &[EMPTY], None),
+        RepeatedParameter => call("GET", "/containers/json?all=1&all=0", &[], None),
         BodyWithheld => call("POST", "/containers/create", &[JSON], None),
         FormBody => call("POST", "/containers/x/kill", &[FORM], None),
         StartBody => with_json("POST", "/containers/x/start", r#"{"Privileged":true}"#),
@@ -307,7 +431,8 @@ fn what_a_call_is_without_a_rule() {
 fn a_call_that_breaks_several_rules_is_explained_by_all_of_them() {
     let body = r#"{"Image":"alpine","privileged":true,"HostConfig":{"Capabilities":["ALL"]}}"#;
     let several = with_json("POST", "/v1.12/containers/create?name=a&name=b", body);
-    let reader = crate::Reader::new(Rules::default(), std::sync::Arc::new(crate::NoResolve));
+    let rules = Rules { min_api_version: "1.24".parse().ok(), ..Rules::default() };
+    let reader = crate::Reader::new(rules, std::sync::Arc::new(crate::NoResolve));
     let (refusals, request) = reader.explain(&several);
     let rules: Vec<HostRule> = refusals.iter().map(|refusal| refusal.rule).collect();
     assert_eq!(rules, [OldApiVersion, RepeatedParameter, RootHostConfig, LegacyCapabilities]);
