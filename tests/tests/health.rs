@@ -64,6 +64,12 @@ fn what_has_calls_denied_makes_a_host_not_ready_and_the_rest_is_a_warning() -> R
             vec!["tenant ci of ci"],
         ),
         (
+            "a broken file of the tenant that all others fall back to",
+            plain()?.toml("default = \"allow\"").tenant("default", "default = 3\n")?,
+            vec!["tenant  of -"],
+            vec!["tenant default of default"],
+        ),
+        (
             "a broken policy of a tenant that is observed",
             plain()?
                 .tenant("ci", "mode = \"observe\"\n[[match]]\nuser = \"alice\"\n")?

@@ -157,3 +157,36 @@ fn two_tenants_that_overlap_at_the_start_are_neither_in_force() -> Result<()> {
     }
     Ok(())
 }
+
+/// The host's `default = "allow"` is no answer to what `tenants/default/tenant.toml` would have said.
+#[test]
+fn a_broken_file_of_the_default_tenant_allows_nothing_at_the_start() -> Result<()> {
+    let denies = "default = \"deny\"\n";
+    for (note, broken) in [
+        ("not TOML", "default = \"deny"),
+        ("a key that is not known", "defualt = \"deny\"\n"),
+        ("limits that are none", "default = \"deny\"\n[limits]\nin_flight = 0\n"),
+        ("a mode that is none", "default = \"deny\"\nmode = \"enforced\"\n"),
+        ("a match, which it cannot have", "default = \"deny\"\nmatch = [{ user = \"g*\" }]\n"),
+    ] {
+        let config = Config::new()?.toml("default = \"allow\"").tenant("default", broken)?;
+        let host = with_tenants(config, &[("good", "match = [{ user = \"good\" }]")])?.start()?;
+        Decision::of(&host, &Caller::anybody())?.assert_unplaced(TOLD, note);
+        host.hang_up()?;
+        Decision::of(&host, &Caller::anybody())?.assert_unplaced(TOLD, &format!("{note}, after a reload"));
+
+        host.config().put("tenants/default/tenant.toml", denies.as_bytes())?;
+        host.hang_up()?;
+        let decision = Decision::of(&host, &Caller::anybody())?;
+        assert!(!decision.reply.allow, "{note}, mended: {:?}", decision.record);
+        assert_eq!(decision.record.text("tenant"), "default", "{note}, mended");
+        Decision::of(&host, &Caller::named("good"))?.assert_of("good", note);
+
+        // While the host runs, the last good one stays, and denies.
+        let mark = host.mark();
+        host.config().put("tenants/default/tenant.toml", broken.as_bytes())?;
+        problem_of(&host, mark, "default", "tenant cannot be loaded; the last good one stays")?;
+        assert!(!Decision::of(&host, &Caller::anybody())?.reply.allow, "{note}, broken again");
+    }
+    Ok(())
+}

@@ -44,6 +44,8 @@ struct Entry {
     /// What was read last, if it is right in itself.
     read: Option<Arc<TenantFile>>,
     in_force: Option<Arc<TenantFile>>,
+    /// Whether what is in force was never read: it is what `default` is without a file.
+    is_built_in: bool,
     problem: Option<Arc<str>>,
     /// Whether it could not be read at the start, and not since.
     lost: bool,
@@ -148,12 +150,13 @@ impl Roster {
         }
         let read = match root {
             Ok(root) => read(&root, tenant, seen, &self.vocabulary),
-            // The built-in tenant needs no folder.
-            Err(_) if tenant.is_default() => Ok(TenantFile::default()),
+            Err(error) if tenant.is_default() && is_missing(&path, &error) => Ok(TenantFile::default()),
             Err(error) => Err(format!("{}: the folder cannot be opened: {error}", path.display())),
         };
         (entry.seen, entry.is_read) = (seen, true);
         match read {
+            // There still is no file.
+            Ok(_) if entry.is_built_in && seen.is_none() => {}
             Ok(file) => entry.read = Some(Arc::new(file)),
             Err(problem) => {
                 entry.read = None;
@@ -272,7 +275,7 @@ impl Roster {
 impl Entry {
     fn built_in() -> Self {
         let file = Arc::new(TenantFile::default());
-        Self { is_read: true, in_force: Some(Arc::clone(&file)), read: Some(file), ..Self::default() }
+        Self { is_built_in: true, in_force: Some(Arc::clone(&file)), read: Some(file), ..Self::default() }
     }
 
     fn is_new(&self) -> bool {
@@ -292,13 +295,17 @@ impl Entry {
         if self.in_force.as_ref().is_some_and(|in_force| Arc::ptr_eq(in_force, &file)) {
             return None;
         }
-        self.in_force = Some(file);
+        (self.in_force, self.is_built_in) = (Some(file), false);
         info!(tenant = name.as_str(), "tenant loaded");
         Some(name.clone())
     }
 
-    /// Says whether that is news.
+    /// Says whether that is news. At the start there is no last good one: what `default` is without a file may allow what
+    /// its file would have denied.
     fn trouble(&mut self, name: &TenantName, problem: String, starting: bool) -> bool {
+        if starting && self.is_built_in {
+            (self.in_force, self.is_built_in) = (None, false);
+        }
         self.lost |= starting && self.in_force.is_none();
         if self.problem.as_deref() == Some(problem.as_str()) {
             return false;
@@ -356,7 +363,14 @@ fn check_owner(path: &Path, file: Fingerprint) -> Result<(), String> {
     Ok(())
 }
 
-/// The names of the folders in a folder, hidden ones left out; of one that is not there, none.
+/// Whether a path has nothing, not even a symlink that leads nowhere.
+fn is_missing(path: &Path, error: &std::io::Error) -> bool {
+    let is_not_found = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    is_not_found(error) && std::fs::symlink_metadata(path).err().as_ref().is_some_and(is_not_found)
+}
+
+/// The names of the folders in a folder, hidden ones left out; of one that is not there, none. What cannot be told to be
+/// a folder or not, such as a symlink that leads nowhere, counts as one: it may be a tenant's.
 fn folders(dir: &Path) -> std::io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -367,7 +381,10 @@ fn folders(dir: &Path) -> std::io::Result<Vec<String>> {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // A symlink may lead to a folder.
-        let is_folder = |path: &Path| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        let is_folder = |path: &Path| match std::fs::metadata(path) {
+            Ok(metadata) => metadata.is_dir(),
+            Err(error) => !is_missing(path, &error),
+        };
         if !name.starts_with('.') && is_folder(&entry.path()) {
             names.push(name);
         }

@@ -120,6 +120,49 @@ fn at_the_start_nobody_knows_whose_callers_a_broken_tenant_has() {
 }
 
 #[test]
+fn a_broken_default_at_the_start_is_not_what_it_is_without_a_file() {
+    type Make = fn(&Tenants);
+    let broken: [(&str, Make); 5] = [
+        ("not TOML", |tenants| tenants.write("default", "default = ")),
+        ("a key that is not known", |tenants| tenants.write("default", "defualt = \"deny\"\n")),
+        ("a link that leads nowhere", |tenants| {
+            std::os::unix::fs::symlink("nowhere", tenants.dir.path().join("default")).expect("linked");
+        }),
+        ("no folder", |tenants| fs::write(tenants.dir.path().join("default"), "").expect("written")),
+        ("a match, which it cannot have", |tenants| tenants.user("default", "*")),
+    ];
+    for (note, make) in broken {
+        let mut tenants = Tenants::new();
+        make(&tenants);
+        tenants.look();
+        tenants.roster.started();
+        assert!(tenants.roster.in_force(&TenantName::default()).is_none(), "{note}");
+        assert!(tenants.roster.closed().is_some(), "{note}: {:?}", tenants.problems());
+        // While the host runs, the last good one stays.
+        tenants.roster.list();
+        if fs::symlink_metadata(tenants.dir.path().join("default")).is_ok_and(|metadata| !metadata.is_dir()) {
+            fs::remove_file(tenants.dir.path().join("default")).expect("removed");
+        }
+        tenants.write("default", "default = \"deny\"\n");
+        tenants.look();
+        assert_eq!(tenants.roster.closed(), None, "{note}");
+        tenants.write("default", "broken");
+        tenants.look();
+        assert!(tenants.roster.in_force(&TenantName::default()).is_some(), "{note}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_at_the_start_may_be_a_tenants() {
+    let mut tenants = Tenants::new();
+    std::os::unix::fs::symlink("nowhere", tenants.dir.path().join("ci")).expect("linked");
+    fs::write(tenants.dir.path().join("README"), "not a folder").expect("written");
+    tenants.look();
+    tenants.roster.started();
+    assert!(tenants.roster.closed().is_some_and(|problem| problem.contains("/ci: the folder cannot be opened")));
+}
+
+#[test]
 fn of_two_that_claim_the_same_callers_the_changed_one_is_not_taken() {
     let mut tenants = Tenants::new();
     tenants.user("a", "a-*");
