@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::asking::explained;
 use crate::config::Config;
 use crate::decision_log::{About, Account, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept};
+use crate::masked::masked_paths;
 use crate::metrics::Recorder;
 use crate::plugin::Received;
 use crate::policies::{Live, PolicyLog, Snapshot, Tenant};
@@ -92,7 +93,7 @@ struct Lost;
 
 impl Judge {
     pub fn new(config: &Config, live: Arc<Live>) -> Self {
-        let reader = Arc::new(Reader::new(config.rules.clone(), Arc::new(HostPaths)));
+        let reader = Arc::new(Reader::new(config.rules.clone(), Arc::new(HostPaths)).masking(masked_paths()));
         Self { reader, live, exempt_ping: config.exempt_ping, timeout: config.limits.decision_timeout }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A call travels through `plugin` (dockerd's protocol) and `decide` (whose it is, read, ask, answer) to `policies` (what
 //! is in force) and back through `decision_log`. `config` says how, `serve` brings it all up, `admin` answers the operator, `asking` says what would be answered, `manage` changes what lies in folders, `tenant` is what each tenant
-//! may use, `state` keeps what policies keep, `resolve` follows paths on this machine, `replay` asks
+//! may use, `state` keeps what policies keep, `resolve` follows paths on this machine, `masked` knows what the daemon masks on it, `replay` asks
 //! again about the calls of a log, `metrics` counts everything, and `otlp` tells collectors.
 
 pub mod admin;
@@ -15,6 +15,7 @@ pub mod health;
 mod listen;
 pub mod log_sink;
 pub mod manage;
+pub mod masked;
 pub mod metrics;
 pub mod offline;
 pub mod otlp;

@@ -70,9 +70,9 @@ fn certificate(text: &str) -> Result<Certificate, String> {
     Ok(Certificate {
         subject: name::rfc4514(subject),
         // The last one, which is the one that dockerd takes for the user.
-        common_name: name::texts(subject.iter_common_name()).pop(),
-        organizations: name::texts(subject.iter_organization()),
-        organizational_units: name::texts(subject.iter_organizational_unit()),
+        common_name: name::texts(subject.iter_common_name())?.pop(),
+        organizations: name::texts(subject.iter_organization())?,
+        organizational_units: name::texts(subject.iter_organizational_unit())?,
         alternative_names: alternative_names(&certificate)?,
         fingerprint: hex(&Sha256::digest(&pem.contents)),
         not_after: certificate.validity().not_after.timestamp(),
@@ -82,11 +82,12 @@ fn certificate(text: &str) -> Result<Certificate, String> {
 fn alternative_names(certificate: &X509Certificate<'_>) -> Result<Vec<String>, String> {
     let extension = certificate.subject_alternative_name().map_err(|error| error.to_string())?;
     let names = extension.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
-    Ok(names.iter().filter_map(alternative_name).collect())
+    names.iter().filter_map(|name| alternative_name(name).transpose()).collect()
 }
 
-fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
-    match name {
+/// None for the kinds that have no text form here.
+fn alternative_name(name: &GeneralName<'_>) -> Result<Option<String>, String> {
+    Ok(match name {
         GeneralName::DNSName(name) => Some(format!("DNS:{name}")),
         GeneralName::RFC822Name(name) => Some(format!("email:{name}")),
         GeneralName::URI(name) => Some(format!("URI:{name}")),
@@ -94,14 +95,15 @@ fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
         GeneralName::IPAddress(bytes) => {
             let v4 = <[u8; 4]>::try_from(*bytes).map(|bytes| Ipv4Addr::from(bytes).to_string());
             let v6 = <[u8; 16]>::try_from(*bytes).map(|bytes| Ipv6Addr::from(bytes).to_string());
-            v4.or(v6).ok().map(|address| format!("IP:{address}"))
+            let address = v4.or(v6).map_err(|_| "an IP address among the alternative names has a wrong length")?;
+            Some(format!("IP:{address}"))
         }
+        GeneralName::Invalid(..) => return Err("an alternative name cannot be read".to_owned()),
         GeneralName::OtherName(..)
         | GeneralName::X400Address(_)
         | GeneralName::EDIPartyName(_)
-        | GeneralName::RegisteredID(_)
-        | GeneralName::Invalid(..) => None,
-    }
+        | GeneralName::RegisteredID(_) => None,
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -25,6 +25,7 @@ mod tests;
 use portcullis_model::Document;
 
 pub use self::error::{JsonError, Problem};
+pub(crate) use self::shape::decode_base64;
 pub use self::shape::{Field, Integer, Shape, Structure};
 
 /// A body, and what in it is told to the host rules.

@@ -8,7 +8,7 @@ use portcullis_model::document::Kind;
 
 use crate::json::{self, Reading};
 use crate::operation::{self, Body, Operation, Parameters, Query};
-use crate::request::{DockerRequest, Resolve};
+use crate::request::{DockerRequest, Machine, Resolve};
 use crate::rules::{HostRule, Rules, Violation, body, stray};
 use crate::target::{ApiVersion, Target};
 use crate::wire::Call;
@@ -30,6 +30,7 @@ static UNKNOWN: Operation = Operation {
 pub struct Reader {
     rules: Rules,
     resolver: Arc<dyn Resolve>,
+    masked: Arc<[String]>,
 }
 
 /// A call that a host rule refuses. Its text is what the caller is told.
@@ -50,7 +51,12 @@ pub struct Refusal {
 
 impl Reader {
     pub fn new(rules: Rules, resolver: Arc<dyn Resolve>) -> Self {
-        Self { rules, resolver }
+        Self { rules, resolver, masked: Arc::default() }
+    }
+
+    /// On a machine where the daemon masks these paths too: moby masks `thermal_throttle` of each processor that has it.
+    pub fn masking(self, masked: Arc<[String]>) -> Self {
+        Self { masked, ..self }
     }
 
     pub fn read(&self, call: Call) -> Result<DockerRequest, Refusal> {
@@ -61,7 +67,10 @@ impl Reader {
         };
         let body = self.check(&call, operation, &target).and_then(|()| self.body(call.body.take(), operation, &target));
         match body {
-            Ok(body) => Ok(DockerRequest::new(call, operation, parameters, target, body, Arc::clone(&self.resolver))),
+            Ok(body) => {
+                let machine = Machine { resolver: Arc::clone(&self.resolver), masked: Arc::clone(&self.masked) };
+                Ok(DockerRequest::new(call, operation, parameters, target, body, machine))
+            }
             Err(violation) => Err(refusal(call, Some(operation.id), target.path, violation)),
         }
     }

@@ -48,6 +48,14 @@ pub fn clean_path(path: &str) -> String {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoResolve;
 
+/// What is known of the machine that the daemon runs on.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) resolver: Arc<dyn Resolve>,
+    /// What the daemon masks here, besides what it masks on every machine.
+    pub(crate) masked: Arc<[String]>,
+}
+
 /// One call, read. Each view is made when it is first asked for.
 #[derive(Debug)]
 pub struct DockerRequest {
@@ -57,7 +65,7 @@ pub struct DockerRequest {
     target: Target,
     api_version: Option<String>,
     body: Option<Reading>,
-    resolver: Arc<dyn Resolve>,
+    machine: Machine,
     image: OnceLock<Option<Image>>,
     mounts: OnceLock<Vec<Mount>>,
     security_options: OnceLock<Vec<SecurityOption>>,
@@ -93,7 +101,7 @@ impl DockerRequest {
         parameters: Parameters,
         target: Target,
         body: Option<Reading>,
-        resolver: Arc<dyn Resolve>,
+        machine: Machine,
     ) -> Self {
         Self {
             api_version: target.version.map(|version| version.to_string()),
@@ -102,7 +110,7 @@ impl DockerRequest {
             parameters,
             target,
             body,
-            resolver,
+            machine,
             image: OnceLock::new(),
             mounts: OnceLock::new(),
             security_options: OnceLock::new(),
@@ -158,6 +166,7 @@ impl DockerRequest {
             query: &self.target.query,
             name: self.parameter("name"),
             api_version: self.target.version,
+            masked: &self.machine.masked,
         }
     }
 }
@@ -216,7 +225,7 @@ impl Request for DockerRequest {
     }
 
     fn mounts(&self) -> &[Mount] {
-        self.mounts.get_or_init(|| mounts::mounts(self.facts(), &*self.resolver))
+        self.mounts.get_or_init(|| mounts::mounts(self.facts(), &*self.machine.resolver))
     }
 
     fn security_options(&self) -> &[SecurityOption] {

@@ -26,6 +26,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) name: Option<&'a str>,
     /// The one in the path.
     pub(crate) api_version: Option<ApiVersion>,
+    /// What the daemon masks on this machine, besides what it masks on every one.
+    pub(crate) masked: &'a [String],
 }
 
 // === impl Facts ===

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use portcullis_daemon::asking::explained;
+use portcullis_daemon::masked::masked_paths;
 use portcullis_daemon::resolve::HostPaths;
 use portcullis_docker::{Reader, Rules, wire};
 use serde_json::Value;
@@ -49,7 +50,7 @@ fn explain(args: &Explain) -> Result<Exit, Exit> {
     let bytes = read_request(&args.request)?;
     let call = wire::read_call(&bytes)
         .map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", args.request.display())))?;
-    let (refusals, request) = Reader::new(rules, Arc::new(HostPaths)).explain(&call);
+    let (refusals, request) = Reader::new(rules, Arc::new(HostPaths)).masking(masked_paths()).explain(&call);
     let report = explained(&refusals, request.as_ref());
     if args.json {
         println!("{report:#}");

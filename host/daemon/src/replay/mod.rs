@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::decide::Arrival;
 use crate::decision_log::filter::Filter;
 use crate::decision_log::record::DecisionRecord;
+use crate::masked::masked_paths;
 use crate::offline::Offline;
 use crate::policies::{NotPlaced, Snapshot, Tenant};
 use crate::replay::call::Recorded;
@@ -304,7 +305,7 @@ impl Inner {
         // What refused a body that is not here would refuse it again.
         let refuses = before.rule.filter(|rule| missing.has_no_body && call::is_of_bodies(*rule));
         let refuses = refuses.is_some_and(|rule| self.rules.is_enabled(rule));
-        match Reader::new(rules, Arc::new(paths)).read(call) {
+        match Reader::new(rules, Arc::new(paths)).masking(masked_paths()).read(call) {
             Ok(_) if refuses => (before.outcome.clone(), false),
             Ok(request) => {
                 let watched = Arc::new(Watched::new(request, missing));

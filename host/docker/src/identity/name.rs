@@ -1,6 +1,6 @@
 //! Distinguished names as RFC 4514 text.
 
-use x509_parser::der_parser::asn1_rs::ToDer as _;
+use x509_parser::der_parser::asn1_rs::{Tag, ToDer as _};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use super::hex;
@@ -13,9 +13,24 @@ pub(super) fn rfc4514(name: &X509Name<'_>) -> String {
     rdns.join(",")
 }
 
-/// The values that are text.
-pub(super) fn texts<'a>(attributes: impl Iterator<Item = &'a AttributeTypeAndValue<'a>>) -> Vec<String> {
-    attributes.filter_map(|attribute| attribute.as_str().ok().map(str::to_owned)).collect()
+/// The values. One that is not text is an error: without it, the caller would be somebody else.
+pub(super) fn texts<'a>(
+    attributes: impl Iterator<Item = &'a AttributeTypeAndValue<'a>>,
+) -> Result<Vec<String>, String> {
+    let text = |attribute: &AttributeTypeAndValue<'_>| match text(attribute) {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(format!("an attribute of the subject, {}, is not text that can be read", attribute.attr_type())),
+    };
+    attributes.map(text).collect()
+}
+
+/// A value whose bytes are its text in UTF-8, as they are for Go's `crypto/x509`.
+fn text<'a>(attribute: &'a AttributeTypeAndValue<'_>) -> Option<&'a str> {
+    let is_text = matches!(
+        attribute.attr_value().tag(),
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::T61String
+    );
+    attribute.as_str().ok().filter(|_| is_text)
 }
 
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
@@ -32,9 +47,9 @@ fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
         "0.9.2342.19200300.100.1.25" => "DC",
         _ => return format!("{oid}={}", hexadecimal(attribute)),
     };
-    match attribute.as_str() {
-        Ok(text) => format!("{short}={}", escape(text)),
-        Err(_) => format!("{short}={}", hexadecimal(attribute)),
+    match text(attribute) {
+        Some(text) => format!("{short}={}", escape(text)),
+        None => format!("{short}={}", hexadecimal(attribute)),
     }
 }
 

@@ -55,6 +55,32 @@ fn what_is_no_certificate_is_told_by_its_place() {
     }
 }
 
+/// Alice's certificate with the tag of a value changed.
+fn with_tag(value: &str, tag: u8) -> String {
+    let body: String = ALICE.lines().filter(|line| !line.starts_with("-----")).collect();
+    let mut der = base64_simd::STANDARD.decode_to_vec(body).expect("is base64");
+    let at = der.windows(value.len()).rposition(|window| window == value.as_bytes()).expect("is there");
+    der[at - 2] = tag;
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64_simd::STANDARD.encode_to_string(der))
+}
+
+/// Without it, the caller would be somebody else: of two common names the other, or of no unit.
+#[test]
+fn what_cannot_be_read_of_a_certificate_is_an_error_and_not_left_out() {
+    /// A `BMPString`, which is UTF-16.
+    const WIDE: u8 = 30;
+    const IP_ADDRESS: u8 = 0x87;
+    for (value, tag, problem) in [
+        ("\u{e4}lice", WIDE, "an attribute of the subject, 2.5.4.3, is not text that can be read"),
+        ("dev", WIDE, "an attribute of the subject, 2.5.4.11, is not text that can be read"),
+        ("Second O", WIDE, "an attribute of the subject, 2.5.4.10, is not text that can be read"),
+        ("a.example", IP_ADDRESS, "an IP address among the alternative names has a wrong length"),
+    ] {
+        let read = certificates(&[with_tag(value, tag)]);
+        assert_eq!(read.map_err(|error| error.problem), Err(problem.to_owned()), "{value}");
+    }
+}
+
 #[test]
 fn names_are_escaped_as_rfc_4514_says() {
     for (text, escaped) in [

@@ -103,6 +103,11 @@ impl Integer {
     }
 }
 
+/// The bytes of a text that [`is_base64`], as Go decodes it.
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    is_base64(text).then(|| base64_simd::forgiving_decode_to_vec(text.as_bytes()).ok()).flatten()
+}
+
 /// As Go's `base64.StdEncoding` takes it: padded, with line ends anywhere, and whatever the last bits are.
 pub(super) fn is_base64(text: &str) -> bool {
     let digits = || text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n'));

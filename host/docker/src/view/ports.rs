@@ -1,5 +1,7 @@
 //! Ports that the host publishes.
 
+use std::net::IpAddr;
+
 use portcullis_model::document::Value;
 use portcullis_model::view::Port;
 
@@ -48,9 +50,19 @@ fn published(port: &str, address: &str, first: u16, last: u16) -> Port {
     Port {
         container: range(number).0,
         protocol: if protocol.is_empty() { "tcp".to_owned() } else { protocol.to_ascii_lowercase() },
-        address: address.to_owned(),
+        address: host_address(address),
         first,
         last,
+    }
+}
+
+/// An address in one spelling; empty for every address of the host. Up to 28.5 the daemon hands Go's `net.ParseIP` the
+/// text and takes what that does not parse for none, which is every address (moby's `daemon/container_operations.go`);
+/// later ones refuse it. Both take an IPv4 address that is written as IPv6 for the same.
+fn host_address(text: &str) -> String {
+    match text.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(address) if !address.is_unspecified() => address.to_string(),
+        _ => String::new(),
     }
 }
 

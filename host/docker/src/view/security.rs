@@ -1,15 +1,20 @@
 //! Security options and capabilities.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use portcullis_model::document::{Kind, Value};
 use portcullis_model::view::{Capabilities, SecurityOption};
 
 use super::{Facts, is_true, member, text, texts};
+use crate::json;
 
-/// What every daemon since 18.09 masks unless it is told otherwise; a list that lacks one of them unmasks it.
-const MASKED_PATHS: [&str; 9] = [
+/// What the newest daemon masks unless it is told otherwise (moby's `daemon/pkg/oci/defaults.go`); a list that lacks one of
+/// them unmasks it. It also masks what [`crate::Reader::masking`] is given: `thermal_throttle` of each processor that has it.
+const MASKED_PATHS: [&str; 12] = [
     "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
     "/proc/kcore",
     "/proc/keys",
     "/proc/latency_stats",
@@ -17,6 +22,7 @@ const MASKED_PATHS: [&str; 9] = [
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
     "/sys/firmware",
 ];
 const READONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
@@ -24,7 +30,8 @@ const READONLY_PATHS: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/
 pub(crate) fn options(facts: Facts<'_>) -> Vec<SecurityOption> {
     let host = facts.host_config();
     let mut options: Vec<SecurityOption> = texts(member(host, "SecurityOpt")).map(of_text).collect();
-    if lacks(member(host, "MaskedPaths"), &MASKED_PATHS) || lacks(member(host, "ReadonlyPaths"), &READONLY_PATHS) {
+    let masked = MASKED_PATHS.into_iter().chain(facts.masked.iter().map(String::as_str));
+    if lacks(member(host, "MaskedPaths"), masked) || lacks(member(host, "ReadonlyPaths"), READONLY_PATHS) {
         options.push(option("systempaths", "unconfined"));
     }
     if let Some(privileges) = member(facts.service_container(), "Privileges") {
@@ -72,10 +79,10 @@ fn boolean(value: &str) -> Cow<'_, str> {
 }
 
 /// A list that is there, not null, and without one of the paths.
-fn lacks(list: Option<Value<'_>>, paths: &[&str]) -> bool {
-    list.is_some_and(|list| {
-        list.kind() == Kind::List && !paths.iter().all(|path| texts(Some(list)).any(|other| other == *path))
-    })
+fn lacks<'a>(list: Option<Value<'_>>, paths: impl IntoIterator<Item = &'a str>) -> bool {
+    let Some(list) = list.filter(|list| list.kind() == Kind::List) else { return false };
+    let listed: HashSet<&str> = texts(Some(list)).collect();
+    !paths.into_iter().all(|path| listed.contains(path))
 }
 
 /// A service's `Privileges`, as the options that a container has for the same.
@@ -84,7 +91,7 @@ fn of_privileges(privileges: Value<'_>) -> Vec<SecurityOption> {
     let mut options = Vec::new();
     match text(at("/Seccomp/Mode")) {
         "" | "default" => {}
-        "custom" => options.push(option("seccomp", &decoded(text(at("/Seccomp/Profile"))))),
+        "custom" => options.push(option("seccomp", &profile(text(at("/Seccomp/Profile"))))),
         mode => options.push(option("seccomp", mode)),
     }
     match text(at("/AppArmor/Mode")) {
@@ -107,10 +114,13 @@ fn of_privileges(privileges: Value<'_>) -> Vec<SecurityOption> {
     options
 }
 
-/// A profile is base64; the daemon refuses what is not.
-fn decoded(profile: &str) -> String {
-    let bytes = base64_simd::STANDARD.decode_to_vec(profile).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+/// The text of a profile, which is base64, as Go reads it: what is not UTF-8 is U+FFFD. What is no base64 stays as it is:
+/// no profile to anybody.
+fn profile(encoded: &str) -> String {
+    match json::decode_base64(encoded) {
+        Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        None => encoded.to_owned(),
+    }
 }
 
 fn option(name: &str, value: &str) -> SecurityOption {

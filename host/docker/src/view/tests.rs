@@ -3,8 +3,10 @@
 use portcullis_model::Request as _;
 use portcullis_model::view::{Device, Image, Namespace, NamespaceMode, Port, SecurityOption};
 
-use crate::DockerRequest;
+use std::sync::Arc;
+
 use crate::testing::{call, read, with_json};
+use crate::{DockerRequest, NoResolve, Reader, Rules};
 
 fn create(host_config: &str) -> DockerRequest {
     post("/v1.44/containers/create?name=x", &format!(r#"{{"Image":"alpine","hostconfig":{{{host_config}}}}}"#))
@@ -53,17 +55,43 @@ fn security_options_have_a_name_and_a_value() {
 
 #[test]
 fn unmasked_paths_are_a_security_option() {
-    let all = r#"["/proc/asound","/proc/acpi","/proc/kcore","/proc/keys","/proc/latency_stats","/proc/timer_list",
-        "/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/firmware"]"#;
+    let all = r#"["/proc/asound","/proc/acpi","/proc/interrupts","/proc/kcore","/proc/keys","/proc/latency_stats","/proc/timer_list",
+        "/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/devices/virtual/powercap","/sys/firmware"]"#;
     let read_only = r#"["/proc/bus","/proc/fs","/proc/irq","/proc/sys","/proc/sysrq-trigger"]"#;
     let masked = |paths: &str| options(&create(&format!(r#""MaskedPaths":{paths}"#))).concat();
     assert_eq!(masked("null"), "");
     assert_eq!(masked("[]"), "systempaths=unconfined");
     assert_eq!(masked(r#"["/nothing"]"#), "systempaths=unconfined");
     assert_eq!(masked(all), "");
-    assert_eq!(masked(&all.replace("/proc/kcore", "/proc/x")), "systempaths=unconfined");
+    for path in all.split('"').filter(|part| part.starts_with('/')) {
+        assert_eq!(masked(&all.replace(path, "/proc/x")), "systempaths=unconfined", "{path}");
+    }
+    // The list of 2018, and that of 20.10.
+    let of_2020 = all.replace("/proc/interrupts", "/x").replace("/sys/devices/virtual/powercap", "/x");
+    assert_eq!(masked(&of_2020.replace("/proc/asound", "/x")), "systempaths=unconfined");
+    assert_eq!(masked(&of_2020), "systempaths=unconfined");
+    // Where processors can be throttled by heat, the daemon masks what says so.
+    let throttle = |cpu: u8| format!("/sys/devices/system/cpu/cpu{cpu}/thermal_throttle");
+    let on_machine = |paths: &str| {
+        let body = format!(r#"{{"HostConfig":{{"MaskedPaths":{paths}}}}}"#);
+        let reader = Reader::new(Rules::default(), Arc::new(NoResolve)).masking(Arc::new([throttle(0), throttle(1)]));
+        options(&reader.read(with_json("POST", "/containers/create", &body)).expect("is read")).concat()
+    };
+    let with = |cpus: &[u8]| {
+        let more: Vec<String> = cpus.iter().map(|cpu| format!(r#","{}""#, throttle(*cpu))).collect();
+        all.replace(']', &format!("{}]", more.concat()))
+    };
+    assert_eq!(on_machine(all), "systempaths=unconfined");
+    assert_eq!(on_machine(&with(&[0])), "systempaths=unconfined");
+    assert_eq!(on_machine(&with(&[0, 1, 2])), "");
+    assert_eq!(on_machine("null"), "");
     assert_eq!(options(&create(r#""ReadonlyPaths":[]"#)).concat(), "systempaths=unconfined");
     assert_eq!(options(&create(&format!(r#""ReadonlyPaths":{read_only}"#))).concat(), "");
+    for path in read_only.split('"').filter(|part| part.starts_with('/')) {
+        let without = read_only.replace(path, "/proc/x");
+        let found = options(&create(&format!(r#""ReadonlyPaths":{without}"#))).concat();
+        assert_eq!(found, "systempaths=unconfined", "{path}");
+    }
 }
 
 #[test]
@@ -73,6 +101,17 @@ fn privileges_of_a_service_are_security_options() {
         (r#""seccomp":{"mode":"default"}"#, ""),
         (r#""Seccomp":{"Mode":"custom","Profile":"e30="}"#, "seccomp={}"),
         (r#""Seccomp":{"Mode":"custom","Profile":"/w=="}"#, "seccomp=\u{fffd}"),
+        // Go takes line ends anywhere, and whatever the last bits are.
+        (r#""Seccomp":{"Mode":"custom","Profile":"e30=\n"}"#, "seccomp={}"),
+        (r#""Seccomp":{"Mode":"custom","Profile":"\r\ne\n30=\r"}"#, "seccomp={}"),
+        (r#""Seccomp":{"Mode":"custom","Profile":"e3\n0\n=\n"}"#, "seccomp={}"),
+        (r#""Seccomp":{"Mode":"custom","Profile":"e31="}"#, "seccomp={}"),
+        (r#""Seccomp":{"Mode":"custom","Profile":"e33="}"#, "seccomp={}"),
+        (r#""Seccomp":{"Mode":"custom","Profile":"/x=="}"#, "seccomp=\u{fffd}"),
+        (r#""Seccomp":{"Mode":"custom","Profile":"/3=\n="}"#, "seccomp=\u{fffd}"),
+        (r#""Seccomp":{"Mode":"custom","Profile":""}"#, "seccomp="),
+        (r#""Seccomp":{"Mode":"custom"}"#, "seccomp="),
+        (r#""Seccomp":{"Mode":"Unconfined"}"#, "seccomp=Unconfined"),
         (r#""AppArmor":{"Mode":"disabled"}"#, "apparmor=unconfined"),
         (r#""AppArmor":{"Mode":"default"},"Seccomp":null"#, ""),
         (r#""SELinuxContext":{"Disable":true}"#, "label=disable"),
@@ -184,6 +223,25 @@ fn ports_are_told_with_their_range() {
         (r#""80-90/tcp":[{"HostPort":"1"}]"#, ":1-1>80/tcp"),
         (r#""80/tcp":[{"HostPort":"x"}]"#, ":0-65535>80/tcp"),
         (r#""80/tcp":[{"HostPort":"99999"}]"#, ":0-65535>80/tcp"),
+        // Every address, in all spellings that Go's `netip.ParseAddr` takes.
+        (r#""80/tcp":[{"HostIp":"0.0.0.0","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"::","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"0:0:0:0:0:0:0:0","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"0::0","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"::0.0.0.0","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"::ffff:0.0.0.0","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"::FFFF:0:0","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        // What Go does not parse is every address to daemons up to 28.5.
+        (r#""80/tcp":[{"HostIp":"[::]","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"localhost","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"127.0.0.1 ","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"127.0.0.01","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"127.1","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"fe80::1%eth0","HostPort":"1"}]"#, ":1-1>80/tcp"),
+        // One address, in one spelling.
+        (r#""80/tcp":[{"HostIp":"::ffff:127.0.0.1","HostPort":"1"}]"#, "127.0.0.1:1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"0:0:0::0:1","HostPort":"1"}]"#, "::1:1-1>80/tcp"),
+        (r#""80/tcp":[{"HostIp":"2001:DB8::1","HostPort":"1"}]"#, "2001:db8::1:1-1>80/tcp"),
     ] {
         assert_eq!(ports(&create(&format!(r#""PortBindings":{{{bindings}}}"#))), [expected], "{bindings}");
     }
