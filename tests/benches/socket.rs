@@ -112,7 +112,16 @@ fn recording(server: &Server, call: &[u8]) -> Result<String> {
 fn opinion(number: u32) -> Option<Opinion> {
     let (policy, judgement) = (PolicyName::new(&format!("policy-{number}")).ok()?, Ok(Verdict::Allow));
     let (took, spent) = (Duration::ZERO, Spent::default());
-    Some(Opinion { policy, origin: Origin::Host, digest: None, mode: Mode::Enforce, judgement, took, spent })
+    Some(Opinion {
+        policy,
+        origin: Origin::Host,
+        digest: None,
+        mode: Mode::Enforce,
+        judgement,
+        remark: None,
+        took,
+        spent,
+    })
 }
 
 /// The same host with its decision log off, and written in every way.

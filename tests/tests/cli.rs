@@ -118,6 +118,10 @@ fn mistakes_beside_the_policies_are_told_too() -> Result<()> {
         ("policies/10-seccomp.toml", "mode = \"enforce\"\ngrant = [\"state\"]\n"),
         ("policies/20-roles.wasm", ""),
         ("policies/20-roles.toml", "\nmode = \"watch\"\ngrants = [\"network\"]\n[limits]\nmemory = \"1TiB\"\n"),
+        ("policies/30-hello.wasm", ""),
+        ("policies/30-hello.toml", "message = \"two\\nlines\"\nhelp = \"\"\n"),
+        ("policies/40-long.wasm", ""),
+        ("policies/40-long.toml", &format!("message = \"{}\"\nhelp = 7\n", "é".repeat(81))),
         ("policies/-bad name.wasm", ""),
     ])?;
     assert_refused(
@@ -127,6 +131,10 @@ fn mistakes_beside_the_policies_are_told_too() -> Result<()> {
             "policies/-bad name.wasm: ",
             "policies/10-seccomp.toml:2: unknown key `grant`",
             "policies/20-roles.toml:2: `mode` is `watch`",
+            "policies/30-hello.toml:1: `message` is empty, or has line ends",
+            "policies/30-hello.toml:2: `help` is empty, or has line ends",
+            "policies/40-long.toml:1: `message` is 162 bytes long",
+            "policies/40-long.toml:2: `help` is an integer",
             "policies/20-roles.toml:3: `grants` names ",
             "policies/20-roles.toml:5: `[limits] memory` is ",
         ],

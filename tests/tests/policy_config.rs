@@ -91,6 +91,36 @@ fn what_is_written_is_read_replaced_changed_and_removed_and_in_force_when_it_is_
 }
 
 #[test]
+fn a_denial_carries_the_operators_message_and_help() -> Result<()> {
+    let toml = b"message = \"ask before you run\"\nhelp = \"#docker, https://wiki.example/docker\"\n";
+    let host = Config::new()?.policy("deny-all")?.file("policies/deny-all.toml", toml)?.start()?;
+    let path = "/v1/policies/deny-all/config";
+    let told = ask(&host)?.msg;
+    let remark = "; ask before you run; help: #docker, https://wiki.example/docker";
+    assert!(told.starts_with("deny-all: ") && told.ends_with(remark), "{told}");
+    let without = told.replace(remark, "");
+
+    // Each alone, and neither; while the host runs.
+    done(&host, "PATCH", path, &json!({ "message": null }))?;
+    assert_eq!(ask(&host)?.msg, format!("{without}; help: #docker, https://wiki.example/docker"));
+    done(&host, "PUT", path, &json!({ "message": "ask" }))?;
+    assert_eq!(ask(&host)?.msg, format!("{without}; ask"));
+    assert_eq!(got(&host, &format!("{path}?effective=true"))?["message"], json!("ask"));
+    for wrong in [json!({ "help": "" }), json!({ "message": "a\u{7}b" }), json!({ "help": "x".repeat(161) })] {
+        let Answer(status, _, answer) = send(&host, "PATCH", path, &[], wrong.to_string().as_bytes())?;
+        assert_eq!(status, 422, "{answer}");
+    }
+    assert_eq!(ask(&host)?.msg, format!("{without}; ask"));
+    done(&host, "PUT", path, &json!({}))?;
+    assert_eq!(ask(&host)?.msg, without);
+
+    // One that allows says nothing.
+    let host = Config::new()?.policy("allow-all")?.file("policies/allow-all.toml", toml)?.start()?;
+    assert!(ask(&host)?.allow);
+    Ok(())
+}
+
+#[test]
 fn the_short_forms_change_one_part() -> Result<()> {
     let host = Config::new()?.policy("allow-all")?.policy("deny-all")?.start()?;
     done(&host, "PUT", "/v1/policies/deny-all/settings", &json!({ "a": { "b": 1 }, "c": 2 }))?;

@@ -1,5 +1,6 @@
 //! What the host answers, and how the policies' verdicts become that answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
@@ -45,6 +46,8 @@ pub struct Opinion {
     /// Whether this counted: the policy's own mode, or that of an observed tenant whose own policy it is.
     pub mode: Mode,
     pub judgement: Judgement,
+    /// What the operator adds to a denial of this policy.
+    pub remark: Option<Arc<Reason>>,
     pub took: Duration,
     /// Where that time went.
     pub spent: Spent,
@@ -148,6 +151,15 @@ impl Opinion {
     pub fn would_deny(&self) -> bool {
         self.mode == Mode::Observe && matches!(self.judgement, Ok(Verdict::Deny(_)) | Err(_))
     }
+
+    /// What the caller is told, with what the operator adds.
+    fn denial(&self, text: &str) -> Answer {
+        let reason = Reason::new(&format!("{}: {text}", self.policy));
+        Answer::Deny(match &self.remark {
+            Some(remark) => reason.with_remark(remark),
+            None => reason,
+        })
+    }
 }
 
 // === impl Answer ===
@@ -220,16 +232,16 @@ impl Decision {
 /// What these opinions come to.
 fn conclude<'a>(opinions: impl Iterator<Item = &'a Opinion>, default: DefaultVerdict) -> (Answer, Cause) {
     let mut allowed = false;
-    for Opinion { policy, judgement, .. } in opinions {
-        match judgement {
+    for opinion in opinions {
+        let policy = || opinion.policy.clone();
+        match &opinion.judgement {
             Ok(Verdict::Allow) => allowed = true,
             Ok(Verdict::Abstain) => {}
             Ok(Verdict::Deny(reason)) => {
-                return (Answer::deny(&format!("{policy}: {reason}")), Cause::Denied { policy: policy.clone() });
+                return (opinion.denial(reason.as_str()), Cause::Denied { policy: policy() });
             }
             Err(fault) => {
-                let cause = Cause::Fault { policy: policy.clone(), fault: fault.clone() };
-                return (Answer::deny(&format!("{policy}: {}", fault.told())), cause);
+                return (opinion.denial(fault.told()), Cause::Fault { policy: policy(), fault: fault.clone() });
             }
         }
     }
@@ -247,7 +259,7 @@ mod tests {
     fn opinion(name: &str, origin: Origin, mode: Mode, judgement: Judgement) -> Opinion {
         let policy = PolicyName::new(name).expect("a good name");
         let spent = Spent::default();
-        Opinion { policy, origin, digest: None, mode, judgement, took: Duration::ZERO, spent }
+        Opinion { policy, origin, digest: None, mode, judgement, remark: None, took: Duration::ZERO, spent }
     }
 
     fn deny(text: &str) -> Judgement {
@@ -309,6 +321,27 @@ mod tests {
             let said = said.into_iter().map(|(mode, judgement)| (Origin::Host, mode, judgement)).collect();
             let decision = decide(said, default, Mode::Enforce);
             assert_eq!((text(&decision.answer).as_str(), decision.cause.kind()), (answer, kind), "{note}");
+        }
+    }
+
+    #[test]
+    fn a_denial_carries_what_the_operator_adds_and_what_is_too_long_gives_way_to_it() {
+        let remark = Arc::new(Reason::new("help: ask #platform"));
+        for (said, expected) in [
+            (deny("no"), "a: no; help: ask #platform".to_owned()),
+            (fault(), "a: the policy ran out of stack; help: ask #platform".to_owned()),
+            (deny(&"é".repeat(300)), format!("a: {}…; help: ask #platform", "é".repeat(226))),
+            (allow(), "allow".to_owned()),
+        ] {
+            let mut opinions = vec![opinion("a", Origin::Host, Mode::Enforce, said)];
+            opinions[0].remark = Some(Arc::clone(&remark));
+            let decision = Decision::combine(opinions, DefaultVerdict::Deny, Mode::Enforce, Generation(1));
+            assert_eq!(text(&decision.answer), expected);
+            if let Answer::Deny(reason) = &decision.answer {
+                let tagged = reason.tagged("7Q2M9X4KPD");
+                assert_eq!(tagged.as_str(), format!("{expected} [7Q2M9X4KPD]"));
+                assert!(tagged.as_str().len() <= Reason::MAX);
+            }
         }
     }
 

@@ -19,6 +19,8 @@ impl Reason {
     /// In bytes of UTF-8.
     pub const MAX: usize = 512;
     const CUT: &str = "…";
+    /// What a tag takes at most.
+    const TAG: usize = 32;
 
     /// Makes any text a reason. Control characters (a terminal would obey them), and the invisible ones that reorder
     /// text, become spaces; runs of spaces one; what is too long is cut at a character and marked.
@@ -50,15 +52,26 @@ impl Reason {
 
     /// The same followed by ` [tag]`, cut so far that both fit. The tag is a few printable characters, and never cut.
     pub fn tagged(&self, tag: &str) -> Self {
-        let mut text = String::with_capacity(self.0.len() + tag.len() + 3);
+        let mut text = self.cut_to(Self::MAX.saturating_sub(tag.len() + 3));
+        text.extend([" [", tag, "]"]);
+        Self(text)
+    }
+
+    /// The same followed by `; remark`, which is a reason of its own and never cut, cut so far that a tag fits, too.
+    pub fn with_remark(&self, remark: &Self) -> Self {
+        let mut text = self.cut_to(Self::MAX.saturating_sub(remark.0.len() + 2 + Self::TAG));
+        text.extend(["; ", remark.as_str()]);
+        Self(text)
+    }
+
+    fn cut_to(&self, room: usize) -> String {
+        let mut text = String::with_capacity(Self::MAX.min(self.0.len() + Self::MAX - room));
         text.push_str(&self.0);
-        let room = Self::MAX.saturating_sub(tag.len() + 3);
         if text.len() > room {
             while text.len() + Self::CUT.len() > room && text.pop().is_some() {}
             text.push_str(Self::CUT);
         }
-        text.extend([" [", tag, "]"]);
-        Self(text)
+        text
     }
 
     pub fn as_str(&self) -> &str {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use portcullis_engine::Grants;
 use portcullis_model::decision::Mode;
-use portcullis_model::{Document, Limits, TenantLimits};
+use portcullis_model::{Document, Limits, Reason, TenantLimits};
 
 use crate::config::limits;
 use crate::config::problem::Problems;
 use crate::config::reader::{File, Table};
 use crate::document;
+
+/// The most bytes of `message`, and of `help`.
+const MAX_REMARK: usize = 160;
 
 /// What a policy's file says, with everything that it leaves out.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,11 @@ pub struct PolicyFile {
     pub grants: Grants,
     pub limits: Limits,
     pub settings: Arc<Document>,
+    /// What callers are told whom the policy denies, and where they find help, as they are written.
+    pub message: Option<String>,
+    pub help: Option<String>,
+    /// Both, as they follow a denial's reason.
+    pub remark: Option<Arc<Reason>>,
 }
 
 /// What the policies of one folder may have.
@@ -80,14 +88,44 @@ impl PolicyFile {
     /// Reads the file's text. A limit that it sets higher than its terms is an error.
     pub fn read(path: &Path, text: &str, terms: &Terms) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let file = File::read(path, text, &mut problems, |file| Self {
-            mode: read_mode(file),
-            grants: grants(file, terms),
-            limits: file.table("limits", |table| limits::policy(table, terms)).unwrap_or_else(|| terms.limits.clone()),
-            settings: settings(file),
+        let file = File::read(path, text, &mut problems, |file| {
+            let (message, help) = (file.get_checked("message", one_line), file.get_checked("help", one_line));
+            Self {
+                mode: read_mode(file),
+                grants: grants(file, terms),
+                limits: file
+                    .table("limits", |table| limits::policy(table, terms))
+                    .unwrap_or_else(|| terms.limits.clone()),
+                settings: settings(file),
+                remark: remark(message.as_deref(), help.as_deref()),
+                message,
+                help,
+            }
         });
         if problems.is_empty() { Ok(file) } else { Err(problems) }
     }
+}
+
+/// What a caller is told must be one line, and leave room for the reason.
+fn one_line(text: &String) -> Result<(), (String, String)> {
+    let help = format!("expected one line of text, of at most {MAX_REMARK} bytes");
+    if text.len() > MAX_REMARK {
+        return Err((format!("is {} bytes long", text.len()), help));
+    }
+    // A reason is one printable line; whatever it would change is refused.
+    if text.is_empty() || Reason::new(text).as_str() != text {
+        return Err((
+            "is empty, or has line ends, control characters or spaces that would not be shown".to_owned(),
+            help,
+        ));
+    }
+    Ok(())
+}
+
+fn remark(message: Option<&str>, help: Option<&str>) -> Option<Arc<Reason>> {
+    let help = help.map(|help| format!("help: {help}"));
+    let parts: Vec<&str> = message.into_iter().chain(help.as_deref()).collect();
+    (!parts.is_empty()).then(|| Arc::new(Reason::new(&parts.join("; "))))
 }
 
 /// The key `mode`, of a policy's file or a tenant's.

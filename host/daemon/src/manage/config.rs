@@ -15,7 +15,7 @@ use crate::policies::{MAX_SETTINGS, Root};
 /// What a policy's file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyConfig {
-    /// `mode`, `grants`, `limits` and `settings`, as far as they are written.
+    /// `mode`, `grants`, `limits`, `settings`, `message` and `help`, as far as they are written.
     pub says: Map<String, Value>,
     /// Of the file's bytes; none where there is no file.
     pub tag: Option<String>,
@@ -215,7 +215,7 @@ fn text(root: &Root, name: &PolicyName) -> Result<Option<String>, ManageError> {
 }
 
 fn effective(file: &PolicyFile) -> Map<String, Value> {
-    let PolicyFile { mode, grants, limits, settings } = file;
+    let PolicyFile { mode, grants, limits, settings, message, help, remark: _ } = file;
     let mode = match mode {
         Mode::Enforce => "enforce",
         Mode::Observe => "observe",
@@ -224,12 +224,15 @@ fn effective(file: &PolicyFile) -> Map<String, Value> {
     let granted = [("log", *log), ("state", *state)].into_iter().filter_map(|(name, is)| is.then_some(name));
     // What the host wrote is JSON.
     let settings = serde_json::from_str(&settings.root().to_json()).unwrap_or_else(|_| json!({}));
-    Map::from_iter([
+    let remarks = [("message", message), ("help", help)];
+    let remarks = remarks.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into())));
+    let says = [
         ("mode".to_owned(), mode.into()),
         ("grants".to_owned(), granted.collect()),
         ("limits".to_owned(), limits_json(limits)),
         ("settings".to_owned(), settings),
-    ])
+    ];
+    says.into_iter().chain(remarks).collect()
 }
 
 /// Spelled so that the file could say it.

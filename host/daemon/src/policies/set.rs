@@ -7,7 +7,9 @@ use std::time::Duration;
 use portcullis_engine::{LogLine, Outcome, Question, Share, State};
 use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
 use portcullis_model::limits::StateLimits;
-use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, PolicyName, Request, TenantName};
+use portcullis_model::{
+    Cause, Data, Decision, Fault, Generation, Limits, Opinion, PolicyName, Request, TenantName, Verdict,
+};
 
 use crate::config::TenantFile;
 use crate::policies::layer::{Layer, Member};
@@ -194,7 +196,10 @@ impl Asked {
 
     fn opinion(&self, judgement: portcullis_model::Judgement, took: Duration, spent: Spent) -> Opinion {
         let Member { name, digest, file, .. } = &*self.member;
-        Opinion { policy: name.clone(), origin: self.origin, digest: *digest, mode: file.mode, judgement, took, spent }
+        let is_denial = matches!(judgement, Ok(Verdict::Deny(_)) | Err(_));
+        let remark = file.remark.as_ref().filter(|_| is_denial).cloned();
+        let (policy, digest, mode) = (name.clone(), *digest, file.mode);
+        Opinion { policy, origin: self.origin, digest, mode, judgement, remark, took, spent }
     }
 }
 
