@@ -2,7 +2,7 @@
 
 use crate::document::Document;
 use crate::host::types;
-use crate::view::{Access, Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
+use crate::view::{Access, Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl};
 
 /// One Docker Engine API call, as the daemon will carry it out.
 ///
@@ -110,6 +110,11 @@ impl Request {
     /// The namespaces for which the call asks something.
     pub fn namespaces(&self) -> Vec<Namespace> {
         self.0.namespaces()
+    }
+
+    /// The kernel parameters that a container, a service or a network's interface gets.
+    pub fn sysctls(&self) -> Vec<Sysctl> {
+        self.0.sysctls()
     }
 
     /// The ports that the host publishes.

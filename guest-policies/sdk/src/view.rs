@@ -3,7 +3,7 @@
 pub use crate::bindings::Verdict;
 pub use crate::bindings::portcullis::policy::types::{
     Access, Capabilities, Certificate, Device, DevicePath, Image, Kind, Mount, MountKind, Namespace, NamespaceKind,
-    NamespaceMode, Port, SecurityOption,
+    NamespaceMode, Port, SecurityOption, Sysctl,
 };
 
 impl Verdict {

@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use portcullis_model::request::UnreadableCertificate;
-use portcullis_model::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
+use portcullis_model::view::{
+    Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl,
+};
 use portcullis_model::{Access, Document, Request};
 
 use crate::json::{Reading, Shape};
 use crate::operation::{Body, Operation, Parameters};
 use crate::target::Target;
-use crate::view::{Facts, devices, image, mounts, namespaces, ports, security};
+use crate::view::{Facts, devices, image, mounts, namespaces, ports, security, sysctls};
 use crate::wire::Call;
 
 /// How a path of the host is resolved. None where that cannot be found out.
@@ -72,6 +74,7 @@ pub struct DockerRequest {
     capabilities: OnceLock<Capabilities>,
     devices: OnceLock<Vec<Device>>,
     namespaces: OnceLock<Vec<Namespace>>,
+    sysctls: OnceLock<Vec<Sysctl>>,
     ports: OnceLock<Vec<Port>>,
 }
 
@@ -117,6 +120,7 @@ impl DockerRequest {
             capabilities: OnceLock::new(),
             devices: OnceLock::new(),
             namespaces: OnceLock::new(),
+            sysctls: OnceLock::new(),
             ports: OnceLock::new(),
         }
     }
@@ -166,6 +170,7 @@ impl DockerRequest {
             query: &self.target.query,
             name: self.parameter("name"),
             api_version: self.target.version,
+            id: self.parameter("id"),
             masked: &self.machine.masked,
         }
     }
@@ -246,6 +251,10 @@ impl Request for DockerRequest {
 
     fn namespaces(&self) -> &[Namespace] {
         self.namespaces.get_or_init(|| namespaces::namespaces(self.facts()))
+    }
+
+    fn sysctls(&self) -> &[Sysctl] {
+        self.sysctls.get_or_init(|| sysctls::sysctls(self.facts()))
     }
 
     fn ports(&self) -> &[Port] {

@@ -9,6 +9,7 @@ pub(crate) mod mounts;
 pub(crate) mod namespaces;
 pub(crate) mod ports;
 pub(crate) mod security;
+pub(crate) mod sysctls;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) name: Option<&'a str>,
     /// The one in the path.
     pub(crate) api_version: Option<ApiVersion>,
+    /// The `id` in the path.
+    pub(crate) id: Option<&'a str>,
     /// What the daemon masks on this machine, besides what it masks on every one.
     pub(crate) masked: &'a [String],
 }
@@ -52,6 +55,20 @@ impl<'a> Facts<'a> {
             "ContainerUpdate" => self.body,
             _ => None,
         }
+    }
+
+    /// What a container gets in its networks: an `EndpointSettings` for each.
+    fn endpoints(self) -> impl Iterator<Item = Value<'a>> {
+        let of_create = member(member(self.container(), "NetworkingConfig"), "EndpointsConfig");
+        let connect = if self.operation == "NetworkConnect" { self.body } else { None };
+        members(of_create).map(|(_, endpoint)| endpoint).chain(member(connect, "EndpointConfig"))
+    }
+
+    /// What a service's tasks get in its networks: a `NetworkAttachmentConfig` for each. The service's own list is of
+    /// daemons up to 25.0.
+    fn attachments(self) -> impl Iterator<Item = Value<'a>> {
+        let service = self.service();
+        [member(member(service, "TaskTemplate"), "Networks"), member(service, "Networks")].into_iter().flat_map(items)
     }
 
     fn exec(self) -> Option<Value<'a>> {

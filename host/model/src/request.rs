@@ -1,7 +1,7 @@
 //! What a policy may ask about one Docker API call.
 
 use crate::document::Document;
-use crate::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
+use crate::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl};
 
 /// Whether an operation can change anything: told by operation, never by HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +51,7 @@ pub trait Request: Send + Sync + 'static {
     fn privileged(&self) -> bool;
     fn devices(&self) -> &[Device];
     fn namespaces(&self) -> &[Namespace];
+    fn sysctls(&self) -> &[Sysctl];
     fn ports(&self) -> &[Port];
     fn run_as(&self) -> Option<&str>;
 }

@@ -118,6 +118,8 @@ pub enum NamespaceMode {
     Host,
     /// Another container's, by name or ID.
     Container(String),
+    /// A network by a text that may be its ID: maybe the host's.
+    Unknown(String),
     Other(String),
 }
 
@@ -125,6 +127,13 @@ pub enum NamespaceMode {
 pub struct Namespace {
     pub kind: NamespaceKind,
     pub mode: NamespaceMode,
+}
+
+/// A kernel parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sysctl {
+    pub name: String,
+    pub value: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -105,6 +105,7 @@ impl From<view::NamespaceMode> for contract::NamespaceMode {
         match from {
             view::NamespaceMode::Host => Self::Host,
             view::NamespaceMode::Container(name) => Self::Container(name),
+            view::NamespaceMode::Unknown(text) => Self::Unknown(text),
             view::NamespaceMode::Other(mode) => Self::Other(mode),
         }
     }
@@ -113,6 +114,12 @@ impl From<view::NamespaceMode> for contract::NamespaceMode {
 impl From<view::Namespace> for contract::Namespace {
     fn from(view::Namespace { kind, mode }: view::Namespace) -> Self {
         Self { kind: kind.into(), mode: mode.into() }
+    }
+}
+
+impl From<view::Sysctl> for contract::Sysctl {
+    fn from(view::Sysctl { name, value }: view::Sysctl) -> Self {
+        Self { name, value }
     }
 }
 

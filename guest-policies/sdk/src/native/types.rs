@@ -7,7 +7,9 @@ use portcullis_model::Fault;
 use portcullis_model::data::Found;
 use portcullis_model::document::Kind as ModelKind;
 
-use crate::view::{Access, Capabilities, Certificate, Device, Image, Kind, Mount, Namespace, Port, SecurityOption};
+use crate::view::{
+    Access, Capabilities, Certificate, Device, Image, Kind, Mount, Namespace, Port, SecurityOption, Sysctl,
+};
 
 /// Somewhere a JSON value is held.
 #[derive(Clone)]
@@ -171,6 +173,10 @@ impl Request {
 
     pub(crate) fn namespaces(&self) -> Vec<Namespace> {
         converted(self.0.namespaces())
+    }
+
+    pub(crate) fn sysctls(&self) -> Vec<Sysctl> {
+        converted(self.0.sysctls())
     }
 
     pub(crate) fn ports(&self) -> Vec<Port> {

@@ -13,7 +13,7 @@ use crate::commands::{read_config, read_request};
 use crate::exit::{Exit, fail};
 
 /// What is printed of a request, what matters most at the top and what is longest at the end.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "operation",
     "access",
     "method",
@@ -30,6 +30,7 @@ const ORDER: [&str; 19] = [
     "privileged",
     "devices",
     "namespaces",
+    "sysctls",
     "ports",
     "run_as",
     "body",

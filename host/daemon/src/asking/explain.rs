@@ -41,6 +41,7 @@ fn described(request: &DockerRequest) -> Value {
         "privileged": request.privileged(),
         "devices": value(request.devices()),
         "namespaces": value(request.namespaces()),
+        "sysctls": value(request.sysctls()),
         "ports": value(request.ports()),
         "run_as": request.run_as(),
         "body": body,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use portcullis_docker::DockerRequest;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{
-    Capabilities, Certificate, Device, Image, Mount, MountKind, Namespace, Port, SecurityOption,
+    Capabilities, Certificate, Device, Image, Mount, MountKind, Namespace, Port, SecurityOption, Sysctl,
 };
 use portcullis_model::{Access, Document, Request};
 
@@ -127,6 +127,10 @@ impl Request for Watched {
 
     fn namespaces(&self) -> &[Namespace] {
         self.of_body().namespaces()
+    }
+
+    fn sysctls(&self) -> &[Sysctl] {
+        self.request.sysctls()
     }
 
     fn ports(&self) -> &[Port] {

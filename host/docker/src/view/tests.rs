@@ -1,7 +1,7 @@
 //! One shape for every spelling.
 
 use portcullis_model::Request as _;
-use portcullis_model::view::{Device, Image, Namespace, NamespaceMode, Port, SecurityOption};
+use portcullis_model::view::{Device, Image, Namespace, NamespaceMode, Port, SecurityOption, Sysctl};
 
 use std::sync::Arc;
 
@@ -171,6 +171,7 @@ fn namespaces(request: &DockerRequest) -> String {
     let shown = |Namespace { kind, mode }: &Namespace| match mode {
         NamespaceMode::Host => format!("{kind:?}=host"),
         NamespaceMode::Container(container) => format!("{kind:?}=of:{container}"),
+        NamespaceMode::Unknown(text) => format!("{kind:?}=?{text}"),
         NamespaceMode::Other(other) => format!("{kind:?}={other}"),
     };
     request.namespaces().iter().map(shown).collect::<Vec<_>>().join(" ")
@@ -196,10 +197,66 @@ fn namespaces_are_told_where_something_is_asked() {
         "/services/x/update?version=1",
         r#"{"TaskTemplate":{"Networks":[{"Target":"host"}]},"networks":[{"target":"n"}]}"#,
     );
-    assert_eq!(namespaces(&service), "Network=host Network=n");
+    assert_eq!(namespaces(&service), "Network=host Network=?n");
+    let id = "b36133b8039425c7b47a6b48fa6104963e813ab1ae749dd019794a070d9a837a";
+    for (target, expected) in [
+        // An ID of the daemon's, of the swarm's, and beginnings of them.
+        (id, format!("?{id}")),
+        (&id[..12], format!("?{}", &id[..12])),
+        ("n1c0x8wrqfyo7w0m5uy5jqd3p", "?n1c0x8wrqfyo7w0m5uy5jqd3p".to_owned()),
+        ("n1c", "?n1c".to_owned()),
+        ("backend", "?backend".to_owned()),
+        ("none", "?none".to_owned()),
+        ("", "?".to_owned()),
+        // No ID begins so.
+        ("bridge", "bridge".to_owned()),
+        ("shop_backend", "shop_backend".to_owned()),
+        ("Backend", "Backend".to_owned()),
+        ("HOST", "HOST".to_owned()),
+        ("host ", "host ".to_owned()),
+        ("n1c0x8wrqfyo7w0m5uy5jqd3pp", "n1c0x8wrqfyo7w0m5uy5jqd3pp".to_owned()),
+    ] {
+        for networks in [
+            format!(r#"{{"TaskTemplate":{{"Networks":[{{"Target":"{target}"}}]}}}}"#),
+            format!(r#"{{"Networks":[{{"Target":"{target}"}}]}}"#),
+        ] {
+            assert_eq!(namespaces(&post("/services/create", &networks)), format!("Network={expected}"), "{networks}");
+        }
+    }
+    assert_eq!(namespaces(&post("/services/create", r#"{"TaskTemplate":{"Networks":[null]}}"#)), "Network=?");
+    assert_eq!(namespaces(&post("/networks/host/connect", r#"{"Container":"x"}"#)), "Network=host");
+    assert_eq!(namespaces(&post("/networks/back/connect", r#"{"Container":"x"}"#)), "Network=back");
     let build =
         read(call("POST", "/build?networkmode=host", &["Content-Type: application/x-tar"], None)).expect("is read");
     assert_eq!(namespaces(&build), "Network=host");
+}
+
+#[test]
+fn sysctls_are_told_wherever_they_stand() {
+    let sysctls = |request: &DockerRequest| {
+        let shown = |sysctl: &Sysctl| format!("{}={}", sysctl.name, sysctl.value);
+        request.sysctls().iter().map(shown).collect::<Vec<_>>().join(" ")
+    };
+    let option =
+        |value: &str| format!(r#"{{"DriverOpts":{{"com.docker.network.endpoint.sysctls":"{value}","x":"y"}}}}"#);
+    let one = option("net.ipv4.conf.IFNAME.log_martians=1");
+    let expected = "net.ipv4.conf.IFNAME.log_martians=1";
+    for (request, expected) in [
+        (create(r#""sysctls":{"net.ipv4.ip_forward":"1","kernel.shmmax":""}"#), "net.ipv4.ip_forward=1 kernel.shmmax="),
+        (service(r#""Sysctls":{"a":"b"}"#), "a=b"),
+        (
+            post("/containers/create", &format!(r#"{{"NetworkingConfig":{{"EndpointsConfig":{{"n":{one}}}}}}}"#)),
+            expected,
+        ),
+        (post("/networks/n/connect", &format!(r#"{{"Container":"x","EndpointConfig":{one}}}"#)), expected),
+        (post("/services/create", &format!(r#"{{"TaskTemplate":{{"Networks":[{one}]}}}}"#)), expected),
+        (post("/services/x/update", &format!(r#"{{"networks":[{one}]}}"#)), expected),
+        (post("/networks/n/connect", &format!(r#"{{"EndpointConfig":{}}}"#, option("a=1,b=2=3,c,,"))), "a=1 b=2=3 c="),
+        (create(r#""Sysctls":null"#), ""),
+        (post("/networks/create", r#"{"Name":"n"}"#), ""),
+    ] {
+        assert_eq!(sysctls(&request), expected);
+    }
 }
 
 fn ports(request: &DockerRequest) -> Vec<String> {

@@ -173,6 +173,10 @@ impl types::HostRequest for Host {
         Ok(converted(self.request()?.namespaces()))
     }
 
+    fn sysctls(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Sysctl>> {
+        Ok(converted(self.request()?.sysctls()))
+    }
+
     fn ports(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Port>> {
         Ok(converted(self.request()?.ports()))
     }
@@ -277,9 +281,16 @@ impl From<view::Namespace> for types::Namespace {
         let mode = match view.mode {
             view::NamespaceMode::Host => types::NamespaceMode::Host,
             view::NamespaceMode::Container(name) => types::NamespaceMode::Container(name),
+            view::NamespaceMode::Unknown(text) => types::NamespaceMode::Unknown(text),
             view::NamespaceMode::Other(mode) => types::NamespaceMode::Other(mode),
         };
         Self { kind, mode }
+    }
+}
+
+impl From<view::Sysctl> for types::Sysctl {
+    fn from(view::Sysctl { name, value }: view::Sysctl) -> Self {
+        Self { name, value }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A call of which nothing is known.
 
 use portcullis_model::request::UnreadableCertificate;
-use portcullis_model::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption};
+use portcullis_model::view::{
+    Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl,
+};
 use portcullis_model::{Access, Document, Request};
 
 pub(super) struct Nothing;
@@ -66,6 +68,10 @@ impl Request for Nothing {
     fn namespaces(&self) -> &[Namespace] {
         &[]
     }
+    fn sysctls(&self) -> &[Sysctl] {
+        &[]
+    }
+
     fn ports(&self) -> &[Port] {
         &[]
     }

@@ -6,7 +6,7 @@ use portcullis_policy::{Document, Request, Verdict, policy};
 
 policy!(decide);
 
-const HOST_CONFIG: [&str; 12] = [
+const HOST_CONFIG: [&str; 11] = [
     "Annotations",
     "CgroupParent",
     "ExtraHosts",
@@ -17,7 +17,6 @@ const HOST_CONFIG: [&str; 12] = [
     "RestartPolicy",
     "Runtime",
     "StorageOpt",
-    "Sysctls",
     "Ulimits",
 ];
 
@@ -34,11 +33,17 @@ pub fn decide(request: &Request, _data: &Document) -> Verdict {
             NamespaceMode::Container(other) => {
                 return Verdict::deny(format!("the namespaces of `{other}` are its own"));
             }
+            NamespaceMode::Unknown(network) => {
+                return Verdict::deny(format!("`{network}` may be the host's network; name a network otherwise"));
+            }
             NamespaceMode::Other(_) => {}
         }
     }
     if request.operation() == "ContainerExec" && request.privileged() {
         return Verdict::deny("a process has no more power than its container");
+    }
+    if !request.sysctls().is_empty() {
+        return Verdict::deny("Sysctls is not for callers to say");
     }
     if !request.ports().is_empty() {
         return Verdict::deny("the host's ports are its own");
