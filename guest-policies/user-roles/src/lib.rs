@@ -1,12 +1,18 @@
-//! Users and what they may do, from the operator's data: writers anything, readers what changes nothing.
+//! Users and what they may do, from the operator's data: writers anything, readers what changes nothing, and others what their
+//! roles say.
 
-use portcullis_policy::{Access, Document, Request, Verdict, policy, settings};
+mod operations;
+mod role;
+
+use portcullis_policy::{Access, Document, Request, Value, Verdict, policy, settings};
+
+use self::role::{Called, Outcome};
 
 policy!(decide);
 
 /// What only reads, and yet gives a reader more than a look: the keys of the cluster, the files of containers and
-/// images, folders of the host, the daemon's own memory. The setting `readers_may_not` takes the place of this list.
-const MORE_THAN_A_LOOK: [&str; 14] = [
+/// images, folders of the host. The setting `readers_may_not` takes the place of this list.
+const MORE_THAN_A_LOOK: [&str; 7] = [
     "SwarmInspect",
     "SwarmUnlockkey",
     "ContainerArchive",
@@ -14,44 +20,89 @@ const MORE_THAN_A_LOOK: [&str; 14] = [
     "ImageGet",
     "ImageGetAll",
     "(CheckpointList)",
-    "(DebugVars)",
-    "(DebugPprofIndex)",
-    "(DebugPprofCmdline)",
-    "(DebugPprofProfile)",
-    "(DebugPprofSymbol)",
-    "(DebugPprofTrace)",
-    "(DebugPprofName)",
 ];
 
+const SETTINGS: [&str; 2] = ["readers_may_not", "user_header"];
+
 pub fn decide(request: &Request, data: &Document) -> Verdict {
-    let settings = settings();
-    let Some(user) = user(request, &settings) else {
-        return Verdict::deny("nobody has proved who is calling");
-    };
-    let role = data.at(["users", &user]);
-    if !role.exists() {
-        return Verdict::deny(format!("`{user}` is not a known user"));
-    }
-    match role.at(["readOnly"]).boolean() {
-        Some(false) => Verdict::allow(),
-        Some(true) => decide_for_reader(request, &settings, &user),
-        None => Verdict::deny(format!("the role of `{user}` is not given: `readOnly` is true or false")),
+    match judge(request, data) {
+        Ok(()) => Verdict::allow(),
+        Err(reason) => Verdict::deny(reason),
     }
 }
 
-fn decide_for_reader(request: &Request, settings: &Document, user: &str) -> Verdict {
+/// An error is why the call is denied.
+fn judge(request: &Request, data: &Document) -> Result<(), String> {
+    let settings = settings();
+    let user = user(request, &settings).ok_or("nobody has proved who is calling")?;
+    let entry = data.at(["users", &user]);
+    if !entry.exists() {
+        return Err(format!("`{user}` is not a known user"));
+    }
+    let (read_only, roles) = (entry.at(["readOnly"]), entry.at(["roles"]));
+    match (read_only.exists(), roles.exists()) {
+        (false, true) => by_roles(request, &settings, data, &user, &roles),
+        (true, true) => Err(format!("`{user}` has both `readOnly` and `roles`; give one of them")),
+        (_, false) => match read_only.boolean() {
+            Some(false) => Ok(()),
+            Some(true) => for_reader(request, &settings, &user),
+            None => {
+                Err(format!("the role of `{user}` is not given: `readOnly` is true or false, or `roles` is a list"))
+            }
+        },
+    }
+}
+
+fn for_reader(request: &Request, settings: &Document, user: &str) -> Result<(), String> {
     let operation = request.operation();
     if request.access() == Access::Write {
-        return Verdict::deny(format!("`{user}` may only read, and {operation} changes something"));
+        return Err(format!("`{user}` may only read, and {operation} changes something"));
     }
-    let forbidden = match settings.texts("/readers_may_not") {
-        Some(operations) => operations.contains(&operation),
-        None => MORE_THAN_A_LOOK.contains(&&*operation),
-    };
-    if forbidden {
-        return Verdict::deny(format!("`{user}` may only look, and {operation} gives more than that"));
+    if is_more_than_a_look(&operation, settings)? {
+        return Err(format!("`{user}` may only look, and {operation} gives more than that"));
     }
-    Verdict::allow()
+    Ok(())
+}
+
+fn by_roles(
+    request: &Request,
+    settings: &Document,
+    data: &Document,
+    user: &str,
+    roles: &Value<'_>,
+) -> Result<(), String> {
+    let roles = roles.texts().ok_or_else(|| format!("`roles` of `{user}` must be a list of names"))?;
+    let operation = request.operation();
+    let called = Called::new(request, is_more_than_a_look(&operation, settings)?);
+    match role::decide(data, &roles, &called)? {
+        Outcome::Allowed => Ok(()),
+        Outcome::Denied(role, entry) => {
+            Err(format!("`{user}` may not do {operation}: the role `{role}` denies `{entry}`"))
+        }
+        Outcome::NotAllowed(allowed) if allowed.is_empty() => {
+            Err(format!("`{user}` may not do {operation}: no role of theirs allows anything"))
+        }
+        Outcome::NotAllowed(allowed) => {
+            Err(format!("`{user}` may not do {operation}; allowed are {}", allowed.join(", ")))
+        }
+    }
+}
+
+/// An error is a mistake in the settings, which are never taken for the defaults.
+fn is_more_than_a_look(operation: &str, settings: &Document) -> Result<bool, String> {
+    if let Some(unknown) = settings.keys("").unwrap_or_default().iter().find(|key| !SETTINGS.contains(&key.as_str())) {
+        return Err(format!("the policy has no setting `{unknown}`; there are {}", SETTINGS.join(", ")));
+    }
+    if !settings.at(["readers_may_not"]).exists() {
+        return Ok(MORE_THAN_A_LOOK.contains(&operation));
+    }
+    let listed = settings.texts("/readers_may_not").ok_or("the policy's setting `readers_may_not` must be a list")?;
+    match listed.iter().find(|listed| operations::group_of(listed).is_none()) {
+        Some(unknown) => {
+            Err(format!("the policy's setting `readers_may_not` names `{unknown}`, which is no operation"))
+        }
+        None => Ok(listed.iter().any(|listed| listed == operation)),
+    }
 }
 
 /// The common name of the caller's certificate; without one, the header that the settings name, if they name one. In
