@@ -58,7 +58,7 @@ fn reason_of_other(mount: &Mount) -> &'static str {
     if texts.any(|text| text.contains("{{")) {
         "Swarm expands the template in it later"
     } else {
-        "its type, its mode or its options are none that are known here"
+        "its type, mode or options are not known"
     }
 }
 
