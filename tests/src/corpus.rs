@@ -1,12 +1,14 @@
 //! Cases that are data, in `tests/cases/`: calls to a Docker daemon, and what is expected of it.
 //!
-//! `bypass/` holds ways round a plugin, each as raw HTTP; `ordinary/` what clients of every day send.
+//! `bypass/` holds ways round a plugin, each as raw HTTP; `sequences/` those that take several calls, by the `docker` command;
+//! `ordinary/` what clients of every day send.
 
 mod bypass;
 mod call;
 mod captured;
 mod disk;
 mod ordinary;
+mod sequence;
 pub mod volume_plugin;
 
 use std::fs;
@@ -25,6 +27,7 @@ pub use call::{Call, Places};
 pub use captured::{Captured, captured, write};
 pub use disk::{Disk, Made};
 pub use ordinary::{Asked, Ordinary};
+pub use sequence::{Sequence, Shown, Step};
 
 /// A case, and where it stands.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ pub mod guests;
 pub mod http;
 mod images;
 pub mod log;
+pub mod loop_device;
 pub mod measure;
 pub mod openapi;
 pub mod plugin;

@@ -8,7 +8,19 @@ use portcullis_tests::scratch::Scratch;
 use portcullis_tests::tls::Authority;
 use portcullis_tests::{Docker, Dockerd, Error, Release, Result};
 
-const USERS: &[u8] = br#"{"alice": {"readOnly": false}, "bob": {"readOnly": true}}"#;
+const USERS: &[u8] = br#"{
+    "alice": {"readOnly": false},
+    "bob": {"readOnly": true},
+    "builder": {"roles": ["builder"]},
+    "developer": {"roles": ["developer"]},
+    "half": {"roles": ["half"]}
+}"#;
+const ROLES: &[u8] = br#"{
+    "builder": {"allow": ["buildkit", "session", "system:read"]},
+    "developer": {"allow": ["containers", "images", "system:read"]},
+    "half": {"allow": ["buildkit", "system:read"]}
+}"#;
+const POWER: &str = "seccomp: a privileged container runs without a seccomp profile";
 const DOCKERFILE: &str = "FROM alpine\nRUN echo built > /file\n";
 
 struct Stage {
@@ -36,8 +48,9 @@ fn play(release: Release) -> Result<()> {
     let stage = Stage::set(release)?;
     stage.whose_certificate_says_so_builds()?;
     stage.whose_header_says_so_does_not()?;
+    stage.who_may_not_open_a_session_is_told_of_a_protocol()?;
     stage.a_reader_is_told_of_an_image_that_is_pulled()?;
-    stage.a_builder_in_a_container_is_privileged()
+    stage.others_are_told_of_a_privileged_container()
 }
 
 // === impl Stage ===
@@ -49,6 +62,7 @@ impl Stage {
             .file("policies/user-roles.toml", b"[settings]\nuser_header = \"Authz-User\"\n")?
             .policy("user-roles")?
             .file("data/users.json", USERS)?
+            .file("data/roles.json", ROLES)?
             .start()?;
         let setup = Dockerd::setup().release(release).with_tls(Authority::new()?);
         let dockerd = setup.guarded_by(portcullis::NAME, &portcullis.config().plugin_folder()).start()?;
@@ -61,7 +75,7 @@ impl Stage {
 
     /// Two calls, and no word of what is built.
     fn whose_certificate_says_so_builds(&self) -> Result<()> {
-        let (built, records) = self.build(&self.certified("alice")?, "")?;
+        let (built, records) = self.build(&self.certified("builder")?, "")?;
         assert!(built.status.success(), "{built:?}");
         let mut operations: Vec<&str> = records.iter().map(|record| record.text("operation")).collect();
         operations.sort_unstable();
@@ -96,7 +110,17 @@ impl Stage {
         Ok(())
     }
 
-    fn a_builder_in_a_container_is_privileged(&self) -> Result<()> {
+    fn who_may_not_open_a_session_is_told_of_a_protocol(&self) -> Result<()> {
+        let (built, _) = self.build(&self.certified("half")?, "")?;
+        assert!(
+            !built.status.success() && built.stderr.contains("unable to upgrade to h2c, received 403"),
+            "{built:?}"
+        );
+        Ok(())
+    }
+
+    /// Whether they asked for a builder in a container, or buildx takes one because it may not use the daemon's.
+    fn others_are_told_of_a_privileged_container(&self) -> Result<()> {
         let alice = self.certified("alice")?;
         let context = "docker context create here --docker \"host=$DOCKER_HOST,ca=$DOCKER_CERT_PATH/ca.pem,\
                        cert=$DOCKER_CERT_PATH/cert.pem,key=$DOCKER_CERT_PATH/key.pem\"";
@@ -105,8 +129,8 @@ impl Stage {
             let finished = alice.shell(line)?;
             assert!(finished.status.success(), "{finished:?}");
         }
-        let (built, _) = self.build(&alice, "--builder own")?;
-        assert_denied(&built, "seccomp: a privileged container runs without a seccomp profile");
+        assert_denied(&self.build(&alice, "--builder own")?.0, POWER);
+        assert_denied(&self.build(&self.certified("developer")?, "")?.0, POWER);
         Ok(())
     }
 
