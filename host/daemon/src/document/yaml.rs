@@ -86,10 +86,9 @@ fn options() -> Options {
 }
 
 fn unreadable(error: &ScanError) -> String {
-    let problem = match error.kind() {
-        ErrorKind::RecursionLimitExceeded => format!("more than {MAX_DEPTH} lists and objects are nested"),
-        _ => error.info(),
-    };
+    let is_deep = matches!(error.kind(), ErrorKind::RecursionLimitExceeded);
+    let nested = || format!("more than {MAX_DEPTH} lists and objects are nested");
+    let problem = if is_deep { nested() } else { error.info() };
     let mark = error.marker();
     format!("{problem} at line {} column {}", mark.line(), mark.col() + 1)
 }
@@ -119,8 +118,13 @@ impl Maker {
             }
             Event::SequenceEnd => self.end("]"),
             Event::MappingEnd => self.end("}"),
-            // Comments are not asked for, nor are names of anchors and aliases that lead nowhere.
-            _ => Ok(()),
+            // Names of anchors, aliases that lead nowhere, and what else there may be once, are not asked for.
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentEnd
+            | Event::Anchor(..)
+            | Event::UnresolvedAlias(_)
+            | _ => Ok(()),
         }
     }
 
@@ -215,7 +219,7 @@ fn meaning(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Meaning,
     let plain = || plain_meaning(text);
     let not =
         |what: &str| Err(format!("`{}` is not {what}, as its tag says", text.chars().take(32).collect::<String>()));
-    Ok(match (kind.as_deref(), plain()) {
+    Ok(match (kind, plain()) {
         (Some("str"), _) => Meaning::Text,
         (None, Ok(meaning)) => {
             if is_plain {
