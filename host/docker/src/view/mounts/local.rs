@@ -19,10 +19,12 @@ pub(super) fn expand(volume: Mount, options: Option<Value<'_>>) -> Vec<Mount> {
         return vec![volume];
     }
     let parsed = Flags::parse(flags);
-    let kind = match () {
-        () if !parsed.is_exact() => MountKind::Other,
-        () if parsed.bind => MountKind::Bind,
-        () => MountKind::FileSystem,
+    let kind = if !parsed.is_exact() {
+        MountKind::Other
+    } else if parsed.bind {
+        MountKind::Bind
+    } else {
+        MountKind::FileSystem
     };
     let mount = Mount {
         kind,
