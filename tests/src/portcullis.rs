@@ -267,6 +267,11 @@ impl Portcullis {
         Ok(())
     }
 
+    /// Starts another host on the same folder, which wants to take the place of this one, and does not wait for it.
+    pub fn start_next(&self) -> Result<Process> {
+        start(self.config.path(), &["--take-over"])
+    }
+
     /// Starts another host on the same folder, which takes the place of this one.
     pub fn hand_over(&mut self) -> Result<()> {
         let next = launch(self.config.path(), &["--take-over"])?;
@@ -360,12 +365,15 @@ fn command_that_ends(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn launch(config: &Path, more: &[&str]) -> Result<Process> {
+fn start(config: &Path, more: &[&str]) -> Result<Process> {
     let binary = artifacts::portcullis()?;
-    let binary = binary.to_string_lossy();
-    let process = Process::start("portcullis", &binary, |command| {
+    Process::start("portcullis", &binary.to_string_lossy(), |command| {
         command.arg("serve").arg("--config").arg(config).args(more);
-    })?;
+    })
+}
+
+fn launch(config: &Path, more: &[&str]) -> Result<Process> {
+    let process = start(config, more)?;
     process.wait_for_line(Log::START, "portcullis is ready", |line| {
         Record::parse(line).filter(|record| record.message() == "ready")
     })?;

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use portcullis_tests::caller::Caller;
 use portcullis_tests::http::{Answer, Connection};
+use portcullis_tests::log::Log;
 use portcullis_tests::plugin::{self, REQUEST, RESPONSE, Reply};
 use portcullis_tests::portcullis::{self, Config};
+use portcullis_tests::process::Process;
 use portcullis_tests::restart::{Report, Restart, Scene};
 use portcullis_tests::{Error, Portcullis, Result, guests, http, wait};
 use rustix::process::Signal;
@@ -179,6 +181,48 @@ fn a_next_host_that_cannot_serve_changes_nothing() -> Result<()> {
     let mut host = host;
     host.hand_over()?;
     assert_allowed(&http::send(&host.socket(), &large())?, "by the next host, when it can serve")
+}
+
+/// A host that counts, and that cannot hand over at once: a call is half written. The next host waits for it.
+fn half_handed_over() -> Result<(Portcullis, Process, Connection)> {
+    let config = Config::new()?.file("policies/count.wasm", &guests::that_counts()?)?;
+    let config = config.file("policies/count.toml", STATE)?.toml("[limits]\nshutdown_grace = \"5s\"");
+    let host = config.start()?;
+    let mut half = Connection::open(&host.socket())?;
+    let call = large();
+    half.write(call.get(..call.len() / 2).unwrap_or_default())?;
+    // It is read: a call after it was answered.
+    assert_eq!(guests::counted(&Caller::anybody().list(&host.socket())?.msg), Some(1));
+    let mark = host.mark();
+    let next = host.start_next()?;
+    host.wait_for(mark, "the hand-over", |record| record.message().starts_with("another host takes the place"))?;
+    Ok((host, next, half))
+}
+
+#[test]
+fn a_next_host_that_dies_half_way_has_calls_denied_until_one_is_started() -> Result<()> {
+    let (mut host, next, _half) = half_handed_over()?;
+    next.kill();
+    let status = host.process().wait_for_end(wait::PATIENCE)?;
+    assert_eq!(status.code(), Some(1), "{}", host.process().log().tail(20));
+    let log = host.process().log().tail(20);
+    assert!(log.contains("ended before it served"), "{log}");
+    assert!(http::send(&host.socket(), &large()).is_err(), "nobody answers");
+    host.crash_and_restart()?;
+    assert_eq!(guests::counted(&Caller::anybody().list(&host.socket())?.msg), Some(2), "nothing that was kept is lost");
+    Ok(())
+}
+
+#[test]
+fn a_host_that_dies_half_way_is_replaced_by_the_next() -> Result<()> {
+    let (host, next, _half) = half_handed_over()?;
+    host.process().kill();
+    next.wait_for_line(Log::START, "the next host is ready", |line| line.contains("\"ready\"").then_some(()))?;
+    let counted = wait::until("the state", wait::PATIENCE, || {
+        guests::counted(&Caller::anybody().list(&host.socket()).ok()?.msg)
+    })?;
+    assert_eq!(counted, 2, "nothing that was kept is lost");
+    Ok(())
 }
 
 #[test]

@@ -94,8 +94,9 @@ mod tests {
             let supervisor = Supervisor(Some(socket.clone()));
             supervisor.ready();
             supervisor.stopping();
+            supervisor.succeeded_by(42);
             let mut told = [0; 32];
-            for expected in [&b"READY=1"[..], b"STOPPING=1"] {
+            for expected in [&b"READY=1"[..], b"STOPPING=1", b"MAINPID=42"] {
                 let length = listener.recv(&mut told).unwrap();
                 assert_eq!(&told[..length], expected, "{socket:?}");
             }
