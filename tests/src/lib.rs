@@ -23,6 +23,7 @@ pub mod dockerd;
 pub mod error;
 pub mod guests;
 pub mod http;
+pub mod hung_mount;
 mod images;
 pub mod log;
 pub mod loop_device;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use portcullis_docker::{Reader, wire};
+use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, wire};
 use portcullis_engine::Share;
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
 use portcullis_model::view::Certificate;
-use portcullis_model::{Answer, Cause, Decision, Request, TenantName};
-use tokio::time::timeout;
+use portcullis_model::{Answer, Cause, Decision, Generation, Request, TenantName};
+use tokio::time::timeout_at;
 
 use crate::asking::explained;
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::masked::masked_paths;
 use crate::metrics::Recorder;
 use crate::plugin::Received;
 use crate::policies::{Live, PolicyLog, Snapshot, Tenant};
-use crate::resolve::HostPaths;
+use crate::resolve::{Resolver, Stuck};
 use crate::tenant::Tally;
 
 /// A call of this size is read on a thread of its own: the others that answer calls are not to wait for it.
@@ -32,6 +32,7 @@ const PING: [&str; 2] = ["SystemPing", "SystemPingHead"];
 #[derive(Debug)]
 pub struct Judge {
     reader: Arc<Reader>,
+    resolver: Resolver,
     live: Arc<Live>,
     exempt_ping: bool,
     timeout: Duration,
@@ -86,15 +87,27 @@ pub(crate) struct Arrival<'a> {
     pub(crate) call: &'a wire::Call,
 }
 
-/// The thread that did some work ended.
-struct Lost;
+/// Why a call was not read.
+enum Unread {
+    /// The thread that read it panicked.
+    Lost,
+    /// It took longer than a decision may take.
+    Late,
+}
 
 // === impl Judge ===
 
 impl Judge {
     pub fn new(config: &Config, live: Arc<Live>) -> Self {
-        let reader = Arc::new(Reader::new(config.rules.clone(), Arc::new(HostPaths)).masking(masked_paths()));
-        Self { reader, live, exempt_ping: config.exempt_ping, timeout: config.limits.decision_timeout }
+        let timeout = config.limits.decision_timeout;
+        // Where mounts lead is looked up before policies are asked, and not here.
+        let reader = Arc::new(Reader::new(config.rules.clone(), Arc::new(NoResolve)).masking(masked_paths()));
+        Self { reader, resolver: Resolver::new(timeout), live, exempt_ping: config.exempt_ping, timeout }
+    }
+
+    /// Every lookup of a mount's path that has not come back in time.
+    pub(crate) fn stuck(&self) -> Vec<Stuck> {
+        self.resolver.stuck()
     }
 
     /// What is in force.
@@ -129,29 +142,44 @@ impl Judge {
             }
         };
         let is_large = call.body.as_ref().is_some_and(|body| body.len() >= LARGE);
-        let (reader, copy) = (Arc::clone(&self.reader), explain.then(|| call.clone()));
-        let explained = work(is_large, move || {
-            let (refusals, request) = reader.explain(&copy?);
-            Some(explained(&refusals, request.as_ref()))
-        });
-        let explained = explained.await.ok().flatten();
         let placed = match named {
             Some(tenant) => Ok(tenant),
             None => snapshot.place(&Arrival { listener, call: &call }).cloned(),
         };
+        let explained = match explain {
+            true => {
+                let tenant = placed.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default();
+                self.explain(call.clone(), is_large, &tenant).await
+            }
+            false => None,
+        };
         let judged = match placed {
-            Ok(tenant) => self.read_and_ask(&snapshot, tenant, call, is_large, Some(share)).await,
+            Ok(tenant) => {
+                let deadline = self.deadline();
+                self.read_and_ask(&snapshot, tenant, call, is_large, Some(share), deadline).await
+            }
             Err(unplaced) => refused(Cause::Unplaced, &unplaced.told(), Some(unplaced.to_string()), About::of(call)),
         };
         Some(Considered { judged, snapshot, explained })
     }
 
+    /// A call as policies see it, whether or not a host rule refuses it.
+    async fn explain(&self, call: wire::Call, is_large: bool, tenant: &TenantName) -> Option<serde_json::Value> {
+        let (reader, deadline) = (Arc::clone(&self.reader), self.deadline());
+        let (refusals, mut request) = work(is_large, deadline, move || reader.explain(&call)).await.ok()?;
+        if let Some(request) = &mut request {
+            self.resolver.resolve(request, tenant).await;
+        }
+        work(is_large, deadline, move || explained(&refusals, request.as_ref())).await.ok()
+    }
+
     /// Decides a call, as dockerd posts it to a listener.
     pub async fn judge(&self, call: Bytes, listener: &str) -> Judged {
         let start = Instant::now();
+        let deadline = start + self.timeout;
         let snapshot = self.live.load();
         let is_large = call.len() >= LARGE;
-        let read = work(is_large, move || wire::read_call(&call)).await;
+        let read = work(is_large, deadline, move || wire::read_call(&call)).await;
         let parse = start.elapsed();
         let mut times = Times { read: parse, parse, ..Times::default() };
         let call = match read {
@@ -160,7 +188,7 @@ impl Judge {
                 let decision = Decision::refuse(Cause::BadCall, &error.to_string(), snapshot.generation);
                 return Judged { times, ..Judged::refused(decision, None, About::Nothing) };
             }
-            Err(Lost) => return Judged { times, ..Judged::lost(&snapshot, None) },
+            Err(unread) => return Judged { times, ..self.unread(unread, &snapshot, None) },
         };
         let tenant = match snapshot.place(&Arrival { listener, call: &call }) {
             Ok(tenant) => Arc::clone(tenant),
@@ -183,7 +211,7 @@ impl Judge {
                 return Judged { problem, times, ..Judged::refused(decision, Some(tenant), About::of(call)) };
             }
         };
-        let judged = self.read_and_ask(&snapshot, tenant, call, is_large, None).await;
+        let judged = self.read_and_ask(&snapshot, tenant, call, is_large, None, deadline).await;
         let Times { read, ask, .. } = judged.times;
         Judged { times: Times { read: times.read + read, ask, ..times }, ..judged }
     }
@@ -196,20 +224,20 @@ impl Judge {
         call: wire::Call,
         is_large: bool,
         question: Option<&Arc<Share>>,
+        deadline: Instant,
     ) -> Judged {
         let start = Instant::now();
-        let reader = Arc::clone(&self.reader);
-        let read = work(is_large, move || reader.read(call)).await;
+        let read = self.read(call, is_large, &tenant.name, deadline).await;
         let took_to_read = start.elapsed();
         let mut times = Times { read: took_to_read, ..Times::default() };
         match read {
-            Ok(Ok(request)) => {
+            Ok(Ok((request, problem))) => {
                 let request = Arc::new(request);
                 let asked = Arc::clone(&request) as Arc<dyn Request>;
-                let (decision, lines) = self.ask(snapshot, &tenant, asked, question).await;
+                let (decision, lines) = self.ask(snapshot, &tenant, asked, question, deadline).await;
                 times.ask = start.elapsed() - took_to_read;
                 let about = About::Request(request);
-                Judged { decision, tenant: Some(tenant), problem: None, about, lines, times }
+                Judged { decision, tenant: Some(tenant), problem, about, lines, times }
             }
             Ok(Err(refusal)) => {
                 let cause = Cause::Rule(refusal.rule.name());
@@ -217,8 +245,56 @@ impl Judge {
                 let about = About::Refused(Box::new(refusal));
                 Judged { times, ..Judged::refused(decision, Some(tenant), about) }
             }
-            Err(Lost) => Judged { times, ..Judged::lost(snapshot, Some(tenant)) },
+            Err(unread) => Judged { times, ..self.unread(unread, snapshot, Some(tenant)) },
         }
+    }
+
+    /// Reads a call, and looks up where its mounts lead. Of a large call, all views are made here: not where others are answered.
+    async fn read(
+        &self,
+        call: wire::Call,
+        is_large: bool,
+        tenant: &TenantName,
+        deadline: Instant,
+    ) -> Result<Result<(DockerRequest, Option<String>), Refusal>, Unread> {
+        let reader = Arc::clone(&self.reader);
+        let read = work(is_large, deadline, move || {
+            let request = reader.read(call)?;
+            let paths = request.paths_to_resolve();
+            Ok((request, paths))
+        });
+        let (mut request, paths) = match read.await? {
+            Ok(read) => read,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut problem = None;
+        if !paths.is_empty() {
+            let found = self.resolver.look_up(paths, tenant).await;
+            problem = found.as_ref().err().map(ToString::to_string);
+            request.set_resolver(Arc::new(found.unwrap_or_default()));
+        }
+        if is_large {
+            request = work(is_large, deadline, move || {
+                request.make_views();
+                request
+            })
+            .await?;
+        }
+        Ok(Ok((request, problem)))
+    }
+
+    /// A denial for a call that was not read.
+    fn unread(&self, unread: Unread, snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Judged {
+        let decision = match unread {
+            Unread::Lost => Decision::refuse(Cause::Internal, "the host failed; its log says how", snapshot.generation),
+            Unread::Late => self.too_late(snapshot.generation),
+        };
+        Judged::refused(decision, tenant, About::Nothing)
+    }
+
+    fn too_late(&self, generation: Generation) -> Decision {
+        let told = format!("no decision within {} ms", self.timeout.as_millis());
+        Decision::refuse(Cause::Overloaded, &told, generation)
     }
 
     /// Asks about a call that could be read.
@@ -228,6 +304,7 @@ impl Judge {
         tenant: &Tenant,
         request: Arc<dyn Request>,
         question: Option<&Arc<Share>>,
+        deadline: Instant,
     ) -> (Decision, PolicyLog) {
         let generation = snapshot.generation;
         if self.exempt_ping && PING.contains(&request.operation()) {
@@ -240,19 +317,31 @@ impl Judge {
                 Some(share) => tenant.set.decide_dry(request, share, generation).await,
             }
         };
-        match timeout(self.timeout, decided).await {
+        match timeout_at(deadline.into(), decided).await {
             Ok(decided) => decided,
-            Err(_) => {
-                let told = format!("no decision within {} ms", self.timeout.as_millis());
-                (Decision::refuse(Cause::Overloaded, &told, generation), Vec::new())
-            }
+            Err(_) => (self.too_late(generation), Vec::new()),
         }
+    }
+
+    /// When a decision that begins now must be made.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
     }
 }
 
 /// Does some work, on a thread of its own where it is large.
-async fn work<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Lost> {
-    if is_large { tokio::task::spawn_blocking(work).await.map_err(|_| Lost) } else { Ok(work()) }
+async fn work<T: Send + 'static>(
+    is_large: bool,
+    deadline: Instant,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Unread> {
+    if !is_large {
+        return Ok(work());
+    }
+    match timeout_at(deadline.into(), tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.map_err(|_| Unread::Lost),
+        Err(_) => Err(Unread::Late),
+    }
 }
 
 // === impl Judged ===
@@ -260,11 +349,6 @@ async fn work<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send
 impl Judged {
     fn refused(decision: Decision, tenant: Option<Arc<Tenant>>, about: About) -> Self {
         Self { decision, tenant, problem: None, about, lines: Vec::new(), times: Times::default() }
-    }
-
-    fn lost(snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Self {
-        let told = "the host failed; its log says how";
-        Self::refused(Decision::refuse(Cause::Internal, told, snapshot.generation), tenant, About::Nothing)
     }
 
     pub(crate) fn problem(&self) -> Option<&str> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision_log::DecisionLog;
 use crate::listen::Unheard;
 use crate::policies::{Layer, Member, Snapshot, Tenant, Troubles};
+use crate::resolve::Stuck;
 
 /// The answer to `GET /v1/health/ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub struct Readiness {
 pub struct Finding {
     /// Whose; none is the host's.
     pub tenant: Option<String>,
-    /// `policy`, `data`, `tenant`, `folder`, `listener`, `state` or `log`.
+    /// `policy`, `data`, `tenant`, `folder`, `listener`, `state`, `log` or `mount`.
     pub what: String,
     /// Empty where there is only one.
     pub name: String,
@@ -75,6 +76,15 @@ impl Readiness {
                 self.warnings.push(finding);
             }
         }
+        self
+    }
+
+    /// Adds the paths of mounts that could not be looked up in time. Only calls that mount from there are affected.
+    pub(crate) fn with_stuck(mut self, stuck: &[Stuck]) -> Self {
+        let finding = |stuck: &Stuck| {
+            Finding::new(Some(&stuck.tenant), "mount", &stuck.path.display().to_string(), &stuck.problem())
+        };
+        self.warnings.extend(stuck.iter().map(finding));
         self
     }
 }

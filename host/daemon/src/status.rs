@@ -12,6 +12,7 @@ use crate::decide::Decider;
 use crate::health::{Finding, Readiness};
 use crate::listen::Unheard;
 use crate::policies::{Member, Snapshot, Tenant, Troubles};
+use crate::resolve::Stuck;
 use crate::state::Store;
 use crate::tenant::Figures;
 
@@ -75,10 +76,10 @@ pub struct PolicyStatus {
     pub would_deny: u64,
 }
 
-/// Something that lies in a folder and is not in force.
+/// Something that lies in a folder and is not in force, or a mount's path that could not be looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// `policy`, `data`, `tenant` or `folder`.
+    /// `policy`, `data`, `tenant`, `folder` or `mount`.
     pub what: String,
     pub name: String,
     pub problem: String,
@@ -106,7 +107,8 @@ impl Reporter {
     pub fn readiness(&self) -> Readiness {
         let live = self.decider.live();
         let readiness = Readiness::of(&live.load(), &live.troubles(), self.store.problem());
-        readiness.with_unheard(&self.unheard).with_log(self.decider.log())
+        let readiness = readiness.with_unheard(&self.unheard).with_log(self.decider.log());
+        readiness.with_stuck(&self.decider.judge().stuck())
     }
 
     pub fn status(&self) -> Status {
@@ -117,6 +119,7 @@ impl Reporter {
         let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
         let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
         // Of tenants that are not in force, too.
+        let stuck = self.decider.judge().stuck();
         let others = troubles.keys().flatten().filter(|name| !in_force.contains(name));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -129,7 +132,7 @@ impl Reporter {
             listeners: self.listeners.clone(),
             policies: host.members.iter().map(|member| PolicyStatus::of(member)).collect(),
             problems: others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)).collect(),
-            tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles)).collect(),
+            tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles, &stuck)).collect(),
             unplaced: self.decider.strangers().read(),
         }
     }
@@ -139,7 +142,7 @@ impl Reporter {
         let live = self.decider.live();
         let (snapshot, troubles) = (live.load(), live.troubles());
         let tenant = snapshot.tenants.iter().find(|tenant| tenant.name == *name)?;
-        Some(TenantStatus::of(tenant, &troubles))
+        Some(TenantStatus::of(tenant, &troubles, &self.decider.judge().stuck()))
     }
 }
 
@@ -153,7 +156,7 @@ fn problems(troubles: &Troubles, tenant: Option<&TenantName>) -> Vec<Problem> {
     troubles.iter().map(problem).collect()
 }
 
-// === impl ListenerStatus, TenantStatus, PolicyStatus ===
+// === impl ListenerStatus, TenantStatus, Problem, PolicyStatus ===
 
 impl ListenerStatus {
     fn of(listener: &Listener) -> Self {
@@ -166,19 +169,27 @@ impl ListenerStatus {
 }
 
 impl TenantStatus {
-    fn of(tenant: &Tenant, troubles: &Troubles) -> Self {
+    fn of(tenant: &Tenant, troubles: &Troubles, stuck: &[Stuck]) -> Self {
         let (in_flight, waiting) = tenant.resources.admission.load();
+        let stuck = stuck.iter().filter(|stuck| stuck.tenant == tenant.name).map(Problem::of_mount);
         Self {
             name: tenant.name.to_string(),
             is_observed: tenant.mode() == Mode::Observe,
             generation: tenant.generation.0,
             policies: tenant.layer.members.iter().map(|member| PolicyStatus::of(member)).collect(),
-            problems: problems(troubles, Some(&tenant.name)),
+            problems: problems(troubles, Some(&tenant.name)).into_iter().chain(stuck).collect(),
             figures: tenant.resources.tally.read(),
             in_flight,
             waiting,
             memory: tenant.resources.share.memory() as u64,
         }
+    }
+}
+
+impl Problem {
+    fn of_mount(stuck: &Stuck) -> Self {
+        let (what, name) = ("mount".to_owned(), stuck.path.display().to_string());
+        Self { what, name, problem: stuck.problem() }
     }
 }
 

@@ -9,8 +9,9 @@ use portcullis_model::document::Kind;
 use crate::json::{self, Reading};
 use crate::operation::{self, Body, Operation, Parameters, Query};
 use crate::request::{DockerRequest, Machine, Resolve};
-use crate::rules::{HostRule, Rules, Violation, body, stray};
+use crate::rules::{HostRule, Rules, Violation, body, size, stray};
 use crate::target::{ApiVersion, Target};
+use crate::view::Facts;
 use crate::wire::Call;
 
 /// What a call is where a rule that is off would have refused it.
@@ -148,6 +149,7 @@ impl Reader {
         operation: &Operation,
         target: &Target,
     ) -> Result<Option<Reading>, Violation> {
+        let size = bytes.as_ref().map_or(0, Vec::len);
         let body = match (operation.body, bytes) {
             (Body::Json(shape), Some(bytes)) => self.json(bytes, shape)?,
             _ => None,
@@ -170,6 +172,19 @@ impl Reader {
         let in_query = target.query.iter().any(|(name, value)| name == parameter && !value.is_empty());
         if in_query || operation.id == "(CheckpointCreate)" && is_set("/CheckpointDir") {
             self.rules.check(HostRule::CheckpointDirectory, "the caller chooses the folder of a checkpoint")?;
+        }
+        let root = body.as_ref().map(|body| body.document.root());
+        let facts = Facts {
+            operation: operation.id,
+            body: root,
+            query: &target.query,
+            name: None,
+            api_version: target.version,
+            id: None,
+            masked: &[],
+        };
+        if let Some(reason) = size::excess(facts, size) {
+            self.rules.check(HostRule::Oversized, reason)?;
         }
         Ok(body)
     }

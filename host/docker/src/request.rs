@@ -1,7 +1,7 @@
 //! One call, as policies see it.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{
@@ -58,6 +58,10 @@ pub(crate) struct Machine {
     pub(crate) masked: Arc<[String]>,
 }
 
+/// Collects the paths that a view looks up, and resolves none of them.
+#[derive(Debug, Default)]
+struct Collect(Mutex<Vec<String>>);
+
 /// One call, read. Each view is made when it is first asked for.
 #[derive(Debug)]
 pub struct DockerRequest {
@@ -92,6 +96,16 @@ impl Resolved {
 impl Resolve for NoResolve {
     fn resolve(&self, _: &str) -> Option<Resolved> {
         None
+    }
+}
+
+// === impl Collect ===
+
+impl Resolve for Collect {
+    /// Any answer will do, but one: a view that is told nothing may not look up the next path.
+    fn resolve(&self, path: &str) -> Option<Resolved> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+        Some(Resolved::plain(clean_path(path)))
     }
 }
 
@@ -151,6 +165,31 @@ impl DockerRequest {
     /// Whether a structure of the body has a member that no daemon knows.
     pub fn has_unknown_members(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.has_unknown)
+    }
+
+    /// Every path of the host that [`Request::mounts`] looks up. A caller that must not wait for a file system looks them up elsewhere
+    /// first, and gives the answers to [`Self::set_resolver`].
+    pub fn paths_to_resolve(&self) -> Vec<String> {
+        let collect = Collect::default();
+        mounts::mounts(self.facts(), &collect);
+        collect.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has mounts resolved by `resolver` from now on. Call it before the mounts are first asked for.
+    pub fn set_resolver(&mut self, resolver: Arc<dyn Resolve>) {
+        self.machine.resolver = resolver;
+    }
+
+    /// Makes every view, so that nobody waits for that who asks.
+    pub fn make_views(&self) {
+        self.image();
+        self.mounts();
+        self.security_options();
+        self.capabilities();
+        self.devices();
+        self.namespaces();
+        self.ports();
+        self.sysctls();
     }
 
     /// The mounts, if somebody asked for them: nothing is looked up on this machine.

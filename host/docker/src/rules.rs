@@ -2,6 +2,7 @@
 //! do, or shown something else.
 
 pub(crate) mod body;
+pub(crate) mod size;
 pub(crate) mod stray;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub enum HostRule {
     RootHostConfig,
     LegacyCapabilities,
     CheckpointDirectory,
+    Oversized,
 }
 
 /// Which rules hold. All do, unless they are turned off.
@@ -53,7 +55,7 @@ pub(crate) struct Violation {
 
 impl HostRule {
     /// In the order in which a call is checked.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::MalformedTarget,
         Self::UnknownOperation,
         Self::OldApiVersion,
@@ -66,6 +68,7 @@ impl HostRule {
         Self::RootHostConfig,
         Self::LegacyCapabilities,
         Self::CheckpointDirectory,
+        Self::Oversized,
     ];
 
     /// As the configuration and the decision log write it.
@@ -83,6 +86,7 @@ impl HostRule {
             Self::RootHostConfig => "root-host-config",
             Self::LegacyCapabilities => "legacy-capabilities",
             Self::CheckpointDirectory => "checkpoint-directory",
+            Self::Oversized => "oversized",
         }
     }
 
@@ -137,6 +141,10 @@ impl HostRule {
             Self::CheckpointDirectory => {
                 "Refuses a directory of the host that the caller chooses for checkpoints, which the daemon reads, writes and \
                  removes as root."
+            }
+            Self::Oversized => {
+                "Refuses more than 4,096 mounts, devices or the like in one call, more than 16,384 ports, and paths longer than Linux \
+                 takes, so that no caller keeps the host from others. Off, one call can take seconds and much memory."
             }
         }
     }

@@ -43,13 +43,13 @@ impl<'a> Facts<'a> {
     }
 
     /// The `container.Config` of a create.
-    fn container(self) -> Option<Value<'a>> {
+    pub(crate) fn container(self) -> Option<Value<'a>> {
         if self.operation == "ContainerCreate" { self.body } else { None }
     }
 
     /// The `container.HostConfig` of a create, or the part of it that an update has. Without one, old daemons take the
     /// root of a create for it, which only `root-host-config` refuses.
-    fn host_config(self) -> Option<Value<'a>> {
+    pub(crate) fn host_config(self) -> Option<Value<'a>> {
         match self.operation {
             "ContainerCreate" => member(self.body, "HostConfig").or(self.body),
             "ContainerUpdate" => self.body,
@@ -75,11 +75,11 @@ impl<'a> Facts<'a> {
         if self.operation == "ContainerExec" { self.body } else { None }
     }
 
-    fn service(self) -> Option<Value<'a>> {
+    pub(crate) fn service(self) -> Option<Value<'a>> {
         matches!(self.operation, "ServiceCreate" | "ServiceUpdate").then_some(self.body).flatten()
     }
 
-    fn service_container(self) -> Option<Value<'a>> {
+    pub(crate) fn service_container(self) -> Option<Value<'a>> {
         member(member(self.service(), "TaskTemplate"), "ContainerSpec")
     }
 
@@ -97,12 +97,12 @@ impl<'a> Facts<'a> {
 }
 
 /// A member that is there and not null.
-fn member<'a>(of: Option<Value<'a>>, name: &str) -> Option<Value<'a>> {
+pub(crate) fn member<'a>(of: Option<Value<'a>>, name: &str) -> Option<Value<'a>> {
     of?.get(name).filter(|value| value.kind() != Kind::Null)
 }
 
 /// A text, empty where there is none.
-fn text(value: Option<Value<'_>>) -> &str {
+pub(crate) fn text(value: Option<Value<'_>>) -> &str {
     value.and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -115,10 +115,10 @@ fn is_true(value: Option<Value<'_>>) -> bool {
     value.and_then(Value::as_bool).unwrap_or_default()
 }
 
-fn items<'a>(list: Option<Value<'a>>) -> impl Iterator<Item = Value<'a>> {
+pub(crate) fn items<'a>(list: Option<Value<'a>>) -> impl Iterator<Item = Value<'a>> {
     list.into_iter().flat_map(|list| list.items())
 }
 
-fn members<'a>(object: Option<Value<'a>>) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+pub(crate) fn members<'a>(object: Option<Value<'a>>) -> impl Iterator<Item = (&'a str, Value<'a>)> {
     object.into_iter().flat_map(|object| object.members())
 }

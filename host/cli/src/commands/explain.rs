@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use portcullis_daemon::asking::explained;
+use portcullis_daemon::config::HostLimits;
 use portcullis_daemon::masked::masked_paths;
-use portcullis_daemon::resolve::HostPaths;
-use portcullis_docker::{Reader, Rules, wire};
+use portcullis_daemon::resolve::Resolver;
+use portcullis_docker::{NoResolve, Reader, Rules, wire};
+use portcullis_model::TenantName;
 use serde_json::Value;
 
 use crate::args::Explain;
-use crate::commands::{read_config, read_request};
+use crate::commands::{read_config, read_request, runtime};
 use crate::exit::{Exit, fail};
 
 /// What is printed of a request, what matters most at the top and what is longest at the end.
@@ -44,14 +46,23 @@ pub(crate) fn run(args: &Explain) -> Exit {
 }
 
 fn explain(args: &Explain) -> Result<Exit, Exit> {
-    let rules = match &args.config {
-        Some(dir) => read_config(dir)?.rules,
-        None => Rules::default(),
+    let (rules, limits) = match &args.config {
+        Some(dir) => {
+            let config = read_config(dir)?;
+            (config.rules, config.limits)
+        }
+        None => (Rules::default(), HostLimits::default()),
     };
     let bytes = read_request(&args.request)?;
     let call = wire::read_call(&bytes)
         .map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", args.request.display())))?;
-    let (refusals, request) = Reader::new(rules, Arc::new(HostPaths)).masking(masked_paths()).explain(&call);
+    let (refusals, mut request) = Reader::new(rules, Arc::new(NoResolve)).masking(masked_paths()).explain(&call);
+    if let Some(request) = &mut request {
+        let resolver = Resolver::new(limits.decision_timeout);
+        if let Some(problem) = runtime()?.block_on(resolver.resolve(request, &TenantName::default())) {
+            eprintln!("portcullis: {problem}");
+        }
+    }
     let report = explained(&refusals, request.as_ref());
     if args.json {
         println!("{report:#}");

@@ -8,7 +8,7 @@ use portcullis_docker::{HostRule, Resolve, Resolved, Rules, clean_path};
 use crate::decision_log::record::{DecisionRecord, RequestRecord};
 
 /// The rules that look at a body.
-const OF_BODIES: [HostRule; 7] = [
+const OF_BODIES: [HostRule; 8] = [
     HostRule::BodyWithheld,
     HostRule::FormBody,
     HostRule::StartBody,
@@ -16,6 +16,7 @@ const OF_BODIES: [HostRule; 7] = [
     HostRule::AmbiguousBody,
     HostRule::RootHostConfig,
     HostRule::LegacyCapabilities,
+    HostRule::Oversized,
 ];
 
 /// Where bodies have the options of volume drivers.

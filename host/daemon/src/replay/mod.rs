@@ -310,7 +310,8 @@ impl Inner {
             Ok(request) => {
                 let watched = Arc::new(Watched::new(request, missing));
                 let request = Arc::clone(&watched) as Arc<dyn Request>;
-                let (decision, _) = self.offline.judge().ask(snapshot, tenant, request, None).await;
+                let judge = self.offline.judge();
+                let (decision, _) = judge.ask(snapshot, tenant, request, None, judge.deadline()).await;
                 (Outcome::now(&decision), watched.looked())
             }
             Err(refusal) => {

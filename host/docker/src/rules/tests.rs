@@ -385,6 +385,10 @@ fn breaking(rule: HostRule) -> crate::wire::Call {
         RootHostConfig => with_json("POST", "/containers/create", r#"{"privileged":true,"binds":["/:/host"]}"#),
         LegacyCapabilities => with_json("POST", "/containers/create", r#"{"HostConfig":{"Capabilities":["ALL"]}}"#),
         CheckpointDirectory => call("GET", "/containers/x/checkpoints?dir=/", &[], None),
+        Oversized => {
+            let binds = vec![r#""a:/b""#; 4097].join(",");
+            with_json("POST", "/containers/create", &format!(r#"{{"HostConfig":{{"Binds":[{binds}]}}}}"#))
+        }
     }
 }
 

@@ -13,6 +13,8 @@ const BUILD: Family = family("portcullis_build_info", "Always 1; its labels say 
 const INSTANCES: Family = family("portcullis_instances", "Instances of policies that run");
 const POOL: Family = family("portcullis_instances_limit", "Instances of policies that can run at once");
 const LONG: Family = family("portcullis_long_runs", "Instances that run longer than a millisecond, and take turns");
+const STUCK: Family =
+    family("portcullis_stuck_lookups", "Lookups of mounts' paths that a file system does not answer, each on a thread");
 const MODULES: Family = family("portcullis_compiled_modules", "Distinct policy files whose code is held");
 const LOST: Family =
     family("portcullis_log_lines_dropped", "Lines of the host's log that were lost: its reader is too slow");
@@ -37,6 +39,8 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     page.gauges(&INSTANCES, [([], sandbox.instances)])?;
     page.gauges(&POOL, [([], sandbox.pool)])?;
     page.gauges(&LONG, [([], sandbox.long_runs)])?;
+    let stuck = scrape.sources.decider.judge().stuck();
+    page.gauges(&STUCK, [([], u32::try_from(stuck.len()).unwrap_or(u32::MAX))])?;
     page.gauges(&MODULES, [([], sandbox.codes)])?;
     page.counters(&LOST, [([], scrape.sources.log.dropped())])?;
     let records = scrape.sources.decider.log().figures();

@@ -1,28 +1,20 @@
-//! Where a path of a bind mount leads on this host.
+//! One path, followed to where it leads.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use portcullis_docker::{Resolve, Resolved};
+use portcullis_docker::Resolved;
 
 /// As many as the kernel follows.
 const MAX_SYMLINKS: usize = 40;
-
-/// Resolves paths on this host's own file system.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HostPaths;
-
-impl Resolve for HostPaths {
-    fn resolve(&self, path: &str) -> Option<Resolved> {
-        resolve(Path::new(path))
-    }
-}
+/// `PATH_MAX`, with the NUL at its end.
+const MAX_PATH: usize = 4096;
 
 /// Follows every symlink and `..`; what does not exist yet is taken as it is written, below the deepest folder that
-/// does. None where it cannot be told: a path that is not absolute, a loop, a folder that may not be read, a link of
-/// `/proc`.
-fn resolve(path: &Path) -> Option<Resolved> {
-    if !path.is_absolute() {
+/// does. None where it cannot be told: a path that is not absolute or too long, a loop, a folder that may not be read, a link of
+/// `/proc`, or a place that `may_ask` refuses. It is asked before each call of the kernel.
+pub(super) fn resolve(path: &Path, may_ask: &mut dyn FnMut(&Path) -> bool) -> Option<Resolved> {
+    if !path.is_absolute() || path.as_os_str().len() >= MAX_PATH {
         return None;
     }
     let mut resolved = PathBuf::from("/");
@@ -38,6 +30,9 @@ fn resolve(path: &Path) -> Option<Resolved> {
             continue;
         }
         let next = resolved.join(&part);
+        if !may_ask(&next) {
+            return None;
+        }
         match fs::symlink_metadata(&next) {
             // What leads on from `/proc/self` is another thing in the daemon than here.
             Ok(metadata) if metadata.is_symlink() && resolved.starts_with("/proc") => return None,
@@ -114,6 +109,7 @@ mod tests {
             ("missing/../relative/deep", "real/deep", &["missing", "relative"], false),
             ("real/dangling/x", "missing/there/x", &["real/dangling", "real"], true),
         ];
+        let resolve = |path: &Path| resolve(path, &mut |_| true);
         for (path, led, links, missing) in cases {
             let links = links.iter().map(|link| at(link)).collect();
             assert_eq!(resolve(&root.join(path)), Some(Resolved { path: at(led), links, missing }), "{path}");
@@ -123,5 +119,19 @@ mod tests {
         assert_eq!(resolve(Path::new("/proc/self/cwd/x")), None);
         assert_eq!(resolve(Path::new("/proc/sys")), Some(Resolved::plain("/proc/sys")));
         assert_eq!(resolve(Path::new("/../..")), Some(Resolved::plain("/")));
+        let up = "/..".repeat(MAX_PATH / 3);
+        assert_eq!(resolve(Path::new(&up)), Some(Resolved::plain("/")));
+        assert_eq!(resolve(Path::new(&format!("{up}/.."))), None, "the kernel takes no longer one");
+    }
+
+    #[test]
+    fn a_place_that_must_not_be_asked_ends_the_walk() {
+        let mut asked = Vec::new();
+        let resolved = resolve(Path::new("/usr/../etc/hosts/x"), &mut |place| {
+            asked.push(place.to_owned());
+            place != Path::new("/etc/hosts")
+        });
+        assert_eq!(resolved, None);
+        assert_eq!(asked, ["/usr", "/etc", "/etc/hosts"].map(PathBuf::from));
     }
 }
