@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, wire};
+use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
 use portcullis_engine::Share;
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
@@ -16,6 +16,7 @@ use tokio::time::timeout_at;
 
 use crate::asking::explained;
 use crate::config::Config;
+use crate::created::Created;
 use crate::decision_log::{About, Account, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept};
 use crate::masked::masked_paths;
 use crate::metrics::Recorder;
@@ -33,6 +34,7 @@ const PING: [&str; 2] = ["SystemPing", "SystemPingHead"];
 pub struct Judge {
     reader: Arc<Reader>,
     resolver: Resolver,
+    created: Created,
     live: Arc<Live>,
     exempt_ping: bool,
     timeout: Duration,
@@ -87,6 +89,17 @@ pub(crate) struct Arrival<'a> {
     pub(crate) call: &'a wire::Call,
 }
 
+/// How a call is read.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    /// Where it came in.
+    listener: &'a str,
+    tenant: &'a TenantName,
+    /// Whether that is left to a thread of its own.
+    is_large: bool,
+    deadline: Instant,
+}
+
 /// Why a call was not read.
 enum Unread {
     /// The thread that read it panicked.
@@ -102,7 +115,8 @@ impl Judge {
         let timeout = config.limits.decision_timeout;
         // Where mounts lead is looked up before policies are asked, and not here.
         let reader = Arc::new(Reader::new(config.rules.clone(), Arc::new(NoResolve)).masking(masked_paths()));
-        Self { reader, resolver: Resolver::new(timeout), live, exempt_ping: config.exempt_ping, timeout }
+        let (resolver, created) = (Resolver::new(timeout), Created::default());
+        Self { reader, resolver, created, live, exempt_ping: config.exempt_ping, timeout }
     }
 
     /// Every lookup of a mount's path that has not come back in time.
@@ -149,14 +163,16 @@ impl Judge {
         let explained = match explain {
             true => {
                 let tenant = placed.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default();
-                self.explain(call.clone(), is_large, &tenant).await
+                let deadline = self.deadline();
+                self.explain(call.clone(), Reading { listener, tenant: &tenant, is_large, deadline }).await
             }
             false => None,
         };
         let judged = match placed {
             Ok(tenant) => {
-                let deadline = self.deadline();
-                self.read_and_ask(&snapshot, tenant, call, is_large, Some(share), deadline).await
+                let (name, deadline) = (tenant.name.clone(), self.deadline());
+                let reading = Reading { listener, tenant: &name, is_large, deadline };
+                self.read_and_ask(&snapshot, tenant, call, reading, Some(share)).await
             }
             Err(unplaced) => refused(Cause::Unplaced, &unplaced.told(), Some(unplaced.to_string()), About::of(call)),
         };
@@ -164,10 +180,12 @@ impl Judge {
     }
 
     /// A call as policies see it, whether or not a host rule refuses it.
-    async fn explain(&self, call: wire::Call, is_large: bool, tenant: &TenantName) -> Option<serde_json::Value> {
-        let (reader, deadline) = (Arc::clone(&self.reader), self.deadline());
+    async fn explain(&self, call: wire::Call, reading: Reading<'_>) -> Option<serde_json::Value> {
+        let Reading { listener, tenant, is_large, deadline } = reading;
+        let reader = Arc::clone(&self.reader);
         let (refusals, mut request) = work(is_large, deadline, move || reader.explain(&call)).await.ok()?;
         if let Some(request) = &mut request {
+            request.set_created_with(self.created.mounts(listener, tenant, request));
             self.resolver.resolve(request, tenant).await;
         }
         work(is_large, deadline, move || explained(&refusals, request.as_ref())).await.ok()
@@ -211,7 +229,12 @@ impl Judge {
                 return Judged { problem, times, ..Judged::refused(decision, Some(tenant), About::of(call)) };
             }
         };
-        let judged = self.read_and_ask(&snapshot, tenant, call, is_large, None, deadline).await;
+        let name = tenant.name.clone();
+        let reading = Reading { listener, tenant: &name, is_large, deadline };
+        let judged = self.read_and_ask(&snapshot, tenant, call, reading, None).await;
+        if let (true, About::Request(request)) = (judged.decision.answer.is_allow(), &judged.about) {
+            self.created.expect(listener, &name, request);
+        }
         let Times { read, ask, .. } = judged.times;
         Judged { times: Times { read: times.read + read, ask, ..times }, ..judged }
     }
@@ -222,19 +245,18 @@ impl Judge {
         snapshot: &Snapshot,
         tenant: Arc<Tenant>,
         call: wire::Call,
-        is_large: bool,
+        reading: Reading<'_>,
         question: Option<&Arc<Share>>,
-        deadline: Instant,
     ) -> Judged {
         let start = Instant::now();
-        let read = self.read(call, is_large, &tenant.name, deadline).await;
+        let read = self.read(call, reading).await;
         let took_to_read = start.elapsed();
         let mut times = Times { read: took_to_read, ..Times::default() };
         match read {
             Ok(Ok((request, problem))) => {
                 let request = Arc::new(request);
                 let asked = Arc::clone(&request) as Arc<dyn Request>;
-                let (decision, lines) = self.ask(snapshot, &tenant, asked, question, deadline).await;
+                let (decision, lines) = self.ask(snapshot, &tenant, asked, question, reading.deadline).await;
                 times.ask = start.elapsed() - took_to_read;
                 let about = About::Request(request);
                 Judged { decision, tenant: Some(tenant), problem, about, lines, times }
@@ -253,33 +275,36 @@ impl Judge {
     async fn read(
         &self,
         call: wire::Call,
-        is_large: bool,
-        tenant: &TenantName,
-        deadline: Instant,
+        reading: Reading<'_>,
     ) -> Result<Result<(DockerRequest, Option<String>), Refusal>, Unread> {
+        let Reading { listener, tenant, is_large, deadline } = reading;
         let reader = Arc::clone(&self.reader);
-        let read = work(is_large, deadline, move || {
-            let request = reader.read(call)?;
-            let paths = request.paths_to_resolve();
-            Ok((request, paths))
-        });
-        let (mut request, paths) = match read.await? {
-            Ok(read) => read,
+        let mut request = match work(is_large, deadline, move || reader.read(call)).await? {
+            Ok(request) => request,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mut problem = None;
-        if !paths.is_empty() {
+        let created_with = self.created.mounts(listener, tenant, &request);
+        let problem = if is_large {
+            let (named, paths) = work(is_large, deadline, move || {
+                request.set_created_with(created_with);
+                let paths = request.paths_to_resolve();
+                (request, paths)
+            })
+            .await?;
             let found = self.resolver.look_up(paths, tenant).await;
-            problem = found.as_ref().err().map(ToString::to_string);
-            request.set_resolver(Arc::new(found.unwrap_or_default()));
-        }
-        if is_large {
+            let problem = found.as_ref().err().map(ToString::to_string);
             request = work(is_large, deadline, move || {
+                let mut request = named;
+                request.set_resolver(Arc::new(found.unwrap_or_default()));
                 request.make_views();
                 request
             })
             .await?;
-        }
+            problem
+        } else {
+            request.set_created_with(created_with);
+            self.resolver.resolve(&mut request, tenant).await.map(|too_slow| too_slow.to_string())
+        };
         Ok(Ok((request, problem)))
     }
 
@@ -436,6 +461,16 @@ impl Decider {
         // What it holds of the room for large calls is given back when it is decided.
         let judged = self.judge.judge(received.bytes.clone(), &sender.listener).await;
         self.conclude(judged, arrived).await
+    }
+
+    /// Remembers what an operation that was carried out has made, from the body of its `AuthZRes`.
+    pub(crate) async fn remember(&self, received: Received, sender: &Sender) {
+        let reader = Arc::clone(&self.judge.reader);
+        let (is_large, bytes) = (received.bytes.len() >= LARGE, received.bytes.clone());
+        let read = work(is_large, self.judge.deadline(), move || answer::read(&bytes, &reader)).await;
+        if let Ok(Some((request, change))) = read {
+            self.judge.created.settle(&sender.listener, &request, change);
+        }
     }
 
     /// Denies a call that could not even be received.

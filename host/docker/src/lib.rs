@@ -4,7 +4,9 @@
 //! [`target`] reads the request target, and [`operation`] finds which of the daemon's operations it is; the host rules
 //! ([`HostRule`]) say whether the plugin was shown what the daemon will read; [`json`] reads the body as Go does; a
 //! [`Reader`] does all of it, and a [`DockerRequest`] is what comes out, with its views. [`wire`] writes the answer.
+//! When the daemon has answered, [`answer`] says what was made.
 
+pub mod answer;
 mod identity;
 pub mod json;
 pub mod operation;

@@ -12,7 +12,7 @@ use portcullis_model::{Access, Document, Request};
 use crate::json::{Reading, Shape};
 use crate::operation::{Body, Operation, Parameters};
 use crate::target::Target;
-use crate::view::{Facts, devices, image, mounts, namespaces, ports, security, sysctls};
+use crate::view::{Facts, devices, image, member, mounts, namespaces, ports, security, sysctls, texts};
 use crate::wire::Call;
 
 /// How a path of the host is resolved. None where that cannot be found out.
@@ -72,6 +72,8 @@ pub struct DockerRequest {
     api_version: Option<String>,
     body: Option<Reading>,
     machine: Machine,
+    /// What the container or the volumes that it is about were created with.
+    created_with: Vec<Mount>,
     image: OnceLock<Option<Image>>,
     mounts: OnceLock<Vec<Mount>>,
     security_options: OnceLock<Vec<SecurityOption>>,
@@ -128,6 +130,7 @@ impl DockerRequest {
             target,
             body,
             machine,
+            created_with: Vec::new(),
             image: OnceLock::new(),
             mounts: OnceLock::new(),
             security_options: OnceLock::new(),
@@ -167,11 +170,38 @@ impl DockerRequest {
         self.body.as_ref().is_some_and(|body| body.has_unknown)
     }
 
+    /// The mounts that the call itself names, of which nothing is looked up.
+    pub fn named_mounts(&self) -> Vec<Mount> {
+        mounts::mounts(self.facts(), &NoResolve)
+    }
+
+    /// Volumes that the call defines, by name, and what they mount from the host.
+    pub fn named_volumes(&self) -> Vec<(String, Vec<Mount>)> {
+        mounts::volumes(self.facts())
+    }
+
+    /// Containers that this one links to, and the aliases by which they can be called from then on (`--link CONTAINER:ALIAS`).
+    pub fn links(&self) -> Vec<(String, String)> {
+        let links = texts(member(self.facts().host_config(), "Links"));
+        let split = |link: &str| {
+            let (container, alias) = link.split_once(':').unwrap_or((link, link));
+            let plain = |name: &str| name.trim_start_matches('/').to_owned();
+            (plain(container), plain(alias))
+        };
+        links.map(split).collect()
+    }
+
+    /// Has [`Request::mounts`] tell these, too: what was mounted when the container or the volume was created. Call it before the
+    /// mounts are first asked for, and before [`Self::paths_to_resolve`].
+    pub fn set_created_with(&mut self, mounts: Vec<Mount>) {
+        self.created_with = mounts;
+    }
+
     /// Every path of the host that [`Request::mounts`] looks up. A caller that must not wait for a file system looks them up elsewhere
     /// first, and gives the answers to [`Self::set_resolver`].
     pub fn paths_to_resolve(&self) -> Vec<String> {
         let collect = Collect::default();
-        mounts::mounts(self.facts(), &collect);
+        self.all_mounts(&collect);
         collect.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -199,7 +229,15 @@ impl DockerRequest {
 
     /// Whether it mounts folders of the host, and nobody asked where they lead.
     pub fn has_unasked_binds(&self) -> bool {
-        self.mounts.get().is_none() && mounts::has_bind(self.facts())
+        self.mounts.get().is_none() && (!self.created_with.is_empty() || mounts::has_bind(self.facts()))
+    }
+
+    fn all_mounts(&self, resolver: &dyn Resolve) -> Vec<Mount> {
+        let mut mounts = mounts::mounts(self.facts(), resolver);
+        let mut again = self.created_with.clone();
+        mounts::look_up(&mut again, resolver);
+        mounts.extend(again);
+        mounts
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -269,7 +307,7 @@ impl Request for DockerRequest {
     }
 
     fn mounts(&self) -> &[Mount] {
-        self.mounts.get_or_init(|| mounts::mounts(self.facts(), &*self.machine.resolver))
+        self.mounts.get_or_init(|| self.all_mounts(&*self.machine.resolver))
     }
 
     fn security_options(&self) -> &[SecurityOption] {

@@ -107,7 +107,7 @@ pub(crate) fn text(value: Option<Value<'_>>) -> &str {
 }
 
 /// A list's texts; null counts as empty, as the daemon reads it.
-fn texts<'a>(list: Option<Value<'a>>) -> impl Iterator<Item = &'a str> {
+pub(crate) fn texts<'a>(list: Option<Value<'a>>) -> impl Iterator<Item = &'a str> {
     list.into_iter().flat_map(|list| list.items()).map(|item| text(Some(item)))
 }
 

@@ -65,7 +65,7 @@ struct AuthZReq<'a> {
 
 /// A text of the call, not copied unless it has escapes: serde does not borrow an `Option<Cow<str>>`.
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// `Err` is never sent: with status 200, dockerd ignores it.
 #[derive(Serialize)]
@@ -108,7 +108,7 @@ pub fn write_answer(allow: bool, message: &str) -> Vec<u8> {
     serde_json::to_vec(&Answer { allow, msg: message }).unwrap_or_default()
 }
 
-fn decode(text: &Text<'_>, field: &'static str) -> Result<Vec<u8>, WireError> {
+pub(crate) fn decode(text: &Text<'_>, field: &'static str) -> Result<Vec<u8>, WireError> {
     base64_simd::STANDARD.decode_to_vec(text.0.as_bytes()).map_err(|_| WireError::Base64(field))
 }
 

@@ -12,21 +12,21 @@ use portcullis_tests::{Error, Result, http};
 use serde_json::{Value, json};
 
 /// The mount goes first: what hangs on it must end before its folder can be removed.
-pub struct Stage {
-    pub mount: HungMount,
-    pub host: Portcullis,
-    pub folders: Folders,
+pub(crate) struct Stage {
+    pub(crate) mount: HungMount,
+    pub(crate) host: Portcullis,
+    pub(crate) folders: Folders,
 }
 
 /// What is mounted, and a folder that always answers.
-pub struct Folders {
+pub(crate) struct Folders {
     scratch: Scratch,
 }
 
 // === impl Folders ===
 
 impl Folders {
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let scratch = Scratch::new()?;
         for folder in ["source", "hung", "fine"] {
             scratch.folder(folder)?;
@@ -34,11 +34,11 @@ impl Folders {
         Ok(Self { scratch })
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
     }
 
-    pub fn mount(&self) -> Result<HungMount> {
+    pub(crate) fn mount(&self) -> Result<HungMount> {
         HungMount::over(&self.path("hung"), &self.path("source"))
     }
 }
@@ -47,7 +47,7 @@ impl Folders {
 
 impl Stage {
     /// Both tenants may mount either folder, to be read.
-    pub fn set() -> Result<Self> {
+    pub(crate) fn set() -> Result<Self> {
         let folders = Folders::new()?;
         fs::create_dir(folders.path("source/there")).map_err(|error| Error::Unexpected(error.to_string()))?;
         let settings = format!(
@@ -67,7 +67,7 @@ impl Stage {
     }
 
     /// Asks whether a tenant may create a container that mounts this.
-    pub fn create(&self, tenant: &str, folder: &str) -> Result<Reply> {
+    pub(crate) fn create(&self, tenant: &str, folder: &str) -> Result<Reply> {
         let source = self.folders.path(folder);
         let body = json!({ "Image": "x", "HostConfig": { "Binds": [format!("{}:/x:ro", source.display())] } });
         let body = body.to_string();
@@ -79,12 +79,12 @@ impl Stage {
     }
 
     /// A call of the admin API.
-    pub fn admin(&self, method: &str, path: &str, body: &[u8]) -> Result<Value> {
+    pub(crate) fn admin(&self, method: &str, path: &str, body: &[u8]) -> Result<Value> {
         admin(&self.host, method, path, body)
     }
 }
 
-pub fn admin(host: &Portcullis, method: &str, path: &str, body: &[u8]) -> Result<Value> {
+pub(crate) fn admin(host: &Portcullis, method: &str, path: &str, body: &[u8]) -> Result<Value> {
     let request = http::request(method, path, &[("content-type", "application/json")], body);
     let answer = http::send(&host.config().admin_socket(), &request)?;
     match answer.status {

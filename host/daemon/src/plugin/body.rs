@@ -9,6 +9,7 @@ use hyper::body::{Body, Incoming};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 
 use crate::config::HostLimits;
 
@@ -66,20 +67,42 @@ impl BodyLimits {
         }
     }
 
-    /// Reads a body to its end and holds none of it. Gives its size.
-    pub(crate) async fn drain(&self, body: Incoming) -> Result<u64, BodyError> {
-        // It can be any size, so what must not take long is the next piece of it.
+    /// Reads a body to its end. It is held where `is_wanted` says so of its beginning, once that is enough to tell, and unless it is
+    /// larger than a call may be. Gives its size, too.
+    pub(crate) async fn receive_if(
+        &self,
+        body: Incoming,
+        is_wanted: impl Fn(&[u8]) -> Option<bool>,
+    ) -> Result<(u64, Option<Received>), BodyError> {
         let mut body = body;
-        let mut size = 0;
+        let (mut size, mut held, mut wanted, mut permit) = (0, Some(BytesMut::new()), None, None);
         loop {
+            // It can be any size, so what must not take long is the next piece of it.
             let deadline = Instant::now() + self.read_timeout;
-            match timeout_at(deadline, body.frame()).await {
-                Ok(Some(Ok(frame))) => size += frame.data_ref().map_or(0, |data| data.len() as u64),
+            let frame = match timeout_at(deadline, body.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_))) => return Err(BodyError::Broken),
-                Ok(None) => return Ok(size),
+                Ok(None) => break,
                 Err(_) => return Err(self.too_slow()),
+            };
+            let Some(data) = frame.data_ref() else { continue };
+            size += data.len() as u64;
+            let Some(bytes) = &mut held else { continue };
+            if size > SMALL as u64 && permit.is_none() {
+                permit = timeout_at(deadline, self.permit(self.call_bytes)).await.ok().and_then(Result::ok);
+            }
+            bytes.extend_from_slice(data);
+            wanted = wanted.or_else(|| is_wanted(bytes));
+            let has_room = size <= SMALL as u64 || size <= self.call_bytes && permit.is_some();
+            if wanted == Some(false) || !has_room {
+                if wanted != Some(false) {
+                    warn!(size, "an answer is too large to be looked at; what it may have made is not remembered");
+                }
+                (held, permit) = (None, None);
             }
         }
+        let bytes = held.filter(|_| wanted == Some(true)).map(BytesMut::freeze);
+        Ok((size, bytes.map(|bytes| Received { bytes, _permit: permit })))
     }
 
     async fn drain_until(&self, mut body: Incoming, deadline: Instant) -> Result<(), BodyError> {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /Plugin.Activate` | what this plugin implements |
 //! | `POST /AuthZPlugin.AuthZReq` | the decision |
-//! | `POST /AuthZPlugin.AuthZRes` | allow: the operation has already happened |
+//! | `POST /AuthZPlugin.AuthZRes` | allow: the operation has already happened. What it made is remembered |
 //! | `GET /` | what this is, for a person with `curl` |
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use portcullis_docker::wire;
+use portcullis_docker::{answer, wire};
 use portcullis_model::{Answer, Cause};
 
 use crate::decision_log::Sender;
@@ -42,7 +42,7 @@ pub(crate) async fn answer(front: &Front, request: Request<Incoming>, sender: &S
         return authz_req(front, request.into_body(), sender).await;
     }
     match (request.method(), request.uri().path()) {
-        (&Method::POST, "/AuthZPlugin.AuthZRes") => authz_res(front, request.into_body()).await,
+        (&Method::POST, "/AuthZPlugin.AuthZRes") => authz_res(front, request.into_body(), sender).await,
         (&Method::POST, "/Plugin.Activate") => reply(StatusCode::OK, PLUGIN_JSON, Bytes::from_static(IMPLEMENTS)),
         (&Method::GET | &Method::HEAD, "/") => reply(StatusCode::OK, TEXT, ABOUT),
         (_, "/" | "/AuthZPlugin.AuthZReq" | "/AuthZPlugin.AuthZRes" | "/Plugin.Activate") => {
@@ -75,12 +75,17 @@ async fn authz_req(front: &Front, body: Incoming, sender: &Sender) -> Reply {
     decision(&answer)
 }
 
-/// The operation has happened, and the answer can hold any amount of data: it is drained, and allowed. An empty call is
-/// what dockerd sends when a connection broke; nothing speaks for allowing that.
-async fn authz_res(front: &Front, body: Incoming) -> Reply {
-    let answer = match front.bodies.drain(body).await {
-        Ok(0) => Answer::deny("an empty plugin call says nothing about the answer"),
-        Ok(_) => Answer::Allow,
+/// The operation has happened, and is allowed. Its answer can hold any amount of data: only what says that containers or volumes were
+/// made is held, and remembered before the caller hears of it. An empty call is what dockerd sends when a connection broke;
+/// nothing speaks for allowing that.
+async fn authz_res(front: &Front, body: Incoming, sender: &Sender) -> Reply {
+    let answer = match front.bodies.receive_if(body, answer::is_telling).await {
+        Ok((0, _)) => Answer::deny("an empty plugin call says nothing about the answer"),
+        Ok((_, Some(received))) => {
+            front.decider.remember(received, sender).await;
+            Answer::Allow
+        }
+        Ok((_, None)) => Answer::Allow,
         Err(error) => Answer::deny(&error.to_string()),
     };
     decision(&answer)

@@ -9,6 +9,7 @@ use portcullis_model::view::{
 };
 use portcullis_model::{Access, Document, Request};
 
+use crate::created;
 use crate::replay::call::Missing;
 
 /// A call of a record, as policies see it.
@@ -105,7 +106,8 @@ impl Request for Watched {
     fn mounts(&self) -> &[Mount] {
         let mounts = self.of_body().mounts();
         let is_open = self.missing.mounts && mounts.iter().any(|mount| mount.kind == MountKind::Bind);
-        self.note(is_open || self.missing.in_options);
+        // What the container was created with is not in the record.
+        self.note(is_open || self.missing.in_options || created::is_mounting(self.request.operation()));
         mounts
     }
 

@@ -65,7 +65,11 @@ impl Resolver {
 
     /// The same for a request, which is told what was found. What could not be looked up counts as not resolved.
     pub async fn resolve(&self, request: &mut DockerRequest, tenant: &TenantName) -> Option<TooSlow> {
-        let looked_up = self.look_up(request.paths_to_resolve(), tenant).await;
+        let paths = request.paths_to_resolve();
+        if paths.is_empty() {
+            return None;
+        }
+        let looked_up = self.look_up(paths, tenant).await;
         let too_slow = looked_up.as_ref().err().copied();
         request.set_resolver(Arc::new(looked_up.unwrap_or_default()));
         too_slow

@@ -12,6 +12,8 @@ use crate::view::{Facts, items, member, members, text};
 const ITEMS: usize = 4096;
 /// Ports are published by ranges, and each counts.
 const PORTS: usize = 16 << 10;
+/// Of all volumes together, folders times options: each folder of an overlay is shown with all of them.
+const FOLDERS: usize = 16 << 10;
 /// Bytes of a path, or of a volume's options.
 const PATH: usize = 4096;
 /// `SOURCE:TARGET:MODES`
@@ -40,7 +42,7 @@ fn counts(facts: Facts<'_>) -> Option<String> {
     let task = member(facts.service(), "TaskTemplate");
     too_many("mounts", mounts(facts).into_iter().map(len).sum(), ITEMS)
         // Only as many mounts as may be have options that are looked through.
-        .or_else(|| too_many("folders in options of volumes", options(facts).map(folders).sum(), ITEMS))
+        .or_else(|| too_many("folders and options of volumes", options(facts).map(folders).sum(), FOLDERS))
         .or_else(|| too_many("devices", of_host(&["Devices", "DeviceRequests", "DeviceCgroupRules"]), ITEMS))
         .or_else(|| too_many("security options", of_host(&["SecurityOpt", "MaskedPaths", "ReadonlyPaths"]), ITEMS))
         .or_else(|| {
@@ -93,9 +95,10 @@ fn options<'a>(facts: Facts<'a>) -> impl Iterator<Item = &'a str> {
     of_mounts.chain([of_volume]).flat_map(members).map(|(_, value)| text(Some(value)))
 }
 
-/// As many folders as an option can name: an overlay has one after each colon.
+/// As many folders as an option can name, times its own parts: an overlay has one after each colon.
 fn folders(option: &str) -> usize {
-    option.bytes().filter(|byte| matches!(byte, b':' | b',')).count()
+    let count = |wanted: u8| 1 + option.bytes().filter(|byte| *byte == wanted).count();
+    count(b':') * count(b',')
 }
 
 fn ports(facts: Facts<'_>) -> usize {

@@ -31,13 +31,35 @@ use crate::{Resolve, Resolved, clean_path};
 
 pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
     let mut mounts = unresolved(facts);
+    look_up(&mut mounts, resolver);
+    mounts
+}
+
+/// Finds out where they lead.
+pub(crate) fn look_up(mounts: &mut [Mount], resolver: &dyn Resolve) {
     for mount in mounts.iter_mut().filter(|mount| mount.kind == MountKind::Bind && mount.source.starts_with('/')) {
         let Some(Resolved { path, links, missing }) = resolve(&mount.source, resolver) else { continue };
         mount.resolved = Some(path);
         mount.links = links;
         mount.missing = missing;
     }
-    mounts
+}
+
+/// Volumes that a call defines, by name, and what they mount from the host. The daemon chooses a name where none is given.
+pub(crate) fn volumes(facts: Facts<'_>) -> Vec<(String, Vec<Mount>)> {
+    let defined = |name: &str, mounts: Vec<Mount>| {
+        let binds: Vec<_> = mounts.into_iter().filter(|mount| mount.kind == MountKind::Bind).collect();
+        (!binds.is_empty()).then(|| (name.to_owned(), binds))
+    };
+    let of_volume = facts
+        .body
+        .filter(|_| facts.operation == "VolumeCreate")
+        .and_then(|body| defined(text(member(Some(body), "Name")), of_volume(body)));
+    let place = Place::container(facts.api_version);
+    let is_volume = |mount: &Value<'_>| text(member(Some(*mount), "Type")) == "volume";
+    let volumes = items(member(facts.host_config(), "Mounts")).filter(is_volume);
+    let of_mounts = volumes.filter_map(|mount| defined(text(member(Some(mount), "Source")), place.mounts(mount)));
+    of_volume.into_iter().chain(of_mounts).collect()
 }
 
 /// Whether it mounts folders of the host.

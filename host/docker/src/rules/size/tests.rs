@@ -91,16 +91,24 @@ fn folders_in_options_are_taken_up_to_their_bound() {
     let lower = "a:".repeat(PATH / 2 - 8);
     let mount =
         format!(r#"{{"Type":"volume","VolumeOptions":{{"DriverConfig":{{"Options":{{"o":"lowerdir={lower}"}}}}}}}}"#);
-    let few = list(2, &mount);
-    let many = list(3, &mount);
+    let few = list(8, &mount);
+    let many = list(9, &mount);
     for (uri, few, many) in [
         (CREATE, host("Mounts", &few), host("Mounts", &many)),
         (SERVICE, container("Mounts", &few), container("Mounts", &many)),
     ] {
         assert_eq!(refused(uri, &few), None);
         let told = refused(uri, &many).unwrap_or_default();
-        assert!(told.contains("folders in options of volumes; at most 4096"), "{told}");
+        assert!(told.contains("folders and options of volumes; at most 16384"), "{told}");
     }
+}
+
+#[test]
+fn each_folder_counts_with_every_option() {
+    let option = format!("lowerdir={}{}", "a:".repeat(1000), ",x".repeat(1000));
+    let body = format!(r#"{{"DriverOpts":{{"type":"overlay","o":"{option}"}}}}{}"#, " ".repeat(PATH));
+    let told = refused(VOLUME, &body).unwrap_or_default();
+    assert!(told.contains("1002001 folders and options of volumes"), "{told}");
 }
 
 #[test]

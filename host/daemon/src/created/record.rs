@@ -1,0 +1,91 @@
+//! What one container, or one volume, was created with.
+
+use portcullis_docker::DockerRequest;
+use portcullis_model::Request as _;
+use portcullis_model::view::{Mount, MountKind};
+
+/// Bytes of one record: about 300 mounts. What is larger is not remembered, and denied where policies look at mounts.
+const MOST: usize = 64 << 10;
+/// Shown in place of what is not remembered: no path, and so it is never resolved.
+const TOO_MUCH: &str = "(more mounts than are remembered)";
+
+/// What one container, or one volume, was created with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Record {
+    /// Paths of the host.
+    pub(super) binds: Vec<Mount>,
+    /// Volumes by name, and other containers.
+    pub(super) others: Vec<Mount>,
+    /// Volumes that the call defines beside the container, or as its only purpose.
+    pub(super) volumes: Vec<(String, Vec<Mount>)>,
+    /// Containers, and the aliases that they got.
+    pub(super) links: Vec<(String, String)>,
+}
+
+// === impl Record ===
+
+impl Record {
+    pub(super) fn of(request: &DockerRequest) -> Self {
+        if !matches!(request.operation(), "ContainerCreate" | "VolumeCreate") {
+            return Self::default();
+        }
+        let is_other =
+            |mount: &Mount| matches!(mount.kind, MountKind::Volume | MountKind::Container) && !mount.source.is_empty();
+        let (binds, rest): (Vec<_>, Vec<_>) =
+            request.named_mounts().into_iter().partition(|mount| mount.kind == MountKind::Bind);
+        let others = rest.into_iter().filter(is_other).collect();
+        let record = Self { binds, others, volumes: request.named_volumes(), links: request.links() };
+        if record.size() > MOST { record.cut() } else { record }
+    }
+
+    /// Of a container that has these mounts of the host, and nothing else.
+    pub(super) fn size(&self) -> usize {
+        let volumes = self.volumes.iter().map(|(name, mounts)| name.len() + size_of_all(mounts));
+        let links = self.links.iter().map(|(container, alias)| container.len() + alias.len());
+        size_of::<Self>() + size_of_all(&self.binds) + size_of_all(&self.others) + volumes.chain(links).sum::<usize>()
+    }
+
+    /// The same, without what is too much.
+    fn cut(self) -> Self {
+        let Self { volumes, .. } = self;
+        let volumes = volumes.into_iter().take(MOST / 1024);
+        let volumes = volumes.map(|(name, _)| (name.chars().take(256).collect(), vec![too_much()])).collect();
+        Self { binds: vec![too_much()], volumes, ..Self::default() }
+    }
+}
+
+pub(super) fn size_of_all(mounts: &[Mount]) -> usize {
+    let texts = |mount: &Mount| {
+        let optional = [&mount.propagation, &mount.driver, &mount.file_system, &mount.subpath];
+        let optional = optional.into_iter().flatten().map(String::len);
+        let options = mount.options.iter().map(|option| size_of::<String>() + option.len());
+        mount.source.len() + mount.target.len() + optional.chain(options).sum::<usize>()
+    };
+    mounts.iter().map(|mount| size_of::<Mount>() + texts(mount)).sum()
+}
+
+fn too_much() -> Mount {
+    bind(TOO_MUCH, "")
+}
+
+/// A bind that may be written, and nothing else.
+pub(super) fn bind(source: &str, target: &str) -> Mount {
+    Mount {
+        kind: MountKind::Bind,
+        source: source.to_owned(),
+        resolved: None,
+        links: Vec::new(),
+        missing: false,
+        target: target.to_owned(),
+        read_only: false,
+        read_only_recursive: false,
+        propagation: None,
+        driver: None,
+        file_system: None,
+        options: Vec::new(),
+        subpath: None,
+        makes_volume: false,
+        copies_image: false,
+        makes_source: false,
+    }
+}
