@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test clients capture-clients setup setup-demo policies build lint unit e2e bench bench-isolation bench-tenants bench-data bench-replay bench-restart fuzz clean deny
+.PHONY: help demo test clients capture-clients setup setup-demo policies build lint unit e2e bench bench-isolation bench-hostile bench-tenants bench-data bench-replay bench-restart fuzz clean deny
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: setup policies build ## Run the benchmarks and print their figures
 # ARGS: `--seconds N`, `--json`, and what else each of them says when it does not understand.
 bench-isolation: setup policies build ## Measure what a tenant feels of noisy neighbours (fails where it is too much)
 	@$(TARGET)/release/bench-isolation $(ARGS)
+
+bench-hostile: setup policies build ## Measure what others feel of one hostile caller (as root; fails where it is too much)
+	@$(TARGET)/release/bench-hostile $(ARGS)
 
 bench-tenants: setup policies build ## Measure what 1, 10, 100 and 1,000 tenants cost
 	@$(TARGET)/release/bench-tenants $(ARGS)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
-use portcullis_engine::Share;
+use portcullis_engine::{HeavyTurn, Share};
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
@@ -354,7 +354,7 @@ impl Judge {
     }
 }
 
-/// Does some work, on a thread of its own where it is large.
+/// Does some work; where it is large, on a thread of its own, and a few at once.
 async fn work<T: Send + 'static>(
     is_large: bool,
     deadline: Instant,
@@ -363,6 +363,10 @@ async fn work<T: Send + 'static>(
     if !is_large {
         return Ok(work());
     }
+    let work = move || {
+        let _turn = HeavyTurn::take();
+        work()
+    };
     match timeout_at(deadline.into(), tokio::task::spawn_blocking(work)).await {
         Ok(done) => done.map_err(|_| Unread::Lost),
         Err(_) => Err(Unread::Late),

@@ -20,15 +20,12 @@ use portcullis_tests::http::Connection;
 use portcullis_tests::measure::{Arguments, Times, cpu_time, machine_time, millis, show};
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis, Record};
+use portcullis_tests::steady::{self, Heard, RATE};
 use portcullis_tests::{Error, Result, guests, wait};
 use serde::Serialize;
 
 const USAGE: &str = "bench-isolation [--seconds N] [--policy-mib N] [--json]";
 const CREATE: &[u8] = include_bytes!("../../data/create-allowed.json");
-/// Of `b`, in a second.
-const RATE: u32 = 200;
-/// Enough that none is waited for until an answer takes a third of a second.
-const CONNECTIONS: u32 = 64;
 /// A tenant's decisions in flight, and some callers more.
 const CALLERS: usize = 32 + 8;
 const NEIGHBOURS: [&str; 4] = ["a1", "a2", "a3", "a4"];
@@ -49,14 +46,6 @@ enum Noise {
     Flood(&'static [&'static str], &'static str),
     /// One is asked calmly, and has a new large policy each second.
     Swaps,
-}
-
-/// What the tenant that is measured was told.
-#[derive(Default)]
-struct Heard {
-    times: Vec<Duration>,
-    denied: u64,
-    lost: u64,
 }
 
 /// What the neighbours were told, by the message.
@@ -287,6 +276,11 @@ fn with_number(policy: &mut [u8], number: u64) -> Result<()> {
 
 // === asking ===
 
+/// Asks `b` on schedule.
+fn listen(host: &Portcullis, time: Duration) -> Heard {
+    steady::listen(&host.config().socket_of("b"), &plugin::call(REQUEST, CREATE), time)
+}
+
 /// What `b` hears while its neighbours do something.
 fn beside(host: &Portcullis, noise: Noise, large: &[u8], time: Duration) -> Result<(Heard, Neighbours)> {
     let noisy: &[&str] = match noise {
@@ -326,55 +320,6 @@ fn beside(host: &Portcullis, noise: Noise, large: &[u8], time: Duration) -> Resu
     noisy.iter().try_for_each(|neighbour| give(host, neighbour, None))?;
     let denials = uproar.denials.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok((heard, Neighbours { answers_per_second: took, denials, swaps: uproar.swaps.into_inner() }))
-}
-
-/// Asks `b` on schedule.
-fn listen(host: &Portcullis, time: Duration) -> Heard {
-    let start = Instant::now() + Duration::from_millis(10);
-    let count = u32::try_from(time.as_millis() * u128::from(RATE) / 1000).unwrap_or(u32::MAX);
-    let parts = thread::scope(|scope| {
-        let callers = (0..CONNECTIONS).map(|first| {
-            let due = (first..count)
-                .step_by(CONNECTIONS as usize)
-                .map(move |turn| start + turn * (Duration::from_secs(1) / RATE));
-            scope.spawn(move || ask_on_schedule(host, due))
-        });
-        let callers: Vec<_> = callers.collect();
-        callers.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
-    });
-    let mut all = Heard::default();
-    for part in parts {
-        // Who panicked heard nothing.
-        let part = part.unwrap_or(Heard { lost: 1, ..Heard::default() });
-        all.times.extend(part.times);
-        all.denied += part.denied;
-        all.lost += part.lost;
-    }
-    all
-}
-
-fn ask_on_schedule(host: &Portcullis, schedule: impl Iterator<Item = Instant>) -> Heard {
-    let (socket, call) = (host.config().socket_of("b"), plugin::call(REQUEST, CREATE));
-    let mut heard = Heard::default();
-    let mut connection = Connection::open(&socket);
-    for due in schedule {
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        let answer = connection.as_mut().map_err(|error| Error::Unexpected(error.to_string())).and_then(|connection| {
-            connection.write(&call)?;
-            Reply::read(&connection.read()?)
-        });
-        match answer {
-            Ok(reply) => {
-                heard.times.push(due.elapsed());
-                heard.denied += u64::from(!reply.allow);
-            }
-            Err(_) => {
-                heard.lost += 1;
-                connection = Connection::open(&socket);
-            }
-        }
-    }
-    heard
 }
 
 /// Asks a neighbour again as soon as it answers, or calmly.

@@ -1,6 +1,7 @@
 //! What a guest reaches: one file for each interface of the contract.
 
 mod fault;
+mod large;
 mod log;
 mod settings;
 pub(crate) mod state;

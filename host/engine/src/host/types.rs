@@ -9,7 +9,8 @@ use wasmtime::component::Resource;
 use crate::contract::portcullis::policy::types;
 use crate::contract::{DocumentHandle, RequestHandle};
 use crate::fault::stop;
-use crate::host::{Held, Host};
+use crate::heavy::off_worker;
+use crate::host::{Held, Host, large};
 
 type Handle = Resource<DocumentHandle>;
 type Answer<T> = wasmtime::Result<Option<T>>;
@@ -50,11 +51,17 @@ impl types::HostDocument for Host {
     }
 
     fn get(&mut self, document: Handle, pointer: String) -> Answer<String> {
-        self.at(&document, &pointer, |found| Some(found.to_json()))
+        let limit = self.limits().memory;
+        self.at(&document, &pointer, |found| Some(large::json(found, limit)))?.transpose()
     }
 
     fn text(&mut self, document: Handle, pointer: String) -> Answer<String> {
-        self.at(&document, &pointer, |found| found.as_str().map(str::to_owned))
+        let limit = self.limits().memory;
+        let fitting = |text: &str| (text.len() <= limit).then(|| text.to_owned());
+        match self.at(&document, &pointer, |found| found.as_str().map(fitting))? {
+            Some(None) => Err(stop(Fault::Memory { limit })),
+            text => Ok(text.flatten()),
+        }
     }
 
     fn boolean(&mut self, document: Handle, pointer: String) -> Answer<bool> {
@@ -74,11 +81,15 @@ impl types::HostDocument for Host {
     }
 
     fn keys(&mut self, document: Handle, pointer: String) -> Answer<Vec<String>> {
-        self.at(&document, &pointer, |found| Some(found.keys()?.into_iter().map(str::to_owned).collect()))
+        let limit = self.limits().memory;
+        let keys = self.at(&document, &pointer, |found| Some(large::texts(found, Found::keys, limit)))?;
+        Ok(keys.transpose()?.flatten())
     }
 
     fn texts(&mut self, document: Handle, pointer: String) -> Answer<Vec<String>> {
-        self.at(&document, &pointer, |found| Some(found.texts()?.into_iter().map(str::to_owned).collect()))
+        let limit = self.limits().memory;
+        let texts = self.at(&document, &pointer, |found| Some(large::texts(found, Found::texts, limit)))?;
+        Ok(texts.transpose()?.flatten())
     }
 
     fn drop(&mut self, _: Handle) -> wasmtime::Result<()> {
@@ -193,7 +204,8 @@ impl types::HostRequest for Host {
 // === the views, in the contract's types ===
 
 fn converted<V: Clone, T: From<V>>(views: &[V]) -> Vec<T> {
-    views.iter().cloned().map(T::from).collect()
+    let converted = || views.iter().cloned().map(T::from).collect();
+    if views.len() > large::ITEMS { off_worker(converted) } else { converted() }
 }
 
 impl From<view::Certificate> for types::Certificate {

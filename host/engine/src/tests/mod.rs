@@ -1,6 +1,7 @@
 //! The sandbox as its users have it, with guests that are written for one rule each.
 
 mod instructions;
+mod large;
 mod memory;
 mod request;
 mod turns;
