@@ -31,7 +31,7 @@ impl Stage {
         for folder in ["mount", "volume", "inline"] {
             fs::create_dir(open.join(folder)).map_err(io)?;
         }
-        let settings = format!("[settings]\nallow = [{{ source = {open:?} }}]\n");
+        let settings = format!("[settings]\nallow = [{{ source = {open:?}, submounts = false }}]\n");
         let config = Config::new()?.policy("bind-mounts")?.file("policies/bind-mounts.toml", settings.as_bytes())?;
         let host = config.start()?;
         let dockerd = Dockerd::setup().guarded_by(portcullis::NAME, &host.config().plugin_folder()).start()?;
@@ -71,7 +71,7 @@ impl Stage {
     fn must_not(&self, method: &str, path: &str, body: Option<Value>) -> Result<()> {
         let answer = self.send(method, path, body)?;
         let told = answer.text();
-        let is_denied = answer.status == 403 && told.contains("bind-mounts: ") && told.contains("/secret");
+        let is_denied = answer.status == 403 && told.contains("bind-mounts: ");
         assert!(is_denied, "{method} {path}: {} {told}", answer.status);
         Ok(())
     }
@@ -136,7 +136,7 @@ fn what_a_volume_was_created_with_is_looked_up_wherever_it_is_mounted() -> Resul
     // A mount can make one, too.
     let inline = json!({ "Mounts": [{
         "Type": "volume", "Source": "inline", "Target": "/x", "ReadOnly": true,
-        "VolumeOptions": { "DriverConfig": { "Name": "local", "Options": options("inline") } },
+        "VolumeOptions": { "NoCopy": true, "DriverConfig": { "Name": "local", "Options": options("inline") } },
     }] });
     stage.create("first", inline)?;
     for volume in ["made", "inline"] {

@@ -1,12 +1,14 @@
 //! From a plugin call's bytes to the answer: whose it is, whether there is room, read as dockerd reads it, ask, log,
 //! answer.
 
+mod work;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
-use portcullis_engine::{HeavyTurn, Share};
+use portcullis_engine::Share;
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
@@ -24,6 +26,8 @@ use crate::plugin::Received;
 use crate::policies::{Live, PolicyLog, Snapshot, Tenant};
 use crate::resolve::{Resolver, Stuck};
 use crate::tenant::Tally;
+
+use self::work::{Reading, Unread, work};
 
 /// A call of this size is read on a thread of its own: the others that answer calls are not to wait for it.
 const LARGE: usize = 256 << 10;
@@ -87,25 +91,6 @@ struct Arrived<'a> {
 pub(crate) struct Arrival<'a> {
     pub(crate) listener: &'a str,
     pub(crate) call: &'a wire::Call,
-}
-
-/// How a call is read.
-#[derive(Clone, Copy)]
-struct Reading<'a> {
-    /// Where it came in.
-    listener: &'a str,
-    tenant: &'a TenantName,
-    /// Whether that is left to a thread of its own.
-    is_large: bool,
-    deadline: Instant,
-}
-
-/// Why a call was not read.
-enum Unread {
-    /// The thread that read it panicked.
-    Lost,
-    /// It took longer than a decision may take.
-    Late,
 }
 
 // === impl Judge ===
@@ -351,25 +336,6 @@ impl Judge {
     /// When a decision that begins now must be made.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
-    }
-}
-
-/// Does some work; where it is large, on a thread of its own, and a few at once.
-async fn work<T: Send + 'static>(
-    is_large: bool,
-    deadline: Instant,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Unread> {
-    if !is_large {
-        return Ok(work());
-    }
-    let work = move || {
-        let _turn = HeavyTurn::take();
-        work()
-    };
-    match timeout_at(deadline.into(), tokio::task::spawn_blocking(work)).await {
-        Ok(done) => done.map_err(|_| Unread::Lost),
-        Err(_) => Err(Unread::Late),
     }
 }
 

@@ -26,6 +26,8 @@ const CREATE: &[u8] = include_bytes!("../../data/create-allowed.json");
 /// How much longer `b` may wait.
 const REACH: Duration = Duration::from_millis(5);
 const HUNG: usize = 300;
+/// When each of them asks again.
+const AGAIN: Duration = Duration::from_secs(2);
 /// The caller gives way to the host: what is measured is the host.
 const GIVE_WAY: i32 = 10;
 
@@ -70,7 +72,7 @@ fn measure(time: Duration) -> Result<Vec<Row>> {
     let mut rows = vec![row("nobody", ask(time), 0, None, &host)?];
     let alone = rows.first().map(|row| row.p99_ms);
     for (kind, call) in oversized::calls() {
-        let (heard, answers) = beside(&host, 1, &call, || ask(time))?;
+        let (heard, answers) = beside(&host, 1, Duration::ZERO, &call, || ask(time))?;
         rows.push(row(kind, heard, answers, alone, &host)?);
     }
     mount.hang()?;
@@ -78,7 +80,7 @@ fn measure(time: Duration) -> Result<Vec<Row>> {
     let caller = Caller::anybody().header("Content-Type", "application/json");
     let caller = caller.header("Content-Length", &body.len().to_string());
     let call = caller.call("POST", "/v1.44/containers/create", body.as_bytes());
-    let (heard, answers) = beside(&host, HUNG, &call, || ask(time))?;
+    let (heard, answers) = beside(&host, HUNG, AGAIN, &call, || ask(time))?;
     rows.push(row("300 mounts that hang", heard, answers, alone, &host)?);
     mount.wake()?;
     rows.push(row("nobody, after", ask(time), 0, alone, &host)?);
@@ -96,8 +98,14 @@ fn steady_call() -> Vec<u8> {
     caller.header("Content-Length", &body.len().to_string()).call("POST", &uri, body.as_bytes())
 }
 
-/// What is heard while so many callers of `a` make this call again and again; and how many answers they got.
-fn beside(host: &Portcullis, callers: usize, call: &[u8], ask: impl FnOnce() -> Heard) -> Result<(Heard, u64)> {
+/// What is heard while so many callers of `a` make this call again and again, with a pause; and how many answers they got.
+fn beside(
+    host: &Portcullis,
+    callers: usize,
+    pause: Duration,
+    call: &[u8],
+    ask: impl FnOnce() -> Heard,
+) -> Result<(Heard, u64)> {
     let (stop, answers, call) = (AtomicBool::new(false), AtomicU64::new(0), plugin::call(REQUEST, call));
     let flood = || -> Result<()> {
         // It works all the same.
@@ -110,6 +118,7 @@ fn beside(host: &Portcullis, callers: usize, call: &[u8], ask: impl FnOnce() -> 
                 return Err(Error::Unexpected("a hostile call was allowed".into()));
             }
             answers.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(pause);
         }
         Ok(())
     };

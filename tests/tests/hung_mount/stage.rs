@@ -51,7 +51,7 @@ impl Stage {
         let folders = Folders::new()?;
         fs::create_dir(folders.path("source/there")).map_err(|error| Error::Unexpected(error.to_string()))?;
         let settings = format!(
-            "[settings]\nallow = [{{ source = {:?} }}, {{ source = {:?} }}]\n",
+            "[settings]\nallow = [{{ source = {:?}, submounts = false }}, {{ source = {:?}, submounts = false }}]\n",
             folders.path("hung"),
             folders.path("fine")
         );

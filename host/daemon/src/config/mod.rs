@@ -32,6 +32,8 @@ pub use tenant_file::{TenantFile, Vocabulary};
 
 /// The folder's file.
 pub const FILE: &str = "portcullis.toml";
+/// How long the folder of policies may take to be looked at before the host starts.
+const FOLDER_ANSWERS: Duration = Duration::from_secs(10);
 pub const POLICIES: &str = "policies";
 pub const DATA: &str = "data";
 /// The folder of the tenants' folders, and the file in each.
@@ -179,7 +181,28 @@ impl Config {
 /// A folder of policies must be there: without one, every call is denied, and nobody means that. What lies beside the
 /// policies must be right, too; whether a policy itself can be loaded is not the configuration's to say, and what is
 /// wrong with a tenant is the tenant's alone.
+///
+/// A folder that does not answer is not looked at: the host starts, and denies what it cannot read.
 fn check_folder(dir: &Path, problems: &mut Problems) {
+    let (done, checked) = std::sync::mpsc::channel();
+    let folder = dir.to_owned();
+    let check = move || {
+        let mut problems = Problems::default();
+        check_policies(&folder, &mut problems);
+        // An error means that nobody waits any more.
+        let _ = done.send(problems);
+    };
+    let found = match std::thread::Builder::new().name("check".into()).spawn(check) {
+        Ok(_) => checked.recv_timeout(FOLDER_ANSWERS).unwrap_or_default(),
+        Err(error) => {
+            problems.add(dir, None, format!("no thread to look at it: {error}"), "raise the limit of threads");
+            Problems::default()
+        }
+    };
+    problems.0.extend(found.0);
+}
+
+fn check_policies(dir: &Path, problems: &mut Problems) {
     let policies = dir.join(POLICIES);
     match Root::open(&policies, Fence::Open).and_then(|root| root.list(".", "wasm")) {
         Ok(names) => names.iter().for_each(|name| check_policy(name, &policies, problems)),

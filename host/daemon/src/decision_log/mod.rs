@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -43,6 +43,10 @@ pub(crate) const UNWRITTEN: &str = "the decision log cannot be written";
 
 /// The record of a plugin call of more bytes is written by who decided it.
 const LARGE: usize = 64 << 10;
+/// And of more than this, on a thread of its own: others are answered meanwhile.
+const VERY_LARGE: usize = 256 << 10;
+/// A sink that takes longer than this to write does not answer.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 /// The sink that can be required.
 const FILE: &str = "file";
 
@@ -81,7 +85,12 @@ pub struct Figures {
     dropped: AtomicU64,
     /// By sink, why it fails now.
     problems: Mutex<BTreeMap<&'static str, String>>,
+    /// The sink that is being written to, and since when.
+    busy: Mutex<Option<(&'static str, Instant)>>,
 }
+
+/// Says that a sink is being written to for as long as this lives.
+pub(crate) struct Busy<'a>(&'a Figures);
 
 /// The record of an allowed call cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +151,7 @@ impl DecisionLog {
 
     /// Opens files anew, after what waits is written.
     pub fn reopen(&self) {
-        self.queue.ask(Message::Reopen);
+        self.queue.ask_soon(Message::Reopen);
     }
 
     /// Whether anybody wants to know of decisions.
@@ -160,7 +169,16 @@ impl DecisionLog {
             (written, patience)
         });
         // What is large is not left to wait, and the log's thread has less to do with records that are written.
-        let decision = if account.size > LARGE || self.queue.is_behind() {
+        let decision = if account.size > VERY_LARGE {
+            let redactor = Arc::clone(&self.redactor);
+            let entry = tokio::task::spawn_blocking(move || Box::new(Entry::new(account, &redactor))).await;
+            // An error is a panic: the record is lost, and nothing is allowed without it where none may be.
+            let Ok(entry) = entry else {
+                self.figures.lost.fetch_add(1, Ordering::Relaxed);
+                return if waits.is_some() { Err(Unkept) } else { Ok(()) };
+            };
+            Decision::Entry(entry)
+        } else if account.size > LARGE || self.queue.is_behind() {
             Decision::Entry(Box::new(Entry::new(account, &self.redactor)))
         } else {
             Decision::Account(Box::new(account))
@@ -227,7 +245,19 @@ impl Drop for LogThread {
 
 impl Figures {
     fn problems(&self) -> BTreeMap<&'static str, String> {
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((sink, since)) = busy.filter(|(_, since)| since.elapsed() > WRITTEN_WITHIN) {
+            let seconds = since.elapsed().as_secs();
+            problems.insert(sink, format!("it has been written to for {seconds} s: its file system does not answer"));
+        }
+        problems
+    }
+
+    /// To be held while a sink is written to.
+    fn busy(&self, sink: &'static str) -> Busy<'_> {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = Some((sink, Instant::now()));
+        Busy(self)
     }
 
     fn set_problem(&self, sink: &'static str, problem: Option<String>) {
@@ -236,6 +266,12 @@ impl Figures {
             Some(problem) => drop(problems.insert(sink, problem)),
             None => drop(problems.remove(sink)),
         }
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        *self.0.busy.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -89,6 +89,12 @@ impl Queue {
         is_taken
     }
 
+    /// Asks for something else, unless the queue is full: whoever asks must not wait for a disk. Then the file is opened anew with the
+    /// next batch, if it was moved away.
+    pub(crate) fn ask_soon(&self, message: Message) {
+        let _ = self.messages.try_send(message);
+    }
+
     /// Asks for something else, and waits for room.
     pub(crate) fn ask(&self, message: Message) {
         // An error means that nobody is left to do it.

@@ -157,6 +157,7 @@ impl Outlet {
     }
 
     fn open(&mut self, figures: &Figures) {
+        let _busy = figures.busy(self.sink.name());
         if let Err(error) = self.sink.open() {
             self.fail(&error, figures);
         }
@@ -165,6 +166,7 @@ impl Outlet {
     /// Whether the records are written. A failure is told once, and so is its end.
     fn write(&mut self, entries: &[Entry], figures: &Figures) -> bool {
         let count = entries.len() as u64;
+        let _busy = figures.busy(self.sink.name());
         match self.sink.write(&Batch { entries, missing: self.missing }) {
             Ok(()) => {
                 figures.written.fetch_add(count, Ordering::Relaxed);
@@ -187,6 +189,7 @@ impl Outlet {
     }
 
     fn sync(&mut self, figures: &Figures) {
+        let _busy = figures.busy(self.sink.name());
         if let Err(error) = self.sink.sync() {
             self.fail(&error, figures);
         }

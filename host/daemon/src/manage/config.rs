@@ -8,8 +8,8 @@ use portcullis_model::{Limits, PolicyName};
 use serde_json::{Map, Value, json};
 
 use crate::config::{POLICIES, PolicyFile, policy_edit};
-use crate::manage::policies::no_policy;
-use crate::manage::{ManageError, Manager, Precondition, Scope, blocking};
+use crate::manage::policies::{COMPILED_AND_WRITTEN, no_policy};
+use crate::manage::{ManageError, Manager, Precondition, Scope, blocking, blocking_for};
 use crate::policies::{MAX_SETTINGS, Root};
 
 /// What a policy's file says.
@@ -78,10 +78,12 @@ impl Manager {
         precondition: Precondition,
         edit: impl FnOnce(Map<String, Value>) -> Result<Map<String, Value>, String> + Send + 'static,
     ) -> Result<ConfigChange, ManageError> {
-        let _writer = self.lock(&scope).await;
+        let writer = self.lock(&scope).await?;
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
-        let written = blocking(move || manager.edit_and_write(&own, &file, &precondition, edit));
-        let (tag, is_new, is_changed) = written.await?;
+        let written = blocking_for(COMPILED_AND_WRITTEN, move || {
+            Ok((manager.edit_and_write(&own, &file, &precondition, edit)?, writer))
+        });
+        let ((tag, is_new, is_changed), _writer) = written.await?;
         self.settled(scope, &name, Some(tag), is_new, is_changed).await
     }
 
@@ -92,19 +94,19 @@ impl Manager {
         name: PolicyName,
         precondition: Precondition,
     ) -> Result<ConfigChange, ManageError> {
-        let _writer = self.lock(&scope).await;
+        let writer = self.lock(&scope).await?;
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
-        blocking(move || {
+        let removed = blocking_for(COMPILED_AND_WRITTEN, move || {
             let (terms, root) = (manager.terms(&own)?, manager.root(&own)?);
             let before = text(&root, &file)?.ok_or_else(|| no_config(&file))?;
             precondition.check(&what(&file), Some(&tag(&before)))?;
             manager.check_with_policy(&own, &root, &file, &PolicyFile::with_terms(&terms))?;
             let drawer = manager.drawer(&own, POLICIES)?;
             let beside = format!("{file}.toml");
-            let removed = drawer.remove(&beside).map(drop);
+            let removed = drawer.remove(&beside).map(|_| writer);
             removed.map_err(|error| ManageError::from_io(&drawer.path(&beside), &error))
-        })
-        .await?;
+        });
+        let _writer = removed.await?;
         self.settled(scope, &name, None, false, true).await
     }
 

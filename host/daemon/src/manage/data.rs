@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 use portcullis_model::TenantName;
 use portcullis_model::document::{Bounds, MAX_TEXT};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::config::DATA;
-use crate::manage::{ManageError, Manager, Precondition, Scope, blocking};
+use crate::manage::{DISK_ANSWERS, ManageError, Manager, Precondition, Scope};
 use crate::policies::{DOCUMENTS, Drawer, Fingerprint, Kept, Root};
 
 use self::desk::Waiting;
@@ -133,7 +134,7 @@ impl Manager {
         // Whoever goes away meanwhile does not take with him what others wait for.
         tokio::spawn(async move { manager.work_off(scope).await });
         let lost = |_| Err(ManageError::Failed("the host failed; its log says how".into()));
-        done.await.unwrap_or_else(lost)
+        timeout(DISK_ANSWERS, done).await.map_err(|_| ManageError::silent(DISK_ANSWERS))?.unwrap_or_else(lost)
     }
 
     /// Makes all changes of a folder that wait, unless somebody else did.
@@ -145,15 +146,20 @@ impl Manager {
             return;
         }
         // What was written by hand, and is not read yet, is not to be lost.
-        if waiting.keys().any(|name| self.is_behind(&scope, name)) {
+        let (manager, own) = (self.clone(), scope.clone());
+        let names: Vec<_> = waiting.keys().cloned().collect();
+        let is_behind = move || names.iter().any(|name| manager.is_behind(&own, name));
+        // An error means that it panicked; who waits is told by what is dropped.
+        let Ok(is_behind) = tokio::task::spawn_blocking(is_behind).await else { return };
+        if is_behind {
             self.0.watch.look(scope.clone()).await;
         }
         let (manager, own) = (self.clone(), scope.clone());
         let write = move || {
-            Ok(waiting.into_iter().map(|(name, waiting)| manager.write_batch(&own, name, waiting)).collect::<Vec<_>>())
+            waiting.into_iter().map(|(name, waiting)| manager.write_batch(&own, name, waiting)).collect::<Vec<_>>()
         };
-        // An error means that it panicked; who waits is told by what is dropped.
-        let Ok(batches) = blocking(write).await else { return };
+        // However long that takes, the folder is locked; who waits for it is told so.
+        let Ok(batches) = tokio::task::spawn_blocking(write).await else { return };
         if batches.iter().any(|batch| batch.is_change && batch.written.is_ok()) {
             self.0.watch.look(scope.clone()).await;
         }

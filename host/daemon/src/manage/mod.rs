@@ -8,9 +8,11 @@ mod policies;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use portcullis_model::TenantName;
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
 
 use crate::config::{Config, TENANTS, Terms};
 use crate::policies::{Drawer, Fence, Layer, Live, Root, Watch, Workshop};
@@ -20,6 +22,9 @@ pub use crate::policies::Scope;
 pub use config::{ConfigChange, PolicyConfig};
 pub(crate) use data::{Edit, Given, Place};
 pub use policies::{PolicyChange, Precondition};
+
+/// A disk that takes longer than this to read or write a file does not answer.
+const DISK_ANSWERS: Duration = Duration::from_secs(60);
 
 /// Changes policies and data of a host that runs. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -82,12 +87,13 @@ impl Manager {
         self.0.watch.reload().await;
     }
 
-    async fn lock(&self, scope: &Scope) -> OwnedMutexGuard<()> {
+    /// Whoever writes holds it until the disk has answered, also when nobody waits for that any more.
+    async fn lock(&self, scope: &Scope) -> Result<OwnedMutexGuard<()>, ManageError> {
         let lock = {
             let mut locks = self.0.locks.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(locks.entry(scope.clone()).or_default())
         };
-        lock.lock_owned().await
+        timeout(DISK_ANSWERS, lock.lock_owned()).await.map_err(|_| ManageError::silent(DISK_ANSWERS))
     }
 
     fn layer(&self, scope: &Scope) -> Result<Layer, ManageError> {
@@ -132,12 +138,21 @@ impl Manager {
     }
 }
 
-/// Does work that blocks on a thread that may.
+/// Does work that blocks on a thread that may. A disk that does not answer keeps that thread, and not whoever asked.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ManageError> + Send + 'static,
 ) -> Result<T, ManageError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(ManageError::Failed("the host panicked; its log says how".into())))
+    blocking_for(DISK_ANSWERS, work).await
+}
+
+async fn blocking_for<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, ManageError> + Send + 'static,
+) -> Result<T, ManageError> {
+    match timeout(limit, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.unwrap_or_else(|_| Err(ManageError::Failed("the host panicked; its log says how".into()))),
+        Err(_) => Err(ManageError::silent(limit)),
+    }
 }
 
 fn no_tenant(name: &TenantName) -> ManageError {
@@ -147,6 +162,14 @@ fn no_tenant(name: &TenantName) -> ManageError {
 // === impl ManageError ===
 
 impl ManageError {
+    /// The folder's disk has not answered for so long.
+    fn silent(waited: Duration) -> Self {
+        let seconds = waited.as_secs();
+        Self::Busy(format!(
+            "the folder's disk has not answered for {seconds} s; what was asked may still be done later"
+        ))
+    }
+
     fn from_io(path: &std::path::Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let text = format!("{}: {error}", path.display());

@@ -2,14 +2,18 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use portcullis_engine::{Compiled, Order, Owner, When};
 use portcullis_model::{Digest, PolicyName};
 
 use crate::config::{POLICIES, PolicyFile};
-use crate::manage::{ManageError, Manager, Scope, blocking};
+use crate::manage::{ManageError, Manager, Scope, blocking, blocking_for};
 use crate::policies::{MAX_SETTINGS, Member, Root};
+
+/// How long a policy may take to be compiled and written.
+pub(super) const COMPILED_AND_WRITTEN: Duration = Duration::from_secs(600);
 
 /// What the caller takes to be there. By HTTP: `If-Match` and `If-None-Match`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,10 +46,11 @@ impl Manager {
         bytes: Bytes,
         precondition: &Precondition,
     ) -> Result<PolicyChange, ManageError> {
-        let _writer = self.lock(&scope).await;
+        let writer = self.lock(&scope).await?;
         let before = self.member(&scope, &name)?;
         precondition.check(&format!("policy `{name}`"), before.as_deref().map(tag).as_deref())?;
-        let digest = portcullis_engine::digest(&bytes);
+        let all = bytes.clone();
+        let digest = blocking(move || Ok(portcullis_engine::digest(&all))).await?;
         if before.as_ref().is_some_and(|member| member.digest == Some(digest))
             && self.trouble(&scope, "policy", name.as_str()).is_none()
             && self.lies_there(&scope, &name, &bytes).await?
@@ -55,7 +60,11 @@ impl Manager {
         }
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
         // What was compiled lives until it is in force, so that it is compiled once.
-        let _compiled = blocking(move || manager.check_and_write(&own, &file, &bytes)).await?;
+        let written = blocking_for(COMPILED_AND_WRITTEN, move || {
+            let compiled = manager.check_and_write(&own, &file, &bytes)?;
+            Ok((compiled, writer))
+        });
+        let (_compiled, _writer) = written.await?;
         self.0.watch.look(scope.clone()).await;
         let in_force = self.member(&scope, &name)?;
         let why = self.trouble(&scope, "policy", name.as_str());
@@ -72,16 +81,16 @@ impl Manager {
         name: PolicyName,
         precondition: &Precondition,
     ) -> Result<(), ManageError> {
-        let _writer = self.lock(&scope).await;
+        let writer = self.lock(&scope).await?;
         let before = self.member(&scope, &name)?.ok_or_else(|| no_policy(&name))?;
         precondition.check(&format!("policy `{name}`"), Some(&tag(&before)))?;
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
-        blocking(move || {
+        let _writer = blocking(move || {
             let drawer = manager.drawer(&own, POLICIES)?;
             for file in [format!("{file}.wasm"), format!("{file}.toml")] {
                 drawer.remove(&file).map_err(|error| ManageError::from_io(&drawer.path(&file), &error))?;
             }
-            Ok(())
+            Ok(writer)
         })
         .await?;
         self.0.watch.look(scope).await;

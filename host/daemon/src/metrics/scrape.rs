@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use portcullis_engine::{Sandbox, Stats};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::decide::Decider;
 use crate::log_sink::LogSink;
@@ -22,12 +24,15 @@ use crate::state::{Store, Usage};
 
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// No scraper waits longer.
+const SCRAPED_WITHIN: Duration = Duration::from_secs(30);
+
 /// Where everything that is counted lies.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     sources: Arc<Sources>,
     /// One scrape at a time: each reads the store, and makes a page that can be large.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -58,7 +63,7 @@ pub(crate) struct Scrape {
 
 impl Metrics {
     pub(crate) fn new(sources: Sources) -> Self {
-        Self { sources: Arc::new(sources), turn: Mutex::default() }
+        Self { sources: Arc::new(sources), turn: Arc::default() }
     }
 
     pub(crate) fn requests(&self) -> &Arc<Requests> {
@@ -67,10 +72,18 @@ impl Metrics {
 
     /// Everything, in the OpenMetrics text format.
     pub(crate) async fn page(&self) -> String {
-        let _turn = self.turn.lock().await;
         let sources = Arc::clone(&self.sources);
-        // The store and the kernel are read. What panics there has written nothing, and the log says so.
-        tokio::task::spawn_blocking(move || Scrape::of(sources).page()).await.unwrap_or_default()
+        let page = async {
+            let turn = Arc::clone(&self.turn).lock_owned().await;
+            // The store and the kernel are read. What panics there has written nothing, and the log says so.
+            let page = tokio::task::spawn_blocking(move || {
+                // A disk that does not answer keeps it, and no second thread waits there.
+                let _turn = turn;
+                Scrape::of(sources).page()
+            });
+            page.await.unwrap_or_default()
+        };
+        timeout(SCRAPED_WITHIN, page).await.unwrap_or_default()
     }
 }
 

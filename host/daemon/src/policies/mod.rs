@@ -16,6 +16,7 @@ mod notices;
 mod observer;
 mod offers;
 mod once;
+mod probe;
 mod root;
 mod roster;
 mod set;

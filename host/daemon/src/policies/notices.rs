@@ -78,17 +78,16 @@ impl Notices {
 // === impl Watched ===
 
 impl Watched {
-    pub(crate) fn new(dir: PathBuf, notices: &mut Notices) -> Self {
-        let mut watched = Self {
+    /// One that is not watched before [`Self::refresh`].
+    pub(crate) fn unseen(dir: PathBuf) -> Self {
+        Self {
             identities: [None; 3],
             dir,
             writing: HashMap::new(),
             window: (Instant::now(), 0),
             penalty: FIRST_PENALTY,
             deaf_until: None,
-        };
-        watched.refresh(notices);
-        watched
+        }
     }
 
     /// Watches anew what is no longer the folder that was watched; listens again when a penalty is over.

@@ -5,6 +5,7 @@
 //! folder that was replaced), so every folder is also looked at every now and then.
 
 mod folder;
+mod silence;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,11 +22,13 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use self::folder::Folder;
+use self::silence::SLOW;
 use crate::config::{TENANTS, Terms};
 use crate::policies::estate::Estate;
 use crate::policies::job::{Finished, Job};
 use crate::policies::layer::{Layer, LayerLoader, Workshop};
 use crate::policies::notices::{Notices, Watched};
+use crate::policies::probe::Probes;
 use crate::policies::roster::Roster;
 use crate::policies::snapshot::{Live, Troubles};
 use crate::policies::watch::{Message, Scope};
@@ -63,14 +66,23 @@ pub(crate) struct Observer {
     coming: Option<Instant>,
     /// Whether every folder is still to be read once.
     starting: bool,
-    /// When each job began.
-    running: BTreeMap<u64, Instant>,
+    running: BTreeMap<u64, Running>,
+    probes: Probes,
+    /// Folders that do not answer.
+    silent: BTreeSet<Scope>,
     last_job: u64,
     /// Of the folder that was added last.
     last_id: u64,
     reloads: Vec<Reload>,
     sender: Sender<Message>,
     messages: Receiver<Message>,
+}
+
+/// A job that is under way.
+#[derive(Debug)]
+struct Running {
+    scope: Scope,
+    since: Instant,
 }
 
 /// Who waits for folders to be read.
@@ -105,6 +117,7 @@ impl Observer {
                 next = self.messages.try_recv().ok();
             }
             self.look();
+            self.tell_of_slow();
         }
     }
 
@@ -118,10 +131,12 @@ impl Observer {
 
     /// Whether one more folder can be read now.
     fn has_room(&self) -> bool {
+        let since = |limit| self.running.values().filter(|job| job.since.elapsed() < limit).count();
         if !self.starting {
-            return self.running.len() < JOBS;
+            // Those that a disk does not answer are bounded, too.
+            return since(SLOW) < JOBS && self.running.len() < 4 * JOBS;
         }
-        let short = self.running.values().filter(|since| since.elapsed() < SHORT).count();
+        let short = since(SHORT);
         short < std::thread::available_parallelism().map_or(1, usize::from) && self.running.len() < JOBS
     }
 
@@ -229,6 +244,9 @@ impl Observer {
                 _ => return,
             }
             let Some((_, scope)) = self.due.pop_first() else { return };
+            if !self.answers(&scope) {
+                continue;
+            }
             match &scope {
                 // Whoever looks at the host's own folder looks which tenants there are.
                 None => self.list(),
@@ -262,7 +280,7 @@ impl Observer {
         self.last_job += 1;
         let job = Job { scope: scope.clone(), id, number: self.last_job, terms, retry, writing };
         match job.start(loader, self.sender.clone()) {
-            Ok(()) => drop(self.running.insert(self.last_job, Instant::now())),
+            Ok(()) => drop(self.running.insert(self.last_job, Running { scope, since: Instant::now() })),
             Err(error) => {
                 let tenant = scope.as_ref().map(TenantName::as_str);
                 error!(%error, tenant, "no thread to read a folder; it is read again");
@@ -361,7 +379,8 @@ impl Observer {
     /// Has a tenant's folder watched, and read when it is quiet.
     fn add(&mut self, name: &TenantName) {
         let scope = Some(name.clone());
-        let watched = Watched::new(self.roster.path(name), &mut self.notices);
+        // It is watched when it is first read, if it answers.
+        let watched = Watched::unseen(self.roster.path(name));
         let loader = self.loader(&scope);
         self.last_id += 1;
         let (now, quiet) = (Instant::now(), if self.starting { Duration::ZERO } else { QUIET });
@@ -371,6 +390,10 @@ impl Observer {
 
     /// Takes in tenants that are new, and lets go of those that are not there any more.
     fn list(&mut self) {
+        if !self.tenants_answer() {
+            self.roster.silent();
+            return self.tell();
+        }
         let listed = self.roster.list();
         listed.added.iter().for_each(|name| self.add(name));
         for name in &listed.removed {
@@ -380,6 +403,7 @@ impl Observer {
                 folder.watched.forget(&mut self.notices);
             }
             self.troubles.remove(&scope);
+            self.silent.remove(&scope);
             self.estate.remove(name);
         }
         if !listed.removed.is_empty() {
@@ -453,14 +477,6 @@ impl Observer {
         };
         let when = if self.starting { When::Start } else { When::Swap };
         LayerLoader::new(path, scope.clone(), terms, self.workshop.clone(), when)
-    }
-
-    /// Tells what is not in force though it lies in a folder.
-    fn tell(&self) {
-        let troubles = self.roster.troubles_over(self.troubles.clone());
-        if troubles != *self.live.troubles() {
-            self.live.tell(troubles);
-        }
     }
 
     fn announce(&self, tenant: Option<&TenantName>) {

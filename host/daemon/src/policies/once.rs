@@ -18,7 +18,7 @@ pub fn load_once(config: &Config, spaces: Spaces, workshop: &Workshop) -> Live {
     let mut estate = Estate::new(config, spaces, host.first_layer());
     let mut troubles = Troubles::from([(None, host.troubles().collect())]);
     let mut roster = Roster::new(config.dir.join(TENANTS), Vocabulary::of(config));
-    let names = roster.first_look();
+    let names = roster.first_look(&mut |_, _| true, |_| {});
     let loaders = names.iter().filter_map(|name| {
         let terms = roster.in_force(name)?.terms();
         Some((name, LayerLoader::new(roster.path(name), Some(name.clone()), terms, workshop.clone(), When::Start)))

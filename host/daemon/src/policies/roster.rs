@@ -87,15 +87,40 @@ impl Roster {
     }
 
     /// Reads every tenant's file for the first time; gives all names.
-    pub(crate) fn first_look(&mut self) -> Vec<TenantName> {
-        self.list();
+    /// `answers` says whether a folder does, when something is done with it.
+    pub(crate) fn first_look(
+        &mut self,
+        answers: &mut dyn FnMut(&Path, fn(&Path)) -> bool,
+        touch: fn(&Path),
+    ) -> Vec<TenantName> {
+        if answers(&self.dir, |folder| drop(folders(folder))) {
+            self.list();
+        } else {
+            self.silent();
+        }
         let names: Vec<_> = self.names().cloned().collect();
         for name in &names {
-            self.look(name);
+            if answers(&self.path(name), touch) {
+                self.look(name);
+            } else if let Some(entry) = self.entries.get_mut(name) {
+                entry.read = None;
+                let is_news = entry.trouble(name, "its file system does not answer".to_owned(), self.starting);
+                self.swaps.tenants.add(0, is_news.into());
+            }
         }
         self.settle();
         self.started();
         names
+    }
+
+    /// The folder of the tenants does not answer.
+    pub(crate) fn silent(&mut self) {
+        self.unreadable(&std::io::Error::other("its file system does not answer"));
+    }
+
+    /// Whether the tenants could not be listed at the start.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.blind
     }
 
     /// Every tenant's file in force.
@@ -371,7 +396,7 @@ fn is_missing(path: &Path, error: &std::io::Error) -> bool {
 
 /// The names of the folders in a folder, hidden ones left out; of one that is not there, none. What cannot be told to be
 /// a folder or not, such as a symlink that leads nowhere, counts as one: it may be a tenant's.
-fn folders(dir: &Path) -> std::io::Result<Vec<String>> {
+pub(crate) fn folders(dir: &Path) -> std::io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -380,12 +405,16 @@ fn folders(dir: &Path) -> std::io::Result<Vec<String>> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        // A symlink may lead to a folder.
-        let is_folder = |path: &Path| match std::fs::metadata(path) {
+        // What is mounted there need not answer; a symlink may lead to a folder.
+        let leads_to_folder = |path: &Path| match std::fs::metadata(path) {
             Ok(metadata) => metadata.is_dir(),
             Err(error) => !is_missing(path, &error),
         };
-        if !name.starts_with('.') && is_folder(&entry.path()) {
+        let is_folder = match entry.file_type() {
+            Ok(kind) if !kind.is_symlink() => kind.is_dir(),
+            Ok(_) | Err(_) => leads_to_folder(&entry.path()),
+        };
+        if !name.starts_with('.') && is_folder {
             names.push(name);
         }
     }

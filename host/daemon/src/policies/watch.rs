@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use notify::Event;
 use portcullis_model::TenantName;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::policies::job::Finished;
@@ -13,6 +15,9 @@ use crate::policies::layer::Workshop;
 use crate::policies::observer::Observer;
 use crate::policies::snapshot::Live;
 use crate::state::Spaces;
+
+/// How long somebody waits for folders to be read. Compiling can take minutes.
+const READ_WITHIN: Duration = Duration::from_secs(600);
 
 /// Keeps in force what the folders show. Dropping it stops the watching.
 #[derive(Debug)]
@@ -58,8 +63,8 @@ impl Watch {
     pub async fn look(&self, scope: Scope) {
         let (sender, done) = oneshot::channel();
         if self.messages.send(Message::Look(scope, sender)).is_ok() {
-            // An error means that the host is stopping.
-            let _ = done.await;
+            // An error means that the host is stopping, or that a folder's disk does not answer, which is told elsewhere.
+            let _ = timeout(READ_WITHIN, done).await;
         }
     }
 
@@ -67,8 +72,8 @@ impl Watch {
     pub async fn reload(&self) {
         let (sender, done) = oneshot::channel();
         if self.messages.send(Message::Reload(sender)).is_ok() {
-            // An error means that the host is stopping.
-            let _ = done.await;
+            // Likewise.
+            let _ = timeout(READ_WITHIN, done).await;
         }
     }
 }

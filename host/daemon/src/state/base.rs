@@ -9,7 +9,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use portcullis_model::fault::StateFault;
@@ -94,6 +94,15 @@ impl Base {
 
     pub(crate) fn problem(&self) -> Option<String> {
         self.locked().problem().map(str::to_owned)
+    }
+
+    /// The same, for whoever must not wait: a disk that does not answer keeps the file's opening.
+    pub(crate) fn problem_now(&self) -> Option<String> {
+        match self.condition.try_read() {
+            Ok(condition) => condition.problem().map(str::to_owned),
+            Err(TryLockError::Poisoned(condition)) => condition.get_ref().problem().map(str::to_owned),
+            Err(TryLockError::WouldBlock) => Some("it is being opened".to_owned()),
+        }
     }
 
     /// Reads. A reader that came between a failed commit and the file's opening again does not notice either.

@@ -97,7 +97,7 @@ impl Store {
 
     /// Why the store is not available, now.
     pub fn problem(&self) -> Option<String> {
-        self.0.base.problem()
+        self.0.base.problem_now()
     }
 
     #[cfg(test)]

@@ -1,42 +1,63 @@
 //! The host's own log file, with those that were rotated: where decisions are that are not among the last ones.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use portcullis_model::TenantName;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::admin::error::Failure;
 use crate::decision_log::id::Wanted;
 use crate::decision_log::record::DecisionRecord;
 use crate::replay::Logs;
 
+/// Files are large, and who searches them waits for others.
+const SEARCHED_WITHIN: Duration = Duration::from_secs(60);
+
 /// Looks one decision up, and then the next: files can be large, and whoever asks must not keep the disk from others.
 #[derive(Debug)]
 pub(crate) struct Archive {
     /// None where decisions are written to no file.
     file: Option<PathBuf>,
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 // === impl Archive ===
 
 impl Archive {
     pub(crate) fn new(file: Option<PathBuf>) -> Self {
-        Self { file, turn: Semaphore::new(1) }
+        Self { file, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// The record with this ID, if it is this tenant's, or of any where none is named.
     pub(crate) async fn find(&self, wanted: Wanted, tenant: Option<TenantName>) -> Result<Option<String>, Failure> {
         let Some(file) = self.file.clone() else { return Ok(None) };
-        // Nobody closes it.
-        let Ok(_turn) = self.turn.acquire().await else { return Ok(None) };
-        let found = tokio::task::spawn_blocking(move || search(&file, &wanted)).await;
-        let found = found.map_err(|_| failed("the host panicked; its log says how".to_owned()))??;
+        let found = timeout(SEARCHED_WITHIN, self.search(file, wanted)).await;
+        let silent = || {
+            let told = format!("the log file could not be searched within {} s", SEARCHED_WITHIN.as_secs());
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, told)
+        };
+        let found = found.map_err(|_| silent())??;
         let is_theirs = |record: &DecisionRecord| {
             tenant.as_ref().is_none_or(|tenant| record.tenant.as_deref() == Some(tenant.as_str()))
         };
         Ok(found.filter(is_theirs).and_then(|record| serde_json::to_string(&record).ok()))
+    }
+}
+
+impl Archive {
+    async fn search(&self, file: PathBuf, wanted: Wanted) -> Result<Option<DecisionRecord>, Failure> {
+        // Nobody closes it.
+        let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else { return Ok(None) };
+        let found = tokio::task::spawn_blocking(move || {
+            // A disk that does not answer keeps it, and no second thread waits there.
+            let _turn = turn;
+            search(&file, &wanted)
+        });
+        found.await.map_err(|_| failed("the host panicked; its log says how".to_owned()))?
     }
 }
 

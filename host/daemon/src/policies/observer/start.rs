@@ -9,11 +9,13 @@ use portcullis_engine::When;
 use tracing::{info, warn};
 
 use super::folder::Folder;
+use super::silence::touch;
 use super::{LOOK, Observer, STALLED};
 use crate::config::{Config, TENANTS, Terms, Vocabulary};
 use crate::policies::estate::Estate;
 use crate::policies::layer::{Layer, LayerLoader, Workshop};
 use crate::policies::notices::{Notices, Watched};
+use crate::policies::probe::Probes;
 use crate::policies::roster::Roster;
 use crate::policies::snapshot::{Live, Troubles};
 use crate::policies::watch::Message;
@@ -38,13 +40,25 @@ impl Observer {
             let _ = noticed.send(Message::Noticed(event));
         });
         let dir = config.dir.clone();
-        notices.watch(&dir.join(TENANTS));
-        let watched = Watched::new(dir.clone(), &mut notices);
-        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
-        let mut estate = Estate::new(config, spaces, host.first_layer());
+        let mut probes = Probes::default();
         let mut roster = Roster::new(dir.join(TENANTS), Vocabulary::of(config));
         roster.swaps = Arc::clone(&workshop.swaps);
-        let names = roster.first_look();
+        let mut watched = Watched::unseen(dir.clone());
+        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
+        let mut silent = BTreeSet::new();
+        // What does not answer is not waited for: its calls are denied until it does.
+        let first = if probes.answers(&dir, touch) {
+            watched.refresh(&mut notices);
+            host.first_layer()
+        } else {
+            silent.insert(None);
+            Layer::unread()
+        };
+        let mut estate = Estate::new(config, spaces, first);
+        let names = roster.first_look(&mut |folder, touch| probes.answers(folder, touch), touch);
+        if !roster.is_blind() {
+            notices.watch(&dir.join(TENANTS));
+        }
         for name in &names {
             if let Some(file) = roster.in_force(name) {
                 estate.set_layer(name, file, Layer::unread());
@@ -67,6 +81,8 @@ impl Observer {
             coming: None,
             starting: true,
             running: BTreeMap::new(),
+            probes,
+            silent,
             last_job: 0,
             last_id: 0,
             reloads: Vec::new(),
@@ -98,6 +114,7 @@ impl Observer {
             }
             // Nobody belongs to it.
             left.retain(|scope| scope.as_ref().is_some_and(|name| self.estate.has(name)));
+            left.retain(|scope| !self.silent.contains(scope));
             if told.elapsed() > PROGRESS {
                 told = Instant::now();
                 info!(loaded = tenants - left.len(), tenants, "loading tenants");
