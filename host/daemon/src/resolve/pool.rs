@@ -104,7 +104,7 @@ impl Pool {
             return None;
         }
         queue.waiting.push_back(Task { tenant: tenant.clone(), paths, until: now + self.deadline, answer });
-        let needs_thread = queue.idle < queue.waiting.len() && queue.threads < THREADS && queue.may_run(tenant);
+        let needs_thread = queue.threads < THREADS && queue.idle < queue.ready();
         queue.threads += usize::from(needs_thread);
         drop(queue);
         if needs_thread {
@@ -219,6 +219,21 @@ impl Queue {
     /// Whether a tenant may have one thread more.
     fn may_run(&self, tenant: &TenantName) -> bool {
         self.running.values().filter(|run| run.tenant == *tenant).count() < OF_ONE_TENANT
+    }
+
+    /// How many tasks may run now.
+    fn ready(&self) -> usize {
+        let mut of_tenant: HashMap<&TenantName, usize> = HashMap::new();
+        for run in self.running.values() {
+            *of_tenant.entry(&run.tenant).or_default() += 1;
+        }
+        let mut ready = 0;
+        for task in &self.waiting {
+            let threads = of_tenant.entry(&task.tenant).or_default();
+            *threads += 1;
+            ready += usize::from(*threads <= OF_ONE_TENANT);
+        }
+        ready
     }
 
     /// The first task that may run, if somebody still waits for it.
