@@ -158,11 +158,10 @@ impl Budget {
     fn of(file: usize, contents: Contents) -> Self {
         // The file is held twice: as it is, and as a component.
         let file = (file as u64).saturating_mul(2);
-        let mib = contents.code_bytes.div_ceil(MIB);
-        let whole = contents.code_bytes / MIB;
+        let for_code = |each_mib: u64| contents.code_bytes.saturating_mul(each_mib) / MIB;
         Self {
-            memory: MEMORY + file + mib.saturating_mul(MEMORY_FOR_EACH_MIB),
-            seconds: SECONDS + whole.saturating_mul(SECONDS_FOR_EACH_MIB),
+            memory: MEMORY + file + for_code(MEMORY_FOR_EACH_MIB),
+            seconds: SECONDS + for_code(SECONDS_FOR_EACH_MIB),
         }
     }
 
@@ -174,5 +173,23 @@ impl Budget {
             .and_then(|()| limit(Resource::Data, self.memory, 0))
             .and_then(|()| limit(Resource::As, self.memory.saturating_add(ADDRESSES), 0));
         told.and_then(|()| kept.map_err(Into::into)).map_err(|error| LoadError::Store(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_may_cost_grows_with_its_code() {
+        for (file, code_bytes, memory, seconds) in [
+            (16 << 10, 15 << 10, 208, 4),
+            (2 << 20, 1 << 20, 236, 10),
+            (10 << 20, 512 << 10, 240, 7),
+            (40 << 20, 36 << 20, 1152, 220),
+        ] {
+            let budget = Budget::of(file, Contents { code_bytes });
+            assert_eq!((budget.memory >> 20, budget.seconds), (memory, seconds), "{file} bytes");
+        }
     }
 }
