@@ -70,7 +70,7 @@ fn of_modules(random: &mut fastrand::Rng, add: Add<'_>) -> Result<()> {
         "long names",
         module(&format!(
             "(func){}",
-            (0..60).map(|number| format!("(export \"{long}{number}\" (func 0))")).collect::<String>()
+            (0..30).map(|number| format!("(export \"{long}{number}\" (func 0))")).collect::<String>()
         )),
     )
 }
