@@ -84,8 +84,11 @@ fn pass_on(mut client: UnixStream, plugin: &Path, seen: &Mutex<Vec<Seen>>) -> Re
     Ok(())
 }
 
-/// The path of the next call, its head and its body; none at the end of the connection.
-fn read_call(client: &mut UnixStream, unread: &mut Vec<u8>) -> Result<Option<(String, Vec<u8>, Vec<u8>)>> {
+/// The path of a call, its head and its body.
+type Parts = (String, Vec<u8>, Vec<u8>);
+
+/// The next call; none at the end of the connection.
+fn read_call(client: &mut UnixStream, unread: &mut Vec<u8>) -> Result<Option<Parts>> {
     let bad = |problem: String| Error::Unexpected(format!("a plugin call cannot be read: {problem}"));
     loop {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];

@@ -133,8 +133,11 @@ fn ends(rest: &[u8]) -> Option<bool> {
 
 struct NotText;
 
+/// A text, and what follows.
+type Begun<'b> = (Cow<'b, str>, &'b [u8]);
+
 /// The JSON text at the beginning, and what follows; none where it has no end yet.
-fn text(bytes: &[u8]) -> Result<Option<(Cow<'_, str>, &[u8])>, NotText> {
+fn text(bytes: &[u8]) -> Result<Option<Begun<'_>>, NotText> {
     let bytes = bytes.trim_ascii_start();
     match bytes.first() {
         Some(b'"') => {}
