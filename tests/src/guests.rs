@@ -57,9 +57,7 @@ pub fn that_says(words: &str) -> Result<Vec<u8>> {
     from_text("says", &text)
 }
 
-/// A policy that counts how often it is asked, denies, and says `count` and ten digits. It needs to be granted state.
-pub fn that_counts() -> Result<Vec<u8>> {
-    let text = r#"(module
+const COUNTS: &str = r#"(module
   (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
   (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
   (import "portcullis:policy/state@0.2.0" "add" (func $add (param i32 i32 i64) (result i64)))
@@ -84,7 +82,17 @@ pub fn that_counts() -> Result<Vec<u8>> {
     (i32.store (i32.const 4) (i32.const 16))
     (i32.store (i32.const 8) (i32.const 16))
     (i32.const 0)))"#;
-    from_text("counts", text)
+
+/// A policy that counts how often it is asked, denies, and says `count` and ten digits. It needs to be granted state.
+pub fn that_counts() -> Result<Vec<u8>> {
+    from_text("counts", COUNTS)
+}
+
+/// The same, and it keeps each count under a long key of its own, so that what it keeps grows.
+pub fn that_hoards() -> Result<Vec<u8>> {
+    let keeps =
+        "(drop (call $add (i32.const 16) (i32.const 500) (i64.const 1))) (i32.store8 (i32.const 0) (i32.const 1))";
+    from_text("hoards", &COUNTS.replace("(i32.store8 (i32.const 0) (i32.const 1))", keeps))
 }
 
 /// What such a policy counted, from what the caller is told.

@@ -17,8 +17,8 @@ const CALL: &[u8] = br#"{"RequestMethod":"GET","RequestUri":"/v1.41/containers/j
 const OF_PROMETHEUS: [&str; 1] = ["up"];
 /// Labels that Prometheus adds, and the one of buckets.
 const ADDED: [&str; 3] = ["instance", "job", "le"];
-const FUNCTIONS: [&str; 9] =
-    ["sum", "min", "max", "rate", "increase", "topk", "histogram_quantile", "label_values", "vector"];
+const FUNCTIONS: [&str; 10] =
+    ["sum", "min", "max", "rate", "increase", "topk", "histogram_quantile", "label_values", "vector", "time"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -78,7 +78,7 @@ fn of_host() -> Vec<Call> {
         call("GET", "/v1/status", 200),
         call("GET", "/v1/tenants/ci/status", 200),
         call("GET", "/v1/tenants/nobody/status", 404),
-        call("POST", "/v1/reload", 204),
+        call("POST", "/v1/reload", 200),
         call("GET", "/v1/nothing", 404),
         call("PATCH", "/v1/status", 405),
         call("GET", "/v1/tenants/seen/policies/broken", 200),

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 use crate::args::Host;
-use crate::commands::{read_config, runtime};
+use crate::commands::{admin_socket, runtime};
 use crate::exit::{Exit, fail};
 use crate::patience::{Moved, Patience};
 use crate::progress::{Upload, receive};
@@ -213,7 +213,7 @@ impl Way {
         match (remote, &host.admin_socket) {
             (Some(remote), _) => Ok(Self::Remote(Box::new(remote))),
             (None, Some(socket)) => Ok(Self::Socket(socket.clone())),
-            (None, None) => Ok(Self::Socket(read_config(&host.dir.config)?.admin_socket)),
+            (None, None) => Ok(Self::Socket(admin_socket(&host.dir.config)?)),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::process::{ExitCode, Termination};
 
+use crate::out::note;
+
 /// The exit code. `--help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -30,6 +32,6 @@ impl Termination for Exit {
 
 /// Says on stderr what went wrong.
 pub(crate) fn fail(exit: Exit, what: impl std::fmt::Display) -> Exit {
-    eprintln!("portcullis: {what}");
+    note!("portcullis: {what}");
     exit
 }

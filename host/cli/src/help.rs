@@ -4,7 +4,7 @@ pub(crate) const SERVE: &str = "\
 Examples:
   portcullis serve                                # with /etc/portcullis
   portcullis serve --config ./try --log-format text
-  kill -HUP $(pidof portcullis)                   # reads policies, data and tenants again; portcullis.toml only at start
+  kill -HUP $(pidof portcullis)                   # reads everything again, as `portcullis reload`
   portcullis serve --take-over                    # takes the place of the host that runs; no call is lost
 
 Under systemd, use Type=notify: the host says when its sockets are there.";
@@ -13,6 +13,21 @@ pub(crate) const CHECK: &str = "\
 Examples:
   portcullis check target/wasm32-unknown-unknown/release/my_policy.wasm
   portcullis check seccomp.wasm --grant log       # what it imports beyond that is named, and the exit code is 1";
+
+pub(crate) const CONFIG: &str = "\
+Examples:
+  portcullis config check
+  portcullis config check /tmp/next --json
+  portcullis config check && systemctl restart portcullis
+
+The exit code is 0 where there is no mistake, and 2 where there is one. Warnings do not count.";
+
+pub(crate) const RELOAD: &str = "\
+Examples:
+  portcullis reload
+  portcullis reload --json | jq '.refused[]'
+
+What is refused leaves what was there before, and the exit code is 1. Keys of portcullis.toml that take a restart are named.";
 
 pub(crate) const DECIDE: &str = "\
 Examples:
@@ -70,6 +85,7 @@ Examples:
   portcullis state ls --policy say-hello          # under which keys
   portcullis state get said-hello --policy say-hello
   portcullis state clear --tenant ci --policy say-hello --key said-hello
+  portcullis state backup /var/backups/portcullis/state.redb   # while the host runs
   portcullis state reset                          # only after a damaged store was set aside";
 
 pub(crate) const COMPLETIONS: &str = "\

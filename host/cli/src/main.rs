@@ -1,11 +1,14 @@
 //! `portcullis`: one binary, `serve` and the commands beside it.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod admin;
 mod args;
 mod commands;
 mod exit;
 mod help;
 mod logging;
+mod out;
 mod patience;
 mod progress;
 mod record;
@@ -22,13 +25,14 @@ use crate::exit::Exit;
 
 fn main() -> ExitCode {
     // `serve` and others start this program again to compile a policy.
-    portcullis_engine::compile_if_asked().unwrap_or_else(|| run().report())
+    portcullis_engine::compile_if_asked().unwrap_or_else(|| out::finish(run(Args::parse().command)).report())
 }
 
-fn run() -> Exit {
-    match Args::parse().command {
+fn run(command: Command) -> Exit {
+    match command {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Config(args) => commands::config::run(&args),
         Command::Decide(args) => commands::decide::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Replay(args) => commands::replay::run(&args),

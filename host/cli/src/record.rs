@@ -6,6 +6,7 @@ use portcullis_daemon::decision_log::record::DecisionRecord;
 use portcullis_daemon::replay::{Content, Line, Logs};
 
 use crate::exit::{Exit, fail};
+use crate::out::note;
 
 /// Every decision of these logs, in the order in which they were made; damaged lines are told on stderr.
 pub(crate) fn of_logs(paths: &[PathBuf], mut each: impl FnMut(DecisionRecord) -> bool) -> Result<(), Exit> {
@@ -21,7 +22,7 @@ pub(crate) fn of_logs(paths: &[PathBuf], mut each: impl FnMut(DecisionRecord) ->
             Content::Other => {}
             Content::Damaged(problem) => {
                 let file = logs.files().get(file).map(|path| path.display().to_string()).unwrap_or_default();
-                eprintln!("portcullis: {file}:{number}: {problem}");
+                note!("portcullis: {file}:{number}: {problem}");
             }
         }
     }

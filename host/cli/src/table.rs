@@ -1,8 +1,9 @@
 //! Tables on stdout: columns as wide as what is in them, numbers to the right, headings bold on a terminal.
 
-use std::io::{self, Write};
-
 use anstyle::Style;
+use portcullis_model::printable::escape;
+
+use crate::out;
 
 /// Where a column's text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,19 +25,20 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| escape(&cell).into_owned()).collect());
     }
 
-    /// Writes it, unless it has no rows.
-    pub(crate) fn print(&self) -> io::Result<()> {
+    /// Prints it, unless it has no rows.
+    pub(crate) fn print(&self) {
         if self.rows.is_empty() {
-            return Ok(());
+            return;
         }
-        let mut out = anstream::stdout().lock();
         let bold = Style::new().bold();
         let headings: Vec<_> = self.columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
-        writeln!(out, "{bold}{}{bold:#}", self.line(&headings))?;
-        self.rows.iter().try_for_each(|row| writeln!(out, "{}", self.line(row)))
+        out::styled(|out| {
+            writeln!(out, "{bold}{}{bold:#}", self.line(&headings))?;
+            self.rows.iter().try_for_each(|row| writeln!(out, "{}", self.line(row)))
+        });
     }
 
     fn line(&self, cells: &[String]) -> String {

@@ -1,6 +1,7 @@
 //! Numbers, times and IDs as a person reads them.
 
 use portcullis_model::Reason;
+use portcullis_model::printable::escape;
 
 /// Characters of an ID that callers are shown: the last ones.
 const SHORT: usize = 10;
@@ -32,7 +33,11 @@ pub(crate) fn short(id: &str) -> String {
 
 /// A text that anybody may have written, as a terminal may have it.
 pub(crate) fn plain(text: &str) -> String {
-    Reason::new(text).to_string()
+    let text = escape(text);
+    if text.len() <= Reason::MAX {
+        return text.into_owned();
+    }
+    format!("{}…", text.get(..text.floor_char_boundary(Reason::MAX)).unwrap_or_default())
 }
 
 /// So many microseconds.
@@ -50,7 +55,7 @@ mod tests {
             assert_eq!(counted(number), text);
         }
         assert_eq!(when("2026-11-25T08:00:00.000001Z"), "2026-11-25 08:00:00");
-        assert_eq!(when("\u{1b}[31m"), "[31m");
+        assert_eq!(when("\u{1b}[31m\u{202e}"), "\\u{1b}[31m\\u{202e}");
         assert_eq!((short("01KAXJ3Q7Q2M9X4KPD01234567").as_str(), short("x").as_str()), ("PD01234567", "x"));
         assert_eq!((micros(999).as_str(), micros(1_250).as_str()), ("999 µs", "1.2 ms"));
     }

@@ -4,8 +4,10 @@
 mod work;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
 use portcullis_engine::Share;
@@ -36,11 +38,12 @@ const PING: [&str; 2] = ["SystemPing", "SystemPingHead"];
 /// Decides calls: finds whose they are, reads them as dockerd does, and asks what is in force.
 #[derive(Debug)]
 pub struct Judge {
-    reader: Arc<Reader>,
+    /// Another one after a reload with other rules.
+    reader: ArcSwap<Reader>,
     resolver: Resolver,
     created: Created,
     live: Arc<Live>,
-    exempt_ping: bool,
+    exempt_ping: AtomicBool,
     timeout: Duration,
 }
 
@@ -99,14 +102,21 @@ impl Judge {
     pub fn new(config: &Config, live: Arc<Live>) -> Self {
         let timeout = config.limits.decision_timeout;
         // Where mounts lead is looked up before policies are asked, and not here.
-        let reader = Arc::new(Reader::new(config.rules.clone(), Arc::new(NoResolve)).masking(masked_paths()));
+        let reader = Reader::new(config.rules.clone(), Arc::new(NoResolve)).masking(masked_paths());
+        let (reader, exempt_ping) = (ArcSwap::from_pointee(reader), config.exempt_ping.into());
         let (resolver, created) = (Resolver::new(timeout), Created::default());
-        Self { reader, resolver, created, live, exempt_ping: config.exempt_ping, timeout }
+        Self { reader, resolver, created, live, exempt_ping, timeout }
     }
 
     /// Every lookup of a mount's path that has not come back in time.
     pub(crate) fn stuck(&self) -> Vec<Stuck> {
         self.resolver.stuck()
+    }
+
+    /// Takes the host rules, and whether `/_ping` is exempt, for the calls to come.
+    pub(crate) fn take(&self, config: &Config) {
+        self.reader.store(Arc::new(self.reader.load().with_rules(config.rules.clone())));
+        self.exempt_ping.store(config.exempt_ping, Ordering::Relaxed);
     }
 
     /// What is in force.
@@ -167,7 +177,7 @@ impl Judge {
     /// A call as policies see it, whether or not a host rule refuses it.
     async fn explain(&self, call: wire::Call, reading: Reading<'_>) -> Option<serde_json::Value> {
         let Reading { listener, tenant, is_large, deadline } = reading;
-        let reader = Arc::clone(&self.reader);
+        let reader = self.reader.load_full();
         let (refusals, mut request) = work(is_large, deadline, move || reader.explain(&call)).await.ok()?;
         if let Some(request) = &mut request {
             request.set_created_with(self.created.mounts(listener, tenant, request));
@@ -263,7 +273,7 @@ impl Judge {
         reading: Reading<'_>,
     ) -> Result<Result<(DockerRequest, Option<String>), Refusal>, Unread> {
         let Reading { listener, tenant, is_large, deadline } = reading;
-        let reader = Arc::clone(&self.reader);
+        let reader = self.reader.load_full();
         let mut request = match work(is_large, deadline, move || reader.read(call)).await? {
             Ok(request) => request,
             Err(refusal) => return Ok(Err(refusal)),
@@ -317,7 +327,7 @@ impl Judge {
         deadline: Instant,
     ) -> (Decision, PolicyLog) {
         let generation = snapshot.generation;
-        if self.exempt_ping && PING.contains(&request.operation()) {
+        if self.exempt_ping.load(Ordering::Relaxed) && PING.contains(&request.operation()) {
             let (answer, cause) = (Answer::Allow, Cause::Exempt);
             return (Decision { answer, cause, generation, opinions: Vec::new(), would: None }, Vec::new());
         }
@@ -403,6 +413,11 @@ impl Decider {
         Self { judge, log, strangers: Tally::default(), recorder }
     }
 
+    /// Takes what of the configuration needs no restart, for the calls to come.
+    pub(crate) fn take(&self, config: &Config) {
+        self.judge.take(config);
+    }
+
     pub(crate) fn recorder(&self) -> &Recorder {
         &self.recorder
     }
@@ -435,7 +450,7 @@ impl Decider {
 
     /// Remembers what an operation that was carried out has made, from the body of its `AuthZRes`.
     pub(crate) async fn remember(&self, received: Received, sender: &Sender) {
-        let reader = Arc::clone(&self.judge.reader);
+        let reader = self.judge.reader.load_full();
         let (is_large, bytes) = (received.bytes.len() >= LARGE, received.bytes.clone());
         let read = work(is_large, self.judge.deadline(), move || answer::read(&bytes, &reader)).await;
         if let Ok(Some((request, change))) = read {

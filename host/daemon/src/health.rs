@@ -6,9 +6,11 @@ use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use serde::{Deserialize, Serialize};
 
+use crate::admin::End;
 use crate::decision_log::DecisionLog;
+use crate::inspect::Found;
 use crate::listen::Unheard;
-use crate::policies::{Layer, Member, Snapshot, Tenant, Troubles};
+use crate::policies::{Layer, Member, Snapshot, Tenant, Trouble, Troubles};
 use crate::resolve::Stuck;
 
 /// The answer to `GET /v1/health/ready`.
@@ -19,7 +21,8 @@ pub struct Readiness {
     pub generation: u64,
     /// Why calls are denied.
     pub denying: Vec<Finding>,
-    /// What lies in a folder and is not in force, and has no call denied: its last good version stays, or nobody asks it.
+    /// What is wrong and has no call denied: what lies in a folder and is not in force, because its last good version stays
+    /// or nobody asks it; and what will be trouble if nobody does anything.
     pub warnings: Vec<Finding>,
 }
 
@@ -28,7 +31,8 @@ pub struct Readiness {
 pub struct Finding {
     /// Whose; none is the host's.
     pub tenant: Option<String>,
-    /// `policy`, `data`, `tenant`, `folder`, `listener`, `state`, `log` or `mount`.
+    /// `policy`, `data`, `tenant`, `folder`, `ignored`, `permissions`, `listener`, `socket`, `certificate`, `state`,
+    /// `cache`, `log` or `mount`; of a reload, `configuration`, too.
     pub what: String,
     /// Empty where there is only one.
     pub name: String,
@@ -53,7 +57,8 @@ impl Readiness {
         let (store_denies, store_warns) = if needs_state(snapshot) { (store, None) } else { (None, store) };
         denying.extend(store_denies);
         let known: BTreeSet<_> = denying.iter().map(Finding::place).collect();
-        let mut warnings: Vec<_> = findings(troubles).filter(|finding| !known.contains(&finding.place())).collect();
+        let mut warnings: Vec<_> =
+            Finding::of_troubles(troubles).filter(|finding| !known.contains(&finding.place())).collect();
         warnings.extend(store_warns);
         Self { is_ready: denying.is_empty(), generation: snapshot.generation.0, denying, warnings }
     }
@@ -62,6 +67,25 @@ impl Readiness {
     pub(crate) fn with_unheard(mut self, unheard: &Unheard) -> Self {
         let findings = unheard.problems().into_iter();
         self.warnings.extend(findings.map(|(name, problem)| Finding::new(None, "listener", name, &problem)));
+        self
+    }
+
+    /// Adds what was found when the host last looked at its files.
+    pub(crate) fn with_found(mut self, found: Vec<Found>) -> Self {
+        for Found { finding, denies } in found {
+            if denies {
+                self.is_ready = false;
+                self.denying.push(finding);
+            } else {
+                self.warnings.push(finding);
+            }
+        }
+        self
+    }
+
+    /// Adds certificates of the admin API that end soon. No call of dockerd's needs them.
+    pub(crate) fn with_ends(mut self, ends: &[End]) -> Self {
+        self.warnings.extend(ends.iter().filter_map(Finding::of_end));
         self
     }
 
@@ -115,15 +139,30 @@ fn needs_state(snapshot: &Snapshot) -> bool {
     keeps(&snapshot.host, Mode::Enforce) || snapshot.tenants.iter().any(|tenant| of_tenant(tenant))
 }
 
-fn findings(troubles: &Troubles) -> impl Iterator<Item = Finding> {
-    troubles.iter().flat_map(|(tenant, troubles)| {
-        troubles.iter().map(|trouble| Finding::new(tenant.as_ref(), trouble.what, &trouble.name, &trouble.problem))
-    })
-}
-
 // === impl Finding ===
 
 impl Finding {
+    /// What lies in folders and is not in force, and what is wrong with them.
+    pub(crate) fn of_troubles(troubles: &Troubles) -> impl Iterator<Item = Self> {
+        troubles.iter().flat_map(|(tenant, troubles)| {
+            troubles.iter().map(|trouble| Self::new(tenant.as_ref(), trouble.what, &trouble.name, &trouble.problem))
+        })
+    }
+
+    pub(crate) fn of_host(what: &str, name: &str, problem: &str) -> Self {
+        Self::new(None, what, name, problem)
+    }
+
+    /// A certificate that ends soon.
+    pub(crate) fn of_end(end: &End) -> Option<Self> {
+        end.warning().map(|warning| Self::of_host("certificate", end.key, &warning))
+    }
+
+    /// Whether something was read and is not in force.
+    pub(crate) fn is_refusal(&self) -> bool {
+        !Trouble::REMARKS.contains(&self.what.as_str())
+    }
+
     fn new(tenant: Option<&TenantName>, what: &str, name: &str, problem: &str) -> Self {
         let tenant = tenant.map(ToString::to_string);
         Self { tenant, what: what.to_owned(), name: name.to_owned(), problem: problem.to_owned() }

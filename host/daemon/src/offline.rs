@@ -28,7 +28,12 @@ impl Offline {
     pub(crate) fn with(config: &Config, spaces: Spaces) -> Result<Self, ServeError> {
         let live = policies::load_once(config, spaces, &workshop(config)?);
         let troubles = live.troubles();
-        let notes = troubles.values().flatten().map(|trouble| trouble.to_string()).collect();
+        let notes = troubles
+            .values()
+            .flatten()
+            .filter(|trouble| !trouble.is_remark())
+            .map(|trouble| trouble.to_string())
+            .collect();
         Ok(Self { judge: Judge::new(config, Arc::new(live)), asking: Asking::new(config), notes })
     }
 

@@ -17,6 +17,7 @@ use crate::admin::{self, Admin, Decisions, Desk, Gate};
 use crate::config::{Config, Problems};
 use crate::decide::{Decider, Judge};
 use crate::decision_log::{DecisionLog, LogThread};
+use crate::inspect::{Inspected, Inspector};
 use crate::listen::Unheard;
 use crate::log_sink::LogSink;
 use crate::manage::Manager;
@@ -24,6 +25,7 @@ use crate::metrics::{self, Metrics, Recorder, Sources};
 use crate::otlp::{self, Exports, Tracer};
 use crate::plugin::{self, BodyLimits, Front, Phase};
 use crate::policies::{Offers, Watch, Workshop};
+use crate::reload::Reloader;
 use crate::signals::Signals;
 use crate::socket::{BindError, Bound};
 use crate::state::{Spaces, Store};
@@ -59,6 +61,8 @@ pub enum ServeError {
     TakeOver(#[from] TakeOverError),
     #[error("the host that took this one's place ended before it served: {0}")]
     Successor(#[source] std::io::Error),
+    #[error("the thread that looks at files cannot be started: {0}")]
+    Inspector(#[source] std::io::Error),
     #[error("signals cannot be received: {0}")]
     Signals(#[source] std::io::Error),
 }
@@ -115,8 +119,13 @@ pub async fn serve(config: Config, sink: LogSink, take_over: bool) -> Result<(),
     let decider = Arc::new(Decider::new(Judge::new(&config, Arc::clone(&live)), log.clone(), recorder));
     let gate = sockets.gate.clone();
     let (stop, stopped) = watch::channel(false);
+    let (inspector, inspection) = Inspector::start(Inspected::new(&config, &store)).map_err(ServeError::Inspector)?;
+    let unheard = Unheard::default();
+    let front = (inspector, gate.clone(), unheard.clone());
+    let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone(), front));
     let sources = Sources {
         decider: Arc::clone(&decider),
+        reporter: Arc::clone(&reporter),
         sandbox: workshop.sandbox.clone(),
         swaps: Arc::clone(&workshop.swaps),
         store: store.clone(),
@@ -124,12 +133,13 @@ pub async fn serve(config: Config, sink: LogSink, take_over: bool) -> Result<(),
         requests: Arc::default(),
         exports: exports.figures(),
     };
-    let unheard = Unheard::default();
+    let reloader = Arc::new(Reloader::new(&config, Arc::clone(&decider), Arc::clone(&watch), gate.clone()));
     let routes = Admin {
-        reporter: Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone(), unheard.clone())),
+        reporter,
         manager: Manager::new(&config, Arc::clone(&watch), live, workshop),
         store: store.clone(),
-        gate: gate.clone(),
+        gate,
+        reloader: Arc::clone(&reloader),
         desk: Desk::new(&config, Arc::clone(&decider)),
         metrics: Arc::new(Metrics::new(sources)),
         decisions: Decisions::new(&config.decision_log, log.feed().clone(), stopped.clone()),
@@ -141,8 +151,9 @@ pub async fn serve(config: Config, sink: LogSink, take_over: bool) -> Result<(),
     let kept = Kept { store, log: log_thread, exports };
     tokio::select! {
         () = supervisor.live() => Ok(()),
-        () = until_stop(&mut signals, &watch, gate.as_ref(), &log) => {
+        () = until_stop(&mut signals, &reloader) => {
             info!("stopping");
+            drop(inspection);
             supervisor.stopping();
             fronts.stop(grace, kept).await;
             info!("stopped");
@@ -150,6 +161,7 @@ pub async fn serve(config: Config, sink: LogSink, take_over: bool) -> Result<(),
         }
         successor = successors.next() => {
             info!(pid = successor.pid, "another host takes the place of this one");
+            drop(inspection);
             signals.end();
             fronts.hand_over(&successor, grace, kept, &supervisor).await
         }
@@ -167,18 +179,12 @@ async fn find_predecessor(config: &Config) -> Result<Option<Predecessor>, ServeE
 }
 
 /// Reloads on SIGHUP, until SIGTERM or SIGINT; those do not wait for a reload to end.
-async fn until_stop(signals: &mut Signals, watch: &Watch, gate: Option<&Arc<Gate>>, log: &DecisionLog) {
+async fn until_stop(signals: &mut Signals, reloader: &Arc<Reloader>) {
     let (stop, hangups) = signals.split();
     let reload = async {
         loop {
             hangups.next().await;
-            info!("reloading");
-            log.reopen();
-            if let Some(gate) = gate {
-                gate.reload().await;
-            }
-            watch.reload().await;
-            info!("reloaded");
+            reloader.reload().await;
         }
     };
     tokio::select! {

@@ -1,5 +1,6 @@
 //! What the host tells its operator of itself: what is in force, what is not and why, and what became of calls.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
@@ -7,11 +8,13 @@ use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use serde::{Deserialize, Serialize};
 
+use crate::admin::{End, Gate};
 use crate::config::{Config, Listener};
 use crate::decide::Decider;
 use crate::health::{Finding, Readiness};
+use crate::inspect::Inspector;
 use crate::listen::Unheard;
-use crate::policies::{Member, Snapshot, Tenant, Troubles};
+use crate::policies::{Member, Snapshot, Tenant, Trouble, Troubles};
 use crate::resolve::Stuck;
 use crate::state::Store;
 use crate::tenant::Figures;
@@ -30,6 +33,9 @@ pub struct Status {
     pub is_ready: bool,
     /// Why calls are denied.
     pub denying: Vec<Finding>,
+    /// What is wrong and has no call denied.
+    #[serde(default)]
+    pub warnings: Vec<Finding>,
     pub listeners: Vec<ListenerStatus>,
     /// Host-wide policies.
     pub policies: Vec<PolicyStatus>,
@@ -76,10 +82,11 @@ pub struct PolicyStatus {
     pub would_deny: u64,
 }
 
-/// Something that lies in a folder and is not in force, or a mount's path that could not be looked up.
+/// Something that lies in a folder and is not in force, a remark on what lies there, or a mount's path that could not
+/// be looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// `policy`, `data`, `tenant`, `folder` or `mount`.
+    /// `policy`, `data`, `tenant`, `folder`, `ignored`, `permissions` or `mount`.
     pub what: String,
     pub name: String,
     pub problem: String,
@@ -90,32 +97,50 @@ pub struct Problem {
 pub struct Reporter {
     started: (Instant, SystemTime),
     listeners: Vec<ListenerStatus>,
-    decider: std::sync::Arc<Decider>,
+    decider: Arc<Decider>,
     store: Store,
+    inspector: Inspector,
+    gate: Option<Arc<Gate>>,
     unheard: Unheard,
 }
 
 // === impl Reporter ===
 
 impl Reporter {
-    pub(crate) fn new(config: &Config, decider: std::sync::Arc<Decider>, store: Store, unheard: Unheard) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        decider: Arc<Decider>,
+        store: Store,
+        (inspector, gate, unheard): (Inspector, Option<Arc<Gate>>, Unheard),
+    ) -> Self {
         let listeners = config.listeners.iter().map(ListenerStatus::of).collect();
-        Self { started: (Instant::now(), SystemTime::now()), listeners, decider, store, unheard }
+        Self { started: (Instant::now(), SystemTime::now()), listeners, decider, store, inspector, gate, unheard }
     }
 
     /// Whether calls are decided as they should be.
     pub fn readiness(&self) -> Readiness {
         let live = self.decider.live();
-        let readiness = Readiness::of(&live.load(), &live.troubles(), self.store.problem());
+        let store = self.store.problem().or_else(|| self.store.write_problem());
+        let readiness = Readiness::of(&live.load(), &live.troubles(), store);
         let readiness = readiness.with_unheard(&self.unheard).with_log(self.decider.log());
-        readiness.with_stuck(&self.decider.judge().stuck())
+        let readiness = readiness.with_stuck(&self.decider.judge().stuck());
+        readiness.with_found(self.inspector.found()).with_ends(&self.ends())
+    }
+
+    /// When certificates of the admin API end.
+    pub(crate) fn ends(&self) -> Vec<End> {
+        self.gate.as_ref().map(|gate| gate.ends()).unwrap_or_default()
+    }
+
+    pub(crate) fn inspector(&self) -> &Inspector {
+        &self.inspector
     }
 
     pub fn status(&self) -> Status {
         let live = self.decider.live();
         let (snapshot, troubles) = (live.load(), live.troubles());
         let Snapshot { generation, host, tenants, .. } = &*snapshot;
-        let Readiness { is_ready, denying, .. } = self.readiness();
+        let Readiness { is_ready, denying, warnings, .. } = self.readiness();
         let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
         let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
         // Of tenants that are not in force, too.
@@ -126,9 +151,10 @@ impl Reporter {
             started: since_epoch.map_or(0, |since| since.as_secs()),
             uptime_s: self.started.0.elapsed().as_secs(),
             generation: generation.0,
-            is_sound: troubles.is_empty(),
+            is_sound: troubles.values().flatten().all(Trouble::is_remark),
             is_ready,
             denying,
+            warnings,
             listeners: self.listeners.clone(),
             policies: host.members.iter().map(|member| PolicyStatus::of(member)).collect(),
             problems: others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)).collect(),
@@ -148,7 +174,7 @@ impl Reporter {
 
 fn problems(troubles: &Troubles, tenant: Option<&TenantName>) -> Vec<Problem> {
     let troubles = troubles.get(&tenant.cloned()).map(Vec::as_slice).unwrap_or_default();
-    let problem = |trouble: &crate::policies::Trouble| Problem {
+    let problem = |trouble: &Trouble| Problem {
         what: trouble.what.to_owned(),
         name: trouble.name.clone(),
         problem: trouble.problem.to_string(),

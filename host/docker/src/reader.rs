@@ -60,6 +60,11 @@ impl Reader {
         Self { masked, ..self }
     }
 
+    /// The same with other rules.
+    pub fn with_rules(&self, rules: Rules) -> Self {
+        Self { rules, ..self.clone() }
+    }
+
     pub fn read(&self, call: Call) -> Result<DockerRequest, Refusal> {
         let mut call = call;
         let (operation, parameters, target) = match self.find(&call) {

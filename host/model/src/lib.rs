@@ -4,7 +4,8 @@
 //! JSON that the host holds (the call's body, a policy's settings), [`Data`] the operator's documents together, and a
 //! [`patch`] changes one of them; a
 //! [`Verdict`] is what one policy says, a [`Fault`] why it said nothing, and a [`Decision`] what the host answers.
-//! [`Limits`] bound what a policy may use. A [`Placement`] says which tenant a caller belongs to.
+//! [`Limits`] bound what a policy may use. A [`Placement`] says which tenant a caller belongs to. [`printable`] makes text
+//! safe to show.
 
 pub mod data;
 pub mod decision;
@@ -13,6 +14,7 @@ pub mod fault;
 pub mod limits;
 pub mod name;
 pub mod patch;
+pub mod printable;
 pub mod request;
 pub mod tenant;
 pub mod verdict;

@@ -1,6 +1,7 @@
 //! The decision log: every decision is in it, nothing secret is, and no failure loses what must be kept.
 
 mod file;
+mod journal;
 mod kept;
 mod kinds;
 mod schema;

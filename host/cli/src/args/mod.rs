@@ -60,6 +60,10 @@ pub(crate) enum Command {
     /// Say whether a file would load as a policy, and what it imports and exports
     #[command(after_long_help = help::CHECK)]
     Check(Check),
+    /// Say what is wrong with a folder, before a host is started or restarted with it
+    #[command(subcommand)]
+    #[command(after_long_help = help::CONFIG)]
+    Config(Config),
     /// Say what would be answered to a call, by the policies of a folder or by a running host; nothing is changed
     #[command(after_long_help = help::DECIDE)]
     Decide(Decide),
@@ -93,7 +97,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     #[command(after_long_help = help::STATE)]
     State(State),
-    /// Have a running host read everything again, trying what was broken
+    /// Have a running host read everything again, trying what was broken; with 1 as exit code where something is refused
+    #[command(after_long_help = help::RELOAD)]
     Reload(Reload),
     /// Make a token for callers who ask a host by TCP, and say what to write into its portcullis.toml
     #[command(after_long_help = help::TOKEN)]
@@ -232,6 +237,27 @@ pub(crate) struct Ready {
 pub(crate) struct Reload {
     #[command(flatten)]
     pub(crate) host: Host,
+    #[arg(from_global)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Say everything that is wrong with a folder: portcullis.toml, certificates, tenants, policies with what lies beside
+    /// them, data. Nothing is started, and no host is asked
+    #[command(after_long_help = help::CONFIG)]
+    Check(ConfigCheck),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigCheck {
+    /// The folder; without it, that of --config
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) dir: ConfigDir,
+    #[arg(from_global)]
+    pub(crate) json: bool,
 }
 
 /// Which running host is meant, and how it is reached.

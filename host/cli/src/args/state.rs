@@ -1,8 +1,10 @@
 //! Commands for what policies keep.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
-use super::Host;
+use super::{ConfigDir, Host};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum State {
@@ -10,10 +12,21 @@ pub(crate) enum State {
     Ls(StateLs),
     /// Show what a policy keeps under one key
     Get(StateGet),
+    /// Copy the store into a file, as it is at one moment, also while a host uses it
+    Backup(StateBackup),
     /// Clear what is kept for a tenant, or only what one policy keeps for it, or only one key of that
     Clear(StateClear),
     /// Give up a damaged store that was set aside, and begin with an empty one
     Reset(StateReset),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateBackup {
+    #[command(flatten)]
+    pub(crate) dir: ConfigDir,
+    /// The new file, which must not be there yet
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

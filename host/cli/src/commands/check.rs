@@ -9,15 +9,14 @@ use serde_json::json;
 use crate::args::Check;
 use crate::commands::runtime;
 use crate::exit::{Exit, fail};
+use crate::out::{self, say};
 
 pub(crate) fn run(args: &Check) -> Exit {
-    match check(args) {
-        Ok((inspection, problem)) => {
-            print(args, &inspection, problem.as_deref());
-            if problem.is_some() { Exit::Failed } else { Exit::Done }
-        }
-        Err(exit) => exit,
-    }
+    let checked = check(args).and_then(|(inspection, problem)| {
+        print(args, &inspection, problem.as_deref())?;
+        if problem.is_some() { Err(Exit::Failed) } else { Ok(()) }
+    });
+    checked.into()
 }
 
 /// Loads it as the host would. Gives what is in it, and what the host would object to.
@@ -50,7 +49,7 @@ fn describe(path: &Path, what: impl std::fmt::Display) -> String {
     format!("{}: {what}", path.display())
 }
 
-fn print(args: &Check, inspection: &Inspection, problem: Option<&str>) {
+fn print(args: &Check, inspection: &Inspection, problem: Option<&str>) -> Result<(), Exit> {
     if args.json {
         let imports: Vec<_> = inspection
             .imports
@@ -67,27 +66,27 @@ fn print(args: &Check, inspection: &Inspection, problem: Option<&str>) {
             "imports": imports,
             "exports": inspection.exports,
         });
-        println!("{report:#}");
-        return;
+        return out::json(&report);
     }
-    println!("file     {}", args.file.display());
-    println!("digest   {}", inspection.digest);
-    println!("size     {} bytes, {}", inspection.size, kind(inspection));
+    say!("file     {}", args.file.display());
+    say!("digest   {}", inspection.digest);
+    say!("size     {} bytes, {}", inspection.size, kind(inspection));
     for import in &inspection.imports {
         let note = match (import.known, import.grant) {
             (false, _) => "  (this host does not have it)".to_owned(),
             (true, Some(grant)) => format!("  (needs the grant `{grant}`)"),
             (true, None) => String::new(),
         };
-        println!("imports  {}{note}", import.name);
+        say!("imports  {}{note}", import.name);
     }
     for export in &inspection.exports {
-        println!("exports  {export}");
+        say!("exports  {export}");
     }
     match problem {
-        Some(problem) => println!("refused  {problem}"),
-        None => println!("loads    yes"),
+        Some(problem) => say!("refused  {problem}"),
+        None => say!("loads    yes"),
     }
+    Ok(())
 }
 
 fn kind(inspection: &Inspection) -> &'static str {

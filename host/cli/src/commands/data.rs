@@ -1,6 +1,5 @@
 //! `portcullis data`
 
-use std::io::Write;
 use std::path::Path;
 
 use hyper::Method;
@@ -11,6 +10,7 @@ use crate::admin::{Call, escaped};
 use crate::args::{Data, DataGet, DataLs, DataPatch, DataPlace, DataPut, WhoseData};
 use crate::commands::read_request;
 use crate::exit::{Exit, fail};
+use crate::out::{self, say};
 use crate::table::{Align, Table};
 
 #[derive(Deserialize)]
@@ -39,8 +39,7 @@ pub(crate) fn run(args: &Data) -> Exit {
 fn list(args: &DataLs) -> Result<(), Exit> {
     let call = Call::new(Method::GET, format!("{}?list", folder(&args.whose)));
     if args.json {
-        println!("{:#}", call.json::<Value>(&args.whose.host)?);
-        return Ok(());
+        return out::json(&call.json::<Value>(&args.whose.host)?);
     }
     let found: Documents = call.json(&args.whose.host)?;
     let columns = [("DOCUMENT", Align::Left), ("BYTES", Align::Right), ("TAG", Align::Left), ("STATE", Align::Left)];
@@ -54,14 +53,15 @@ fn list(args: &DataLs) -> Result<(), Exit> {
         let bytes = bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
         table.row([name, bytes, etag.unwrap_or_else(|| "-".to_owned()), state]);
     }
-    table.print().map_err(|error| fail(Exit::Failed, error))
+    table.print();
+    Ok(())
 }
 
 fn get(args: &DataGet) -> Result<(), Exit> {
     let json = Call::new(Method::GET, place(&args.whose, &args.pointer)?).send(&args.whose.host)?;
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(&json).and_then(|()| out.write_all(b"\n"));
-    written.map_err(|error| fail(Exit::Failed, error))
+    // A host answers in UTF-8.
+    out::json_text(&String::from_utf8_lossy(&json));
+    Ok(())
 }
 
 fn put(args: &DataPut) -> Result<(), Exit> {
@@ -84,15 +84,14 @@ fn change(method: Method, at: &DataPlace, arrange: impl FnOnce(Call) -> Call) ->
     let call = Call::new(method, place(&at.whose, &at.pointer)?).if_match(at.if_match.as_ref());
     let answer: Value = arrange(call).json(&at.whose.host)?;
     if at.json {
-        println!("{answer:#}");
-        return Ok(());
+        return out::json(&answer);
     }
     let text = |key| answer.get(key).and_then(Value::as_str);
     let generation = answer.get("generation").and_then(Value::as_u64).unwrap_or_default();
     let name = text("name").unwrap_or_default();
     match text("etag") {
-        Some(tag) => println!("{name} is in force since generation {generation}: {tag}"),
-        None => println!("{name} is removed since generation {generation}"),
+        Some(tag) => say!("{name} is in force since generation {generation}: {tag}"),
+        None => say!("{name} is removed since generation {generation}"),
     }
     Ok(())
 }

@@ -5,17 +5,23 @@ use portcullis_daemon::asking::{Manner, Question, Report};
 use portcullis_daemon::decision_log::record::{PolicyRecord, WouldBe};
 use portcullis_daemon::offline::Offline;
 use portcullis_model::TenantName;
+use portcullis_model::printable::escape;
 use serde_json::{Map, Value};
 
 use crate::admin::{Call, escaped};
 use crate::args::Decide;
 use crate::commands::{explain, read_config, read_request, runtime};
 use crate::exit::{Exit, fail};
+use crate::out::{self, note, say};
 
 pub(crate) fn run(args: &Decide) -> Exit {
     match decide(args) {
         Ok(report) => {
-            print(&report, args.json);
+            if !args.json {
+                print(&report);
+            } else if let Err(exit) = out::json(&report) {
+                return exit;
+            }
             if report.is_allow() { Exit::Done } else { Exit::Denied }
         }
         Err(exit) => exit,
@@ -88,33 +94,28 @@ fn ask_folder(args: &Decide, question: &[u8]) -> Result<Report, Exit> {
     let _entered = runtime.enter();
     let offline = Offline::load(&config).map_err(|error| fail(Exit::Failed, error))?;
     for note in offline.notes() {
-        eprintln!("portcullis: {note}");
+        note!("portcullis: {note}");
     }
     let manner = Manner { listener: args.listener.clone(), tenant, explain: args.explain };
     runtime.block_on(offline.ask(question, manner)).map_err(|error| fail(Exit::Usage, error))
 }
 
-fn print(report: &Report, as_json: bool) {
-    if as_json {
-        // Texts and numbers always have JSON.
-        println!("{:#}", serde_json::to_value(report).unwrap_or_default());
-        return;
-    }
+fn print(report: &Report) {
     match &report.reason {
-        None => println!("{} ({})", report.answer, report.cause),
-        Some(reason) => println!("{} ({}): {reason}", report.answer, report.cause),
+        None => say!("{} ({})", report.answer, report.cause),
+        Some(reason) => say!("{} ({}): {reason}", report.answer, report.cause),
     }
     if let Some(WouldBe { answer, cause, reason, .. }) = &report.would {
         let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        println!("  would {answer} ({cause}), if all that is observed counted{reason}");
+        say!("  would {answer} ({cause}), if all that is observed counted{reason}");
     }
-    println!("  tenant {}", report.tenant.as_deref().unwrap_or("cannot be told"));
+    say!("  tenant {}", report.tenant.as_deref().unwrap_or("cannot be told"));
     if let Some(problem) = &report.problem {
-        println!("  {problem}");
+        say!("  {problem}");
     }
     report.policies.iter().for_each(print_policy);
     if let Some(explained) = &report.explain {
-        println!();
+        say!();
         explain::print(explained);
     }
 }
@@ -122,8 +123,8 @@ fn print(report: &Report, as_json: bool) {
 fn print_policy(policy: &PolicyRecord) {
     let observed = if policy.mode == "observe" { " (observed)" } else { "" };
     let reason = policy.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    println!("  {}{observed} {}{reason}", policy.policy, policy.verdict);
+    say!("  {}{observed} {}{reason}", policy.policy, policy.verdict);
     for line in &policy.log {
-        println!("    {} {}", line.level, line.message);
+        say!("    {} {}", line.level, escape(&line.message));
     }
 }

@@ -8,11 +8,13 @@ use portcullis_daemon::masked::masked_paths;
 use portcullis_daemon::resolve::Resolver;
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
 use portcullis_model::TenantName;
+use portcullis_model::printable::escape;
 use serde_json::Value;
 
 use crate::args::Explain;
 use crate::commands::{read_config, read_request, runtime};
 use crate::exit::{Exit, fail};
+use crate::out::{self, say};
 
 /// What is printed of a request, what matters most at the top and what is longest at the end.
 const ORDER: [&str; 20] = [
@@ -65,7 +67,7 @@ fn explain(args: &Explain) -> Result<Exit, Exit> {
     }
     let report = explained(&refusals, request.as_ref());
     if args.json {
-        println!("{report:#}");
+        out::json(&report)?;
     } else {
         print(&report);
     }
@@ -77,21 +79,21 @@ pub(crate) fn print(report: &Value) {
     let refusals = report.get("refused_by").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for refusal in refusals {
         let text = |key| refusal.get(key).and_then(Value::as_str).unwrap_or_default();
-        println!("{:<17} {} (host rule `{}`)", "refused", text("reason"), text("rule"));
+        say!("{:<17} {} (host rule `{}`)", "refused", text("reason"), text("rule"));
     }
     let Some(request) = report.get("request").and_then(Value::as_object) else {
-        println!("{:<17} nothing: the call cannot be read", "policies see");
+        say!("{:<17} nothing: the call cannot be read", "policies see");
         return;
     };
     for name in ORDER {
         let value = request.get(name).unwrap_or(&Value::Null);
         match value {
-            Value::Null => println!("{name:<17} -"),
-            Value::String(text) => println!("{name:<17} {text}"),
-            Value::Array(items) if items.is_empty() => println!("{name:<17} -"),
-            Value::Array(items) => items.iter().for_each(|item| println!("{name:<17} {item}")),
-            Value::Object(_) if name == "body" => println!("{name:<17} {value:#}"),
-            Value::Bool(_) | Value::Number(_) | Value::Object(_) => println!("{name:<17} {value}"),
+            Value::Null => say!("{name:<17} -"),
+            Value::String(text) => say!("{name:<17} {}", escape(text)),
+            Value::Array(items) if items.is_empty() => say!("{name:<17} -"),
+            Value::Array(items) => items.iter().for_each(|item| say!("{name:<17} {item}")),
+            Value::Object(_) if name == "body" => say!("{name:<17} {value:#}"),
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => say!("{name:<17} {value}"),
         }
     }
 }

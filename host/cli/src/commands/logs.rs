@@ -1,7 +1,7 @@
 //! `portcullis logs`
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use hyper::Method;
@@ -9,9 +9,10 @@ use portcullis_daemon::decision_log::filter::Moment;
 use portcullis_daemon::decision_log::record::DecisionRecord;
 use serde_json::Value;
 
-use crate::admin::{Call, escaped};
+use crate::admin::{Call, escaped, parse};
 use crate::args::{Decisions, Logs};
 use crate::exit::{Exit, fail};
+use crate::out::{self, note};
 use crate::record::of_logs;
 use crate::words::{counted, micros, plain, short, when};
 
@@ -25,22 +26,19 @@ pub(crate) fn run(args: &Logs) -> Exit {
 /// The host's last decisions, and then those that it makes.
 fn of_host(args: &Logs) -> Result<(), Exit> {
     let (printer, mut event) = (Printer::new(args.json), Event::default());
-    let mut printed = Ok(());
+    let mut read = Ok(());
     Call::new(Method::GET, path(args)).lines(&args.host, !args.no_follow, |line| {
         let Some((kind, data)) = event.line(line) else { return true };
-        printed = match kind.as_str() {
-            "decision" => printer.print_line(&data),
-            "lost" => {
-                eprintln!("portcullis: {}", lost(&data));
-                Ok(())
-            }
+        match kind.as_str() {
+            "decision" => read = printer.print_line(&data),
+            "lost" => note!("portcullis: {}", lost(&data)),
             // Of a newer version.
-            _ => Ok(()),
-        };
-        printed.is_ok()
+            _ => {}
+        }
+        read.is_ok() && !out::is_closed()
     })?;
-    finished(printed)?;
-    if args.no_follow { Ok(()) } else { Err(fail(Exit::Failed, "the host ended the stream")) }
+    read?;
+    if args.no_follow || out::is_closed() { Ok(()) } else { Err(fail(Exit::Failed, "the host ended the stream")) }
 }
 
 fn path(args: &Logs) -> String {
@@ -111,13 +109,12 @@ fn of_files(args: &Logs) -> Result<(), Exit> {
     let filter = args.filter.filter();
     let printer = Printer::new(args.json);
     let mut last = VecDeque::new();
-    let mut broken = None;
     of_logs(&args.file, |record| {
         if !filter.admits(&record) {
             return true;
         }
         match args.last {
-            None => broken = printer.print(&record).err(),
+            None => printer.print(&record),
             Some(most) => {
                 last.push_back(record);
                 if last.len() > most {
@@ -125,21 +122,10 @@ fn of_files(args: &Logs) -> Result<(), Exit> {
                 }
             }
         }
-        broken.is_none()
+        !out::is_closed()
     })?;
-    let printed = match broken {
-        Some(error) => Err(error),
-        None => last.iter().try_for_each(|record| printer.print(record)),
-    };
-    finished(printed)
-}
-
-/// Who reads may have had enough.
-fn finished(printed: io::Result<()>) -> Result<(), Exit> {
-    match printed {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed.map_err(|error| fail(Exit::Failed, error)),
-    }
+    last.iter().for_each(|record| printer.print(record));
+    Ok(())
 }
 
 /// Writes decisions, a line each.
@@ -152,28 +138,29 @@ struct Printer {
 impl Printer {
     /// JSON where it is asked for, or where nobody sits at the terminal.
     fn new(wants_json: bool) -> Self {
-        Self { is_json: wants_json || !io::stdout().is_terminal() }
+        Self { is_json: wants_json || !out::is_terminal() }
     }
 
     /// A record as the host wrote it.
-    fn print_line(&self, line: &str) -> io::Result<()> {
+    fn print_line(&self, line: &str) -> Result<(), Exit> {
         if self.is_json {
-            return writeln!(io::stdout(), "{line}");
+            out::json_text(line);
+            return Ok(());
         }
-        one_line(&mut anstream::stdout().lock(), &serde_json::from_str(line)?)
+        self.print(&parse(line.as_bytes())?);
+        Ok(())
     }
 
-    fn print(&self, record: &DecisionRecord) -> io::Result<()> {
+    fn print(&self, record: &DecisionRecord) {
         if self.is_json {
-            let mut out = io::stdout().lock();
-            serde_json::to_writer(&mut out, record)?;
-            return writeln!(out);
+            // Strings and numbers always have JSON.
+            return out::json_text(&serde_json::to_string(record).unwrap_or_default());
         }
-        one_line(&mut anstream::stdout().lock(), record)
+        out::styled(|out| one_line(out, record));
     }
 }
 
-fn one_line(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+fn one_line(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let DecisionRecord { timestamp, id, answer, operation, method, path, user, tenant, reason, would, took_us, .. } =
         record;
     let (word, style) = match (answer.as_str(), would) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod decide;
 pub(crate) mod explain;
@@ -19,16 +20,23 @@ pub(crate) mod version;
 pub(crate) mod why;
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use portcullis_daemon::config::{Config, Problems};
-use serde::Serialize;
 
 use crate::exit::{Exit, fail};
+use crate::out::note;
 
 /// Reads the configuration, or says everything that is wrong with it.
 pub(crate) fn read_config(dir: &Path) -> Result<Config, Exit> {
     checked(Config::read(dir))
+}
+
+/// Where the host of a folder answers, whatever else is wrong in the folder.
+pub(crate) fn admin_socket(dir: &Path) -> Result<PathBuf, Exit> {
+    Config::read_admin_socket(dir).map_err(|problems| {
+        fail(Exit::Usage, format_args!("{problems}\nportcullis: or `--admin-socket` says where the host answers"))
+    })
 }
 
 /// Says everything that is wrong with a configuration.
@@ -36,16 +44,9 @@ pub(crate) fn checked(config: Result<Config, Problems>) -> Result<Config, Exit> 
     config.map_err(|problems| {
         let count = problems.0.len();
         let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
-        eprintln!("{problems}");
+        note!("{problems}");
         fail(Exit::Usage, format_args!("{mistakes} in the configuration; nothing was started"))
     })
-}
-
-/// What a command was asked for, as JSON on stdout.
-pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Exit> {
-    let json = serde_json::to_string_pretty(value).map_err(|error| fail(Exit::Failed, error))?;
-    println!("{json}");
-    Ok(())
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {

@@ -1,6 +1,5 @@
 //! `portcullis policy`
 
-use std::io::Write;
 use std::path::Path;
 
 use hyper::Method;
@@ -12,6 +11,7 @@ use crate::admin::{Call, escaped};
 use crate::args::{Policy, PolicyGet, PolicyLs, PolicyPut, PolicyRm, Whose};
 use crate::commands::policy_config;
 use crate::exit::{Exit, fail};
+use crate::out::{self, say};
 use crate::patience::Patience;
 use crate::table::{Align, Table};
 
@@ -35,8 +35,7 @@ pub(crate) fn run(args: &Policy) -> Exit {
 fn list(args: &PolicyLs) -> Result<(), Exit> {
     let call = Call::new(Method::GET, folder(&args.whose));
     if args.json {
-        println!("{:#}", call.json::<Value>(&args.whose.host)?);
-        return Ok(());
+        return out::json(&call.json::<Value>(&args.whose.host)?);
     }
     let found: Policies = call.json(&args.whose.host)?;
     let mut table =
@@ -49,7 +48,8 @@ fn list(args: &PolicyLs) -> Result<(), Exit> {
             policy.broken.as_ref().map_or_else(|| "in force".to_owned(), |problem| format!("broken: {problem}")),
         ]);
     }
-    table.print().map_err(|error| fail(Exit::Failed, error))
+    table.print();
+    Ok(())
 }
 
 fn put(args: &PolicyPut) -> Result<(), Exit> {
@@ -64,11 +64,11 @@ fn put(args: &PolicyPut) -> Result<(), Exit> {
         .patience(Patience::LONG);
     let answer: Value = call.json(&args.whose.host)?;
     if args.json {
-        println!("{answer:#}");
+        out::json(&answer)?;
     } else {
         let text = |key| answer.get(key).and_then(Value::as_str).unwrap_or_default();
         let generation = answer.get("generation").and_then(Value::as_u64).unwrap_or_default();
-        println!("{} is in force since generation {generation}: {}", text("name"), text("digest"));
+        say!("{} is in force since generation {generation}: {}", text("name"), text("digest"));
     }
     Ok(())
 }
@@ -76,11 +76,11 @@ fn put(args: &PolicyPut) -> Result<(), Exit> {
 fn get(args: &PolicyGet) -> Result<(), Exit> {
     let call = Call::new(Method::GET, place(&args.whose, &args.name)).header("accept", "application/wasm");
     let bytes = call.send(&args.whose.host)?;
-    let written = if args.output.as_os_str() == "-" {
-        std::io::stdout().lock().write_all(&bytes)
-    } else {
-        std::fs::write(&args.output, &bytes)
-    };
+    if args.output.as_os_str() == "-" {
+        out::bytes(&bytes);
+        return Ok(());
+    }
+    let written = std::fs::write(&args.output, &bytes);
     written.map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", args.output.display())))
 }
 

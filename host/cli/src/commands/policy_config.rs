@@ -8,6 +8,7 @@ use crate::args::{Mode, PolicyConfig, PolicyConfigGet, PolicyConfigRm, PolicyCon
 use crate::commands::policy::place;
 use crate::commands::read_request;
 use crate::exit::Exit;
+use crate::out::{self, say};
 
 pub(crate) fn config(args: &PolicyConfig) -> Result<(), Exit> {
     match args {
@@ -20,8 +21,7 @@ pub(crate) fn config(args: &PolicyConfig) -> Result<(), Exit> {
 fn get(PolicyConfigGet { whose, name, effective }: &PolicyConfigGet) -> Result<(), Exit> {
     let query = if *effective { "?effective=true" } else { "" };
     let says: Value = Call::new(Method::GET, format!("{}/config{query}", place(whose, name))).json(&whose.host)?;
-    println!("{says:#}");
-    Ok(())
+    out::json(&says)
 }
 
 fn set(PolicyConfigSet { whose, name, file, merge, if_match }: &PolicyConfigSet) -> Result<(), Exit> {
@@ -50,8 +50,7 @@ pub(crate) fn settings(PolicySettings { whose, name, file, if_match }: &PolicySe
     let path = format!("{}/settings", place(whose, name));
     let Some(file) = file else {
         let settings: Value = Call::new(Method::GET, path).json(&whose.host)?;
-        println!("{settings:#}");
-        return Ok(());
+        return out::json(&settings);
     };
     let call = Call::new(Method::PUT, path).if_match(if_match.as_ref());
     told(&call.body(read_request(file)?).json(&whose.host)?);
@@ -62,8 +61,8 @@ fn told(answer: &Value) {
     let text = |key| answer.get(key).and_then(Value::as_str).unwrap_or_default();
     let generation = answer.get("generation").and_then(Value::as_u64).unwrap_or_default();
     if answer.get("in_force").and_then(Value::as_bool) == Some(true) {
-        println!("the configuration of {} is in force since generation {generation}: {}", text("name"), text("tag"));
+        say!("the configuration of {} is in force since generation {generation}: {}", text("name"), text("tag"));
     } else {
-        println!("the configuration of {} waits for the policy: {}", text("name"), text("tag"));
+        say!("the configuration of {} waits for the policy: {}", text("name"), text("tag"));
     }
 }

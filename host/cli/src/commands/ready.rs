@@ -8,8 +8,8 @@ use portcullis_daemon::health::Readiness;
 
 use crate::admin::{Call, parse, succeeded};
 use crate::args::Ready;
-use crate::commands::print_json;
 use crate::exit::{Exit, fail};
+use crate::out::{self, say};
 use crate::patience::Patience;
 
 /// How soon a host that is waited for is asked again.
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Ready) -> Exit {
 fn ready(args: &Ready) -> Result<Exit, Exit> {
     let readiness = await_ready(args)?;
     if args.json {
-        print_json(&readiness)?;
+        out::json(&readiness)?;
     } else {
         print(&readiness);
     }
@@ -52,7 +52,10 @@ fn await_ready(args: &Ready) -> Result<Readiness, Exit> {
 }
 
 fn print(readiness: &Readiness) {
-    println!("{}", if readiness.is_ready { "ready" } else { "not ready" });
-    readiness.denying.iter().for_each(|finding| println!("  calls are denied: {finding}"));
-    readiness.warnings.iter().for_each(|finding| println!("  not in force: {finding}"));
+    say!("{}", if readiness.is_ready { "ready" } else { "not ready" });
+    readiness
+        .denying
+        .iter()
+        .for_each(|finding| say!("  calls are denied: {}", finding.to_string().replace('\n', "\n    ")));
+    readiness.warnings.iter().for_each(|finding| say!("  warning: {}", finding.to_string().replace('\n', "\n    ")));
 }

@@ -5,10 +5,12 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use portcullis_daemon::replay::{Change, Damaged, Kind, Logs, Replayer, Report, Said, Skipped, StateAtStart, Wanted};
+use portcullis_model::printable::escape;
 
 use crate::args::{Replay, ReplayState};
 use crate::commands::{read_config, runtime};
 use crate::exit::{Exit, fail};
+use crate::out::{self, note};
 use crate::words::{counted, plain, short, when};
 
 /// IDs that are named of each change; `--json` has as many as `--limit`.
@@ -20,10 +22,16 @@ pub(crate) fn run(args: &Replay) -> Exit {
         Ok(report) => report,
         Err(exit) => return exit,
     };
-    let printed = if args.json { print_json(&report, args.limit) } else { print(&report, args) };
+    let is_changed = report.changed > 0;
+    let printed = if args.json {
+        print_json(report, args.limit)
+    } else {
+        out::styled(|out| print(out, &report, args));
+        Ok(())
+    };
     match printed {
-        Err(error) => fail(Exit::Failed, error),
-        Ok(()) if report.changed > 0 => Exit::Denied,
+        Err(exit) => exit,
+        Ok(()) if is_changed => Exit::Denied,
         Ok(()) => Exit::Done,
     }
 }
@@ -41,7 +49,7 @@ fn replay(args: &Replay) -> Result<Report, Exit> {
     let _entered = runtime.enter();
     let replayer = Replayer::load(&config, state).map_err(|error| fail(Exit::Failed, error))?;
     for note in replayer.notes() {
-        eprintln!("portcullis: {note}");
+        note!("portcullis: {note}");
     }
     let bar = progress(logs.size());
     let shown = bar.clone();
@@ -67,15 +75,12 @@ fn progress(size: Option<u64>) -> ProgressBar {
     bar
 }
 
-fn print_json(report: &Report, limit: usize) -> io::Result<()> {
-    let mut report = report.clone();
+fn print_json(mut report: Report, limit: usize) -> Result<(), Exit> {
     report.changes.truncate(limit);
-    let json = serde_json::to_string_pretty(&report)?;
-    writeln!(io::stdout(), "{json}")
+    out::json(&report)
 }
 
-fn print(report: &Report, args: &Replay) -> io::Result<()> {
-    let out = &mut anstream::stdout().lock();
+fn print(out: &mut dyn Write, report: &Report, args: &Replay) -> io::Result<()> {
     head(out, report, args)?;
     let mut left = args.limit;
     for kind in Kind::ALL {
@@ -96,8 +101,9 @@ fn print(report: &Report, args: &Replay) -> io::Result<()> {
     foot(out, report)
 }
 
-fn head(out: &mut impl Write, report: &Report, args: &Replay) -> io::Result<()> {
-    let config = args.dir.config.display();
+fn head(out: &mut dyn Write, report: &Report, args: &Replay) -> io::Result<()> {
+    let config = args.dir.config.display().to_string();
+    let config = escape(&config);
     let decisions = counted(report.replayed);
     match (&report.first, &report.last) {
         (Some(first), Some(last)) => {
@@ -114,7 +120,7 @@ fn head(out: &mut impl Write, report: &Report, args: &Replay) -> io::Result<()> 
     Ok(())
 }
 
-fn print_change(out: &mut impl Write, change: &Change) -> io::Result<()> {
+fn print_change(out: &mut dyn Write, change: &Change) -> io::Result<()> {
     let Change { operation, user, tenant, was, now, count, uncertain, examples, .. } = change;
     let of_tenant = if tenant == "default" { String::new() } else { format!(" of tenant {}", plain(tenant)) };
     let by = if user == "-" { String::new() } else { format!(" by {}", plain(user)) };
@@ -132,7 +138,7 @@ fn print_change(out: &mut impl Write, change: &Change) -> io::Result<()> {
     writeln!(out, "           e.g. {}", ids.join(" "))
 }
 
-fn foot(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn foot(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let Report { uncertain_changed, uncertain_unchanged, moved, skipped, damaged, .. } = report;
     let Skipped { filtered, without_call, by_circumstance, other_lines, damaged_lines } = *skipped;
     writeln!(out)?;
@@ -159,7 +165,7 @@ fn foot(out: &mut impl Write, report: &Report) -> io::Result<()> {
         }
     }
     for Damaged { file, line, problem } in damaged {
-        writeln!(out, "  {file}:{line}: {problem}")?;
+        writeln!(out, "  {}:{line}: {}", escape(file), escape(problem))?;
     }
     if report.changed > 0 {
         writeln!(out, "`portcullis why ID --file LOG` tells how one of them was decided")?;

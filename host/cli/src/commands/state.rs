@@ -3,12 +3,15 @@
 use hyper::Method;
 use portcullis_daemon::admin::keys::{KeyStatus, KeyValue, Keys};
 use portcullis_daemon::admin::state::{Cleared, Reset, StateStatus};
+use portcullis_daemon::state::backup;
 use portcullis_model::TenantName;
+use portcullis_model::printable::escape;
 
 use crate::admin::{Call, escaped};
-use crate::args::{Origin, State, StateClear, StateGet, StateLs, StateReset};
-use crate::commands::print_json;
+use crate::args::{Origin, State, StateBackup, StateClear, StateGet, StateLs, StateReset};
+use crate::commands::read_config;
 use crate::exit::{Exit, fail};
+use crate::out::{self, say};
 use crate::table::{Align, Table};
 
 pub(crate) fn run(args: &State) -> Exit {
@@ -18,9 +21,17 @@ pub(crate) fn run(args: &State) -> Exit {
             None => list(args),
         },
         State::Get(args) => get(args),
+        State::Backup(args) => back_up(args),
         State::Clear(args) => clear(args),
         State::Reset(args) => reset(args),
     })
+}
+
+fn back_up(args: &StateBackup) -> Result<(), Exit> {
+    let dir = read_config(&args.dir.config)?.state_dir;
+    let bytes = backup(&dir, &args.file).map_err(|error| fail(Exit::Failed, error))?;
+    say!("{}: {bytes} bytes of {}", args.file.display(), dir.display());
+    Ok(())
 }
 
 fn list(args: &StateLs) -> Result<(), Exit> {
@@ -30,10 +41,9 @@ fn list(args: &StateLs) -> Result<(), Exit> {
     };
     let status: StateStatus = Call::new(Method::GET, path).json(&args.host)?;
     if args.json {
-        let json = serde_json::to_string_pretty(&status).map_err(|error| fail(Exit::Failed, error))?;
-        println!("{json}");
+        out::json(&status)?;
     } else {
-        table(&status).print().map_err(|error| fail(Exit::Failed, error))?;
+        table(&status).print();
     }
     match status.problem {
         Some(problem) => Err(fail(Exit::Failed, problem)),
@@ -66,37 +76,33 @@ fn list_keys(args: &StateLs, policy: &str) -> Result<(), Exit> {
         }
     }
     if args.json {
-        return print_json(&all);
+        return out::json(&all);
     }
     let mut table = Table::new(&[("KEY", Align::Left), ("BYTES", Align::Right)]);
     for KeyStatus { key, bytes } in all.keys {
-        table.row([plain(&key), bytes.to_string()]);
+        table.row([key, bytes.to_string()]);
     }
-    table.print().map_err(|error| fail(Exit::Failed, error))
+    table.print();
+    Ok(())
 }
 
 fn get(args: &StateGet) -> Result<(), Exit> {
     let path = format!("{}/keys/{}", space(&args.tenant, args.origin, &args.policy), escaped(&args.key));
     let value: KeyValue = Call::new(Method::GET, path).json(&args.host)?;
     if args.json {
-        return print_json(&value);
+        return out::json(&value);
     }
     let KeyValue { key, bytes, base64, counter, text } = value;
-    println!("key      {}\nbytes    {bytes}", plain(&key));
+    say!("key      {}\nbytes    {bytes}", escape(&key));
     // Whatever has 8 bytes may be a counter; one that was counted up is hardly a text.
     if let Some(counter) = counter {
-        println!("counter  {counter}");
+        say!("counter  {counter}");
     }
     if let Some(text) = text {
-        println!("text     {}", plain(&text));
+        say!("text     {}", escape(&text));
     }
-    println!("base64   {base64}");
+    say!("base64   {base64}");
     Ok(())
-}
-
-/// What policies keep is not the operator's own text: nothing of it may move the cursor.
-fn plain(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 fn space(tenant: &str, origin: Origin, policy: &str) -> String {
@@ -115,24 +121,24 @@ fn clear(args: &StateClear) -> Result<(), Exit> {
     };
     let cleared: Cleared = Call::new(Method::DELETE, path).json(&args.host)?;
     if args.json {
-        return print_json(&cleared);
+        return out::json(&cleared);
     }
     let Cleared { keys, bytes } = cleared;
-    println!("cleared {keys} keys, {bytes} bytes");
+    say!("cleared {keys} keys, {bytes} bytes");
     Ok(())
 }
 
 fn reset(args: &StateReset) -> Result<(), Exit> {
     let reset: Reset = Call::new(Method::POST, "/v1/state/reset").json(&args.host)?;
     if args.json {
-        return print_json(&reset);
+        return out::json(&reset);
     }
     let Reset { given_up } = reset;
     if given_up.is_empty() {
-        println!("nothing was set aside");
+        say!("nothing was set aside");
     }
     for file in given_up {
-        println!("given up: {file}");
+        say!("given up: {file}");
     }
     Ok(())
 }

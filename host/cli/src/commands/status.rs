@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use hyper::Method;
+use portcullis_daemon::policies::Trouble;
 use portcullis_daemon::status::{PolicyStatus, Problem, Status, TenantStatus};
+use portcullis_model::printable::escape;
 
 use crate::admin::{Call, escaped};
 use crate::args;
 use crate::exit::{Exit, fail};
+use crate::out::{self, say};
 use crate::patience::Patience;
 use crate::table::{Align, Table};
 
@@ -19,71 +22,84 @@ pub(crate) fn run(args: &args::Status) -> Exit {
 }
 
 fn status(args: &args::Status) -> Result<(), Exit> {
-    let call = Call::new(Method::GET, "/v1/status").patience(Patience::QUICK);
-    let mut status: Status = match &args.tenant {
-        None => call.json(&args.host)?,
-        Some(name) => match call.json_if_allowed(&args.host)? {
-            Some(status) => status,
+    let status: Status = match &args.tenant {
+        None => of_host().json(&args.host)?,
+        Some(name) => match of_host().json_if_allowed(&args.host)? {
+            Some(status) => only(args, status, name)?,
             None => return of_tenant(args, name),
         },
     };
-    if let Some(name) = &args.tenant {
-        status.tenants.retain(|tenant| tenant.name == *name);
-        if status.tenants.is_empty() {
-            return Err(fail(Exit::Failed, format_args!("no tenant `{name}` is in force")));
-        }
+    if args.json {
+        return out::json(&status);
     }
-    let printed = if args.json {
-        serde_json::to_string_pretty(&status).map(|json| println!("{json}")).map_err(std::io::Error::from)
-    } else {
-        print(&status)
-    };
-    printed.map_err(|error| fail(Exit::Failed, error))
+    print(&status);
+    Ok(())
+}
+
+fn of_host() -> Call {
+    Call::new(Method::GET, "/v1/status").patience(Patience::QUICK)
+}
+
+/// With one tenant only. One whose folder was made just now is waited for.
+fn only(args: &args::Status, status: Status, name: &str) -> Result<Status, Exit> {
+    let mut status = status;
+    let is_there = |status: &Status| status.tenants.iter().any(|tenant| tenant.name == name);
+    if !is_there(&status) {
+        if let Some(problem) = status.problems.iter().find(|problem| problem.what == "tenant" && problem.name == name) {
+            return Err(fail(Exit::Failed, format_args!("tenant `{name}` is not in force: {}", problem.problem)));
+        }
+        let _: TenantStatus = tenant_call(name).json(&args.host)?;
+        status = of_host().json(&args.host)?;
+    }
+    status.tenants.retain(|tenant| tenant.name == name);
+    Ok(status)
+}
+
+fn tenant_call(name: &str) -> Call {
+    Call::new(Method::GET, format!("/v1/tenants/{}/status", escaped(name))).patience(Patience::QUICK)
 }
 
 /// For those who may know of one tenant only.
 fn of_tenant(args: &args::Status, name: &str) -> Result<(), Exit> {
-    let call = Call::new(Method::GET, format!("/v1/tenants/{}/status", escaped(name))).patience(Patience::QUICK);
-    let status: TenantStatus = call.json(&args.host)?;
+    let status: TenantStatus = tenant_call(name).json(&args.host)?;
+    if args.json {
+        return out::json(&status);
+    }
     let status = [status];
-    let printed = if args.json {
-        serde_json::to_string_pretty(&status[0]).map(|json| println!("{json}")).map_err(std::io::Error::from)
-    } else {
-        tenants(&status).print().and_then(|()| {
-            println!();
-            policies(&[], &status).print()
-        })
-    };
-    printed.map_err(|error| fail(Exit::Failed, error))?;
+    tenants(&status).print();
+    say!();
+    policies(&[], &status).print();
     print_problems(&[], &status);
     Ok(())
 }
 
-fn print(status: &Status) -> std::io::Result<()> {
+fn print(status: &Status) {
     let Status { version, generation, uptime_s, .. } = status;
-    println!("portcullis {version}, generation {generation}, up {}", uptime(Duration::from_secs(*uptime_s)));
+    say!("portcullis {version}, generation {generation}, up {}", uptime(Duration::from_secs(*uptime_s)));
     if status.is_ready {
-        println!("ready");
+        say!("ready");
     } else {
-        println!("not ready: calls are denied for what is wrong with");
-        status.denying.iter().for_each(|finding| println!("  {finding}"));
+        say!("not ready: calls are denied for what is wrong with");
+        status.denying.iter().for_each(|finding| say!("  {finding}"));
     }
     for listener in &status.listeners {
         let bound = listener.tenant.as_ref().map(|tenant| format!(", for tenant {tenant}")).unwrap_or_default();
-        println!("listener {} at {}{bound}", listener.name, listener.socket);
+        say!("listener {} at {}{bound}", listener.name, listener.socket);
     }
-    println!();
-    tenants(&status.tenants).print()?;
+    say!();
+    tenants(&status.tenants).print();
     if status.unplaced.decisions > 0 {
         let unplaced = status.unplaced.decisions;
-        println!(
-            "{unplaced} calls were denied that could not be read, or of which it could not be told whose they are"
-        );
+        say!("{unplaced} calls were denied that could not be read, or of which it could not be told whose they are");
     }
-    println!();
-    policies(&status.policies, &status.tenants).print()?;
+    say!();
+    policies(&status.policies, &status.tenants).print();
     print_problems(&status.problems, &status.tenants);
-    Ok(())
+    let of_tenants = status.tenants.iter().flat_map(|tenant| &tenant.problems);
+    let printed: Vec<_> = status.problems.iter().chain(of_tenants).map(|problem| &problem.problem).collect();
+    for finding in status.warnings.iter().filter(|finding| !printed.contains(&&finding.problem)) {
+        say!("\nwarning: {}", finding.to_string().replace('\n', "\n  "));
+    }
 }
 
 fn tenants(tenants: &[TenantStatus]) -> Table {
@@ -171,12 +187,13 @@ fn print_problems(host_wide: &[Problem], tenants: &[TenantStatus]) {
         tenants.iter().flat_map(|tenant| tenant.problems.iter().map(|problem| (Some(&tenant.name), problem)));
     for (tenant, Problem { what, name, problem }) in of_host.chain(of_tenants) {
         let tenant = tenant.map(|tenant| format!(" of tenant {tenant}")).unwrap_or_default();
-        println!("\nnot in force: {what} {name}{tenant}\n  {problem}");
+        let label = if Trouble::REMARKS.contains(&what.as_str()) { "warning" } else { "not in force" };
+        say!("\n{label}: {what} {}{tenant}\n  {}", escape(name), problem.replace('\n', "\n  "));
     }
     for tenant in tenants {
         if let Some(fault) = &tenant.figures.last_fault {
             let (policy, fault, name) = (&fault.policy, &fault.fault, &tenant.name);
-            println!("\nlast fault of tenant {name}: {policy}\n  {fault}");
+            say!("\nlast fault of tenant {name}: {policy}\n  {fault}");
         }
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::args::Token;
 use crate::exit::{Exit, fail};
+use crate::out::{self, note};
 
 /// By which tools that look for secrets in files can know one.
 const PREFIX: &str = "portcullis_";
@@ -28,10 +29,10 @@ fn token(args: &Token) -> Result<(), Exit> {
         Some(path) => {
             write(path, &token).map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", path.display())))?
         }
-        None => eprintln!("The token, which is shown once and kept nowhere:\n\n  {token}\n"),
+        None => note!("The token, which is shown once and kept nowhere:\n\n  {token}\n"),
     }
-    eprintln!("To be added to portcullis.toml of the host, and then `portcullis reload`:\n");
-    print!("{}", table(args, &token));
+    note!("To be added to portcullis.toml of the host, and then `portcullis reload`:\n");
+    out::bytes(table(args, &token).as_bytes());
     Ok(())
 }
 

@@ -3,15 +3,15 @@
 use portcullis_daemon::version::Version as Own;
 
 use crate::args::Version;
-use crate::commands::print_json;
 use crate::exit::Exit;
+use crate::out::{self, say};
 
 pub(crate) fn run(args: &Version) -> Exit {
     let own = Own::own();
     if args.json {
-        return Exit::from(print_json(&own));
+        return Exit::from(out::json(&own));
     }
     let Own { portcullis, contract, sandbox } = own;
-    println!("portcullis {portcullis}\ncontract   {contract}\nsandbox    {sandbox}");
+    say!("portcullis {portcullis}\ncontract   {contract}\nsandbox    {sandbox}");
     Exit::Done
 }

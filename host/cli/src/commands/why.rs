@@ -11,6 +11,7 @@ use portcullis_daemon::replay::Logs;
 use crate::admin::{Call, escaped};
 use crate::args::Why;
 use crate::exit::{Exit, fail};
+use crate::out;
 use crate::words::{micros, plain, short, when};
 
 /// Hexadecimal digits of a digest that are shown.
@@ -23,12 +24,11 @@ pub(crate) fn run(args: &Why) -> Exit {
 
 fn why(args: &Why) -> Result<(), Exit> {
     let record = find(args)?;
-    let printed = if args.json {
-        serde_json::to_string_pretty(&record).map(|json| println!("{json}")).map_err(io::Error::from)
-    } else {
-        tell(&mut anstream::stdout().lock(), &record)
-    };
-    printed.map_err(|error| fail(Exit::Failed, error))
+    if args.json {
+        return out::json(&record);
+    }
+    out::styled(|out| tell(out, &record));
+    Ok(())
 }
 
 fn find(args: &Why) -> Result<DecisionRecord, Exit> {
@@ -42,7 +42,7 @@ fn find(args: &Why) -> Result<DecisionRecord, Exit> {
 }
 
 /// The story, from the call to what the caller was told.
-fn tell(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+fn tell(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     answer(out, record)?;
     writeln!(out)?;
     call(out, record)?;
@@ -65,7 +65,7 @@ fn tell(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
     paragraph(out, "id", &plain(id))
 }
 
-fn answer(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+fn answer(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let DecisionRecord { answer, operation, method, path, timestamp, id, .. } = record;
     let style = style(answer).bold();
     let what = match (operation, method, path) {
@@ -77,7 +77,7 @@ fn answer(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
     writeln!(out, "{style}{done}{style:#}  {what}, {} UTC  [{}]", when(timestamp), short(id))
 }
 
-fn call(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+fn call(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let DecisionRecord { method, path, user, certificate, listener, peer, .. } = record;
     let user = match (user, certificate) {
         (Some(user), Some(print)) => format!("{}, certificate {}", plain(user), print.get(..DIGEST).unwrap_or(print)),
@@ -99,7 +99,7 @@ fn call(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
     paragraph(out, "came in", &format!("by the listener {}{peer}", plain(listener)))
 }
 
-fn whose(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+fn whose(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let observed = if record.mode == "observe" { ", which is only observed" } else { "" };
     let text = match record.tenant.as_deref() {
         Some("default") => format!("tenant default: no other tenant claims the caller{observed}"),
@@ -110,7 +110,7 @@ fn whose(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
 }
 
 /// What is known of the call's content.
-fn read(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+fn read(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let Some(request) = &record.request else {
         return paragraph(out, "read", "nothing of the call is in the log");
     };
@@ -132,7 +132,7 @@ fn read(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
     Ok(())
 }
 
-fn asked(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+fn asked(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     if record.policies.is_empty() {
         return paragraph(out, "asked", "no policy");
     }
@@ -197,7 +197,7 @@ fn verdict(record: &DecisionRecord) -> String {
     text + &problem
 }
 
-fn told(out: &mut impl Write, record: &DecisionRecord) -> io::Result<()> {
+fn told(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     match &record.reason {
         Some(reason) => paragraph(out, "told", &format!("{} [{}]", plain(reason), short(&record.id))),
         None if record.answer == "allow" => paragraph(out, "told", "nothing: dockerd went on"),
@@ -219,12 +219,12 @@ fn style(verdict: &str) -> Style {
     }
 }
 
-fn paragraph(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
+fn paragraph(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
     let bold = Style::new().bold();
     writeln!(out, "{bold}{label:<9}{bold:#}{text}")
 }
 
-fn more(out: &mut impl Write, text: &str) -> io::Result<()> {
+fn more(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{:<9}{text}", "")
 }
 

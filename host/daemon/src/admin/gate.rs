@@ -1,7 +1,6 @@
 //! The way in by TCP: the certificate in force, and who is known. Read again at a reload.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -9,23 +8,24 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::admin::tls;
+use crate::admin::end::End;
+use crate::admin::tls::{self, Loaded};
 use crate::config::{AdminListener, Client, Config, Problems, Proof, Rights, Token};
 
 /// Who may come in by TCP, and how.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) listen: SocketAddr,
-    dir: PathBuf,
     keys: ArcSwap<Keys>,
 }
 
 #[derive(Debug)]
 struct Keys {
     tls: Arc<ServerConfig>,
+    ends: Vec<End>,
     tokens: Vec<Token>,
     clients: Vec<Client>,
 }
@@ -45,12 +45,17 @@ impl Gate {
     pub(crate) fn open(config: &Config) -> Result<Option<Arc<Self>>, Problems> {
         let Some(listener) = &config.admin else { return Ok(None) };
         let keys = ArcSwap::from_pointee(Keys::of(listener)?);
-        Ok(Some(Arc::new(Self { listen: listener.listen, dir: config.dir.clone(), keys })))
+        Ok(Some(Arc::new(Self { listen: listener.listen, keys })))
     }
 
     /// What a new connection is met with.
     pub(crate) fn tls(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.keys.load().tls)
+    }
+
+    /// When certificates end.
+    pub(crate) fn ends(&self) -> Vec<End> {
+        self.keys.load().ends.clone()
     }
 
     /// Whose token this is. Each is compared to its end, whichever fits.
@@ -71,33 +76,17 @@ impl Gate {
         by_print.or_else(by_name).map(|client| Arc::clone(&client.rights))
     }
 
-    /// Reads certificates, tokens and clients again. What is wrong is logged, and leaves what is in force.
-    pub(crate) async fn reload(self: &Arc<Self>) {
-        let gate = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || gate.read_again()).await;
-        match done {
-            Ok(Ok(())) => info!("the admin API's certificates and callers were read again"),
-            Ok(Err(problems)) => {
-                error!(problem = %problems, "the admin API's certificates and callers stay as they were");
-            }
-            Err(panic) => error!(%panic, "the host panicked while it read the admin API's certificates"),
-        }
-    }
-
-    fn read_again(&self) -> Result<(), Problems> {
-        let keys = match Config::read_admin(&self.dir)? {
-            Some(listener) => {
-                if listener.listen != self.listen {
-                    warn!(was = %self.listen, will_be = %listener.listen, "the admin API moves at the next start");
-                }
-                Keys::of(&listener)?
-            }
+    /// Takes certificates, tokens and clients; where something is wrong with them, what is in force stays.
+    pub(crate) fn take(&self, listener: Option<&AdminListener>) -> Result<(), Problems> {
+        let keys = match listener {
+            Some(listener) => Keys::of(listener)?,
             None => {
                 warn!(address = %self.listen, "`[admin]` is gone: nobody is known there, and it closes at the next start");
-                Keys { tls: self.tls(), tokens: Vec::new(), clients: Vec::new() }
+                Keys { tls: self.tls(), ends: self.ends(), tokens: Vec::new(), clients: Vec::new() }
             }
         };
         self.keys.store(Arc::new(keys));
+        info!("the admin API's certificates and callers were read again");
         Ok(())
     }
 }
@@ -106,8 +95,9 @@ impl Gate {
 
 impl Keys {
     fn of(listener: &AdminListener) -> Result<Self, Problems> {
-        let tls = tls::load(&listener.files)?;
-        Ok(Self { tls, tokens: listener.tokens.clone(), clients: listener.clients.clone() })
+        let Loaded { config: tls, ends } = tls::load(&listener.files)?;
+        ends.iter().filter_map(End::warning).for_each(|problem| warn!(problem, "a certificate ends soon"));
+        Ok(Self { tls, ends, tokens: listener.tokens.clone(), clients: listener.clients.clone() })
     }
 }
 

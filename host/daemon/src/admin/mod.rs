@@ -9,7 +9,7 @@
 //! | `GET /v1/version` | [`Version`](crate::version::Version) |
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/tenants/{tenant}/status` | [`TenantStatus`]: of that tenant, and nothing of others |
-//! | `POST /v1/reload` | when everything was read again |
+//! | `POST /v1/reload` | [`Reloaded`], when everything was read again |
 //! | `GET /v1/policies` | the host-wide policies |
 //! | `GET /v1/policies/{name}` | what is known of one; its bytes with `Accept: application/wasm` |
 //! | `PUT /v1/policies/{name}` | puts a `.wasm`: 201 or 200 when it is in force, 422 with the reason otherwise |
@@ -42,6 +42,7 @@ mod connection;
 mod data;
 mod decide;
 mod decisions;
+mod end;
 mod error;
 mod gate;
 mod head;
@@ -76,11 +77,13 @@ use crate::config::HostLimits;
 use crate::listen::{Service, Unheard, listen};
 use crate::manage::Manager;
 use crate::metrics::{self, Metrics, requests};
+use crate::reload::{Reloaded, Reloader};
 use crate::socket::Bound;
 use crate::state::Store;
 use crate::status::{Reporter, Status, TenantStatus};
 
 pub use access::Scope;
+pub(crate) use end::End;
 pub(crate) use gate::Gate;
 pub use route::{Listed, routes};
 pub(crate) use tls::load as load_tls;
@@ -92,6 +95,7 @@ pub(crate) struct Admin {
     pub(crate) manager: Manager,
     pub(crate) store: Store,
     pub(crate) gate: Option<Arc<Gate>>,
+    pub(crate) reloader: Arc<Reloader>,
     pub(crate) desk: Desk,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
@@ -107,7 +111,7 @@ pub(crate) async fn serve(
 ) {
     let gate = admin.gate.clone();
     let requests = Arc::clone(admin.metrics.requests());
-    let routes = route::router()
+    let routes = route::router(&admin.manager)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(admin)
@@ -145,12 +149,8 @@ async fn tenant_status(State(admin): State<Admin>, Path(tenant): Path<String>) -
     Ok(Json(status))
 }
 
-async fn reload(State(admin): State<Admin>) -> StatusCode {
-    if let Some(gate) = &admin.gate {
-        gate.reload().await;
-    }
-    admin.manager.reload().await;
-    StatusCode::NO_CONTENT
+async fn reload(State(admin): State<Admin>) -> Json<Reloaded> {
+    Json(admin.reloader.reload().await)
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {

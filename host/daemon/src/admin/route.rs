@@ -15,6 +15,7 @@ use crate::admin::{
     Admin, body, config, data, decide, decisions, health, keys, metrics, openapi, policies, reload, state, status,
     tenant_status,
 };
+use crate::manage::Manager;
 use crate::metrics::requests::{self, RouteOf};
 
 /// One method of one path.
@@ -109,9 +110,9 @@ pub(crate) fn table() -> Vec<Route> {
 }
 
 /// Every route, behind the check of who asks.
-pub(crate) fn router() -> Router<Admin> {
+pub(crate) fn router(manager: &Manager) -> Router<Admin> {
     table().into_iter().fold(Router::new(), |router, route| {
-        let check = middleware::from_fn_with_state(route.needs, check);
+        let check = middleware::from_fn_with_state((route.needs, manager.clone()), check);
         let name = middleware::from_fn_with_state(RouteOf(route.path), requests::name);
         router.route(route.path, route.handler.route_layer(check).layer(name))
     })
@@ -119,7 +120,7 @@ pub(crate) fn router() -> Router<Admin> {
 
 /// Lets through who may do this; to the tenant in the path, where there is one.
 async fn check(
-    State(needs): State<Needs>,
+    State((needs, manager)): State<(Needs, Manager)>,
     params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
@@ -129,6 +130,9 @@ async fn check(
     let Ok(params) = params else { return Failure::bad_request("the path is not UTF-8 text").into_response() };
     let tenant = needs.tenant(&params);
     if principal.may(scope, tenant) {
+        if let Some(name) = params.iter().find_map(|(name, value)| (name == "tenant").then_some(value)) {
+            manager.await_tenant(name).await;
+        }
         return next.run(request).await;
     }
     let whose = tenant.map_or_else(|| "host-wide".to_owned(), |tenant| format!("for tenant `{tenant}`"));

@@ -5,16 +5,15 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
-use tracing::warn;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::admin::end::End;
 use crate::config::{Problems, TlsFiles};
 
 /// More than any certificate, chain or bundle of authorities.
@@ -24,16 +23,24 @@ const OTHERS: u32 = 0o007;
 
 type Mistake = (String, &'static str);
 
+/// What the files come to.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Of each file, when the first of its certificates ends.
+    pub(crate) ends: Vec<End>,
+}
+
 /// Reads the files, or says everything that is wrong with them.
-pub(crate) fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, Problems> {
+pub(crate) fn load(files: &TlsFiles) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
     let chain = told(certificates(&files.certificate, "certificate"), &files.certificate, &mut problems);
     let key = told(key(&files.key), &files.key, &mut problems);
     let roots = files.client_ca.as_ref().map(|path| told(authorities(path), path, &mut problems));
     if let (Some(chain), Some(key), None | Some(Some(_))) = (chain, key, &roots) {
-        warn_of_age(&files.certificate, &chain);
+        let ends = ends(files, &chain);
         match config(chain, key, roots.flatten()) {
-            Ok(config) => return Ok(config),
+            Ok(config) => return Ok(Loaded { config, ends }),
             Err((what, help)) => problems.add(&files.key, None, what, help),
         }
     }
@@ -136,13 +143,13 @@ fn read(path: &Path, help: &'static str) -> Result<Vec<u8>, Mistake> {
 }
 
 /// A certificate that is out of date is no reason not to guard the daemon.
-fn warn_of_age(path: &Path, chain: &[CertificateDer<'_>]) {
-    let Some(Ok((_, own))) = chain.first().map(|own| X509Certificate::from_der(own)) else { return };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let until = own.validity().not_after;
-    if until.timestamp() < i64::try_from(now).unwrap_or(i64::MAX) {
-        warn!(certificate = %path.display(), %until, "the certificate of the admin API is out of date; callers refuse it");
-    }
+fn ends(files: &TlsFiles, chain: &[CertificateDer<'_>]) -> Vec<End> {
+    let own = End::first("certificate", &files.certificate, chain);
+    let authorities = files.client_ca.as_ref().and_then(|path| {
+        let found = certificates(path, "client_ca").ok()?;
+        End::first("client_ca", path, &found)
+    });
+    own.into_iter().chain(authorities).collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::otlp::Endpoint;
 type Objection = Result<(), (String, String)>;
 
 /// What is kept of decisions, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionLogSettings {
     pub sinks: Vec<SinkSettings>,
     pub on_full: OnFull,

@@ -35,6 +35,11 @@ pub(crate) fn read(dir: &Path, path: &Path, text: &str, problems: &mut Problems)
     })
 }
 
+/// Only `admin_socket`: other keys, and what of the file is not TOML, do not matter.
+pub(crate) fn admin_socket(path: &Path, text: &str, problems: &mut Problems) -> Option<PathBuf> {
+    File::read_one(path, text, problems, |file| file.get_checked("admin_socket", fits))
+}
+
 /// The key `default`, of the host's file or a tenant's.
 pub(crate) fn default_verdict(file: &mut Table<'_, '_, '_>) -> Option<DefaultVerdict> {
     let check = |verdict: &String| match verdict.as_str() {

@@ -9,6 +9,7 @@ pub(crate) mod policy_edit;
 mod policy_file;
 pub mod problem;
 mod reader;
+mod restart;
 mod setting;
 mod telemetry;
 mod tenant_file;
@@ -155,12 +156,44 @@ impl Config {
         }
     }
 
-    /// Only who may ask by TCP, of `portcullis.toml` as it is now.
-    pub(crate) fn read_admin(dir: &Path) -> Result<Option<AdminListener>, Problems> {
+    /// Only `portcullis.toml`, as it is now.
+    pub(crate) fn read_again(dir: &Path) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         match Self::read_file(dir, &mut problems) {
-            Some(config) if problems.is_empty() => Ok(config.admin),
+            Some(config) if problems.is_empty() => Ok(config),
             _ => Err(problems),
+        }
+    }
+
+    /// What can be read of it, and everything that is wrong with the file and the folder of policies.
+    pub(crate) fn read_to_check(dir: &Path) -> (Self, Problems) {
+        let mut problems = Problems::default();
+        let config = Self::read_file(dir, &mut problems);
+        if let Err(error) = std::fs::read_dir(dir.join(POLICIES)) {
+            no_folder(&dir.join(POLICIES), &error, &mut problems);
+        }
+        let defaults = || host_file::read(dir, &dir.join(FILE), "", &mut Problems::default());
+        (config.unwrap_or_else(defaults), problems)
+    }
+
+    /// Where the host of a folder answers its operator, whatever else is wrong in the folder: a host that runs can be
+    /// asked about it.
+    pub fn read_admin_socket(dir: &Path) -> Result<PathBuf, Problems> {
+        let mut problems = Problems::default();
+        let path = dir.join(FILE);
+        let socket = match std::fs::read_to_string(&path) {
+            Ok(text) => host_file::admin_socket(&path, &text, &mut problems),
+            // A folder that is not there is a slip of the pen, and another host's socket would not be meant.
+            Err(error) if !dir.is_dir() => {
+                problems.add(dir, None, format!("cannot be read: {error}"), "`--config` names the host's folder");
+                None
+            }
+            Err(_) => None,
+        };
+        if problems.is_empty() {
+            Ok(socket.unwrap_or_else(|| PathBuf::from(Self::ADMIN_SOCKET)))
+        } else {
+            Err(problems)
         }
     }
 
@@ -206,12 +239,14 @@ fn check_policies(dir: &Path, problems: &mut Problems) {
     let policies = dir.join(POLICIES);
     match Root::open(&policies, Fence::Open).and_then(|root| root.list(".", "wasm")) {
         Ok(names) => names.iter().for_each(|name| check_policy(name, &policies, problems)),
-        Err(error) => {
-            let missing = "make the folder and put policies (`.wasm` files) into it";
-            let help = help(&error, missing, "expected a folder of `.wasm` files");
-            problems.add(&policies, None, format!("cannot be read: {error}"), help);
-        }
+        Err(error) => no_folder(&policies, &error, problems),
     }
+}
+
+fn no_folder(policies: &Path, error: &std::io::Error, problems: &mut Problems) {
+    let missing = "make the folder and put policies (`.wasm` files) into it";
+    let help = help(error, missing, "expected a folder of `.wasm` files");
+    problems.add(policies, None, format!("cannot be read: {error}"), help);
 }
 
 fn check_policy(name: &str, policies: &Path, problems: &mut Problems) {

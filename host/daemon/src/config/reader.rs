@@ -64,6 +64,19 @@ impl<'f> File<'f> {
         value
     }
 
+    /// Reads what is asked for, and nothing else: mistakes elsewhere are not looked for.
+    pub(crate) fn read_one<T>(
+        path: &'f Path,
+        text: &'f str,
+        problems: &'f mut Problems,
+        read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T,
+    ) -> T {
+        let (table, _) = DeTable::parse_recoverable(text);
+        let mut file = File { path, text, problems, line_ends: OnceCell::new() };
+        let entries = table.get_ref();
+        read(&mut Table { file: &mut file, name: String::new(), entries, known: Vec::new(), takes_any: true })
+    }
+
     /// The line of a place. The lines are counted once, for a file can have a mistake in each of them.
     fn line(&self, offset: usize) -> usize {
         let ends = self.line_ends.get_or_init(|| memchr::memchr_iter(b'\n', self.text.as_bytes()).collect());

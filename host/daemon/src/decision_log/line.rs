@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use portcullis_engine::{Level, LogLine};
 use portcullis_model::document::write_text;
+use portcullis_model::printable::escape_json;
 use portcullis_model::{Answer, Cause, Opinion, Verdict};
 
 use crate::decision_log::entry::{Account, Peer, Subject, Times};
@@ -47,14 +48,26 @@ pub(crate) fn write(account: &Account, redactor: &Redactor) -> (Arc<str>, usize)
         out.push_str(CALL);
         redactor.request(&account.about, account.size, out);
         out.push('}');
-        (out.as_str().into(), head)
+        printable(out, head)
     })
+}
+
+/// Whoever reads the log at a terminal is shown what callers wrote, and not what a terminal would make of it.
+fn printable(record: &str, head: usize) -> (Arc<str>, usize) {
+    let (told, call) = record.split_at_checked(head).unwrap_or((record, ""));
+    match (escape_json(told), escape_json(call)) {
+        (Cow::Borrowed(_), Cow::Borrowed(_)) => (record.into(), head),
+        (told, call) => ([&*told, &*call].concat().into(), told.len()),
+    }
 }
 
 /// A record with another's call, which is what follows that one's head.
 pub(crate) fn with_call(record: DecisionRecord, call: &str) -> (String, usize) {
     // Strings and numbers always have JSON.
     let mut out = serde_json::to_string(&DecisionRecord { request: None, ..record }).unwrap_or_default();
+    if let Cow::Owned(escaped) = escape_json(&out) {
+        out = escaped;
+    }
     let head = out.rfind(CALL).unwrap_or(out.len());
     out.truncate(head);
     out.push_str(call);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use portcullis_model::printable::{escape, escape_json};
 use serde::Serialize;
 
 use crate::decision_log::id::DecisionId;
@@ -40,12 +41,13 @@ fn policy_line(record: &DecisionRecord, format: Format, policy: &str, level: &st
         Format::Json => {
             let line = PolicyLine { timestamp, level, message, tenant, policy, generation: *generation, id };
             // Strings and numbers always have JSON.
-            out.push_str(&serde_json::to_string(&line).unwrap_or_default());
+            out.push_str(&escape_json(&serde_json::to_string(&line).unwrap_or_default()));
             out.push('\n');
         }
         // A text takes all that is written.
         Format::Text => {
             let tenant = tenant.unwrap_or("-");
+            let message = escape(message);
             let _ = writeln!(out, "{timestamp} {level:>5} {policy}: {message} tenant={tenant}");
         }
     }
@@ -55,8 +57,8 @@ fn policy_line(record: &DecisionRecord, format: Format, policy: &str, level: &st
 pub(crate) fn decision(record: &DecisionRecord, out: &mut String) {
     let DecisionRecord { timestamp, id, answer, cause, generation, took_us, .. } = record;
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let [what, method, path] = [&record.operation, &record.method, &record.path].map(or_none);
-    let [user, tenant] = [&record.user, &record.tenant].map(or_none);
+    let [path, user, tenant] = [&record.path, &record.user, &record.tenant].map(or_none);
+    let [what, method] = [&record.operation, &record.method].map(|text| escape(&or_none(text)).into_owned());
     // A text takes all that is written.
     let _ = write!(out, "{timestamp}  INFO {answer:<5} {cause} {what} {method} {path:?} user={user:?} tenant={tenant}");
     if let Some(reason) = &record.reason {
@@ -73,6 +75,6 @@ pub(crate) fn decision(record: &DecisionRecord, out: &mut String) {
     }
     let _ = writeln!(out, " generation={generation} took={took_us}us id={}", DecisionId::short_of(id));
     for PolicyRecord { policy, reason, .. } in record.policies.iter().filter(|policy| policy.is_fault()) {
-        let _ = writeln!(out, "{timestamp}  WARN {policy}: {}", reason.as_deref().unwrap_or_default());
+        let _ = writeln!(out, "{timestamp}  WARN {policy}: {}", escape(reason.as_deref().unwrap_or_default()));
     }
 }

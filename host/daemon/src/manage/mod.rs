@@ -82,11 +82,6 @@ impl Manager {
         Self(Arc::new(Inner { dir, watch, live, workshop, locks, desks }))
     }
 
-    /// Reads everything again, trying what was broken.
-    pub async fn reload(&self) {
-        self.0.watch.reload().await;
-    }
-
     /// Whoever writes holds it until the disk has answered, also when nobody waits for that any more.
     async fn lock(&self, scope: &Scope) -> Result<OwnedMutexGuard<()>, ManageError> {
         let lock = {
@@ -94,6 +89,19 @@ impl Manager {
             Arc::clone(locks.entry(scope.clone()).or_default())
         };
         timeout(DISK_ANSWERS, lock.lock_owned()).await.map_err(|_| ManageError::silent(DISK_ANSWERS))
+    }
+
+    /// Waits for a tenant whose folder was made just now, so that whoever made it can go on at once.
+    pub(crate) async fn await_tenant(&self, name: &str) {
+        let Ok(name) = TenantName::new(name) else { return };
+        if self.0.live.load().tenants.iter().any(|tenant| tenant.name == name) {
+            return;
+        }
+        let folder = self.0.dir.join(TENANTS).join(name.as_str());
+        let is_there = tokio::task::spawn_blocking(move || folder.is_dir()).await;
+        if is_there.unwrap_or_default() {
+            self.0.watch.look(Some(name)).await;
+        }
     }
 
     fn layer(&self, scope: &Scope) -> Result<Layer, ManageError> {

@@ -1,6 +1,7 @@
 //! What became of changes to the store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::metrics::histogram::{Histogram, OF_WORK};
@@ -14,12 +15,15 @@ pub(crate) struct Commits {
     changes: AtomicU64,
     /// From the first change to the disk's answer, which is nearly all of it.
     took: Histogram,
+    /// Why the last one failed, and whether for want of room; none where it did not.
+    problem: Mutex<Option<(String, bool)>>,
 }
 
 impl Default for Commits {
     fn default() -> Self {
         let took = Histogram::new(OF_WORK);
-        Self { done: AtomicU64::default(), failed: AtomicU64::default(), changes: AtomicU64::default(), took }
+        let (done, failed, changes) = (AtomicU64::default(), AtomicU64::default(), AtomicU64::default());
+        Self { done, failed, changes, took, problem: Mutex::default() }
     }
 }
 
@@ -32,6 +36,21 @@ impl Commits {
         } else {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// What is wrong with the disk, as the last transaction found it.
+    pub(crate) fn set_problem(&self, problem: Option<(String, bool)>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    pub(crate) fn problem(&self) -> Option<String> {
+        let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        problem.as_ref().map(|(problem, _)| problem.clone())
+    }
+
+    /// The disk has room again: whether the next transaction is done, only that can tell.
+    pub(crate) fn has_room(&self) {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(_, is_full)| *is_full);
     }
 
     pub(crate) fn done(&self) -> u64 {

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::decide::Decider;
+use crate::health::Readiness;
 use crate::log_sink::LogSink;
 use crate::metrics::families;
 use crate::metrics::page::Page;
@@ -21,6 +22,7 @@ use crate::metrics::swaps::Swaps;
 use crate::otlp::Exported;
 use crate::policies::{Snapshot, Troubles};
 use crate::state::{Store, Usage};
+use crate::status::Reporter;
 
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -38,6 +40,7 @@ pub(crate) struct Metrics {
 #[derive(Debug)]
 pub(crate) struct Sources {
     pub(crate) decider: Arc<Decider>,
+    pub(crate) reporter: Arc<Reporter>,
     pub(crate) sandbox: Sandbox,
     pub(crate) swaps: Arc<Swaps>,
     pub(crate) store: Store,
@@ -53,6 +56,7 @@ pub(crate) struct Scrape {
     pub(crate) sources: Arc<Sources>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) troubles: Arc<Troubles>,
+    pub(crate) readiness: Readiness,
     /// What is kept, by tenant; none where the store does not answer.
     pub(crate) kept: Option<Vec<(String, Usage)>>,
     pub(crate) sandbox: Stats,
@@ -95,6 +99,7 @@ impl Scrape {
         Self {
             snapshot: live.load(),
             troubles: live.troubles(),
+            readiness: sources.reporter.readiness(),
             kept: sources.store.sums().ok(),
             sandbox: sources.sandbox.stats(),
             process: Process::read(),

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use crate::policies::root::{Fingerprint, Root};
 
 /// What is being written has this before its name: the dot keeps it out of what is listed.
-const INCOMING: &str = ".incoming-";
+pub(crate) const INCOMING: &str = ".incoming-";
 const CREATE: OFlags =
     OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 

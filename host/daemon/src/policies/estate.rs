@@ -54,6 +54,18 @@ impl Estate {
     /// Every tenant's set is another one with it.
     pub(crate) fn set_host(&mut self, layer: Layer) {
         self.host = layer;
+        self.rebuild();
+    }
+
+    /// Of the tenant `default`, where its own file says nothing.
+    pub(crate) fn set_default(&mut self, default: DefaultVerdict) {
+        if self.default != default {
+            self.default = default;
+            self.rebuild();
+        }
+    }
+
+    fn rebuild(&mut self) {
         for tenant in self.tenants.values().cloned().collect::<Vec<_>>() {
             self.set_layer(&tenant.name, &tenant.file, tenant.layer.clone());
         }

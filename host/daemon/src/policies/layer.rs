@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
 use portcullis_model::{Data, Digest, Document, PolicyName, TenantName};
+use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tracing::error;
 
@@ -16,6 +17,7 @@ use crate::config::{DATA, POLICIES, PolicyFile, Terms};
 use crate::document;
 use crate::metrics::{Said, Swaps};
 use crate::policies::offers::{Offer, Offers};
+use crate::policies::remarks::{Remarks, Whose};
 use crate::policies::root::{Fence, Fingerprint, Root};
 use crate::policies::shelf::{Changes, Failure, InForce, Kind, Place, Shelf};
 
@@ -31,6 +33,9 @@ pub(crate) const MAX_SETTINGS: u64 = 16 << 20;
 /// A folder that changes each time it is read is read this often before what was read is taken as it is: somebody who
 /// changes files all the time must not keep everything else from coming into force.
 const HOLD_BACK: u32 = 100;
+/// What a remark is about.
+pub(crate) const IGNORED: &str = "ignored";
+pub(crate) const PERMISSIONS: &str = "permissions";
 /// How soon a folder is read again that changed when it was to be read for the first time.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -100,6 +105,7 @@ pub(crate) struct LayerLoader {
     first: bool,
     /// Why the folder itself could not be opened when last looked at.
     problem: Option<Arc<str>>,
+    remarks: Remarks,
 }
 
 /// What a rescan came to.
@@ -114,7 +120,7 @@ pub(crate) struct Rescan {
 /// Something that lies in a folder and is not in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// `policy`, `data`, `tenant`.
+    /// `policy`, `data`, `tenant`, `folder`; or one of [`Trouble::REMARKS`].
     pub what: &'static str,
     /// Empty where it is the folder itself.
     pub name: String,
@@ -137,10 +143,23 @@ impl Layer {
 
 // === impl Trouble ===
 
+impl Trouble {
+    /// Files that are not read, and what others than the operator may write: everything that was read is in force.
+    pub const REMARKS: [&str; 2] = [IGNORED, PERMISSIONS];
+
+    /// Whether everything that was read is in force all the same.
+    pub fn is_remark(&self) -> bool {
+        Self::REMARKS.contains(&self.what)
+    }
+}
+
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { what, name, problem } = self;
-        if name.is_empty() { f.write_str(problem) } else { write!(f, "{what} `{name}` cannot be loaded: {problem}") }
+        if name.is_empty() || Self::REMARKS.contains(what) {
+            return f.write_str(problem);
+        }
+        write!(f, "{what} `{name}` cannot be loaded: {problem}")
     }
 }
 
@@ -162,6 +181,7 @@ impl LayerLoader {
             held_back: 0,
             first: true,
             problem: None,
+            remarks: Remarks::default(),
         }
     }
 
@@ -188,11 +208,17 @@ impl LayerLoader {
             Ok(root) => root,
             // The built-in tenant needs no folder.
             Err(error) if error.kind() == ErrorKind::NotFound && self.is_built_in() => Root::absent(&self.path),
-            Err(error) => return self.unreadable(&error),
+            Err(error) => return self.unreadable(&self.path.clone(), &error),
         };
+        // Nobody takes every policy away by removing the folder; a deployment may, for a moment.
+        if self.tenant.is_none() && !self.first && root.fingerprint(POLICIES).is_none() {
+            return self.unreadable(&root.path(POLICIES), &Errno::NOENT.into());
+        }
         self.problem = None;
         let changes = self.read(&root, writing);
         self.changed |= changes.changed;
+        let whose = if self.tenant.is_some() { Whose::Tenant } else { Whose::Host };
+        self.remarks.look(&root, whose, self.policies.files().chain(self.data.files()));
         let is_as_seen = root.is_in_place() && self.policies.is_as_seen(&root) && self.data.is_as_seen(&root);
         // A first layer without what is just being written would ask too little.
         let is_partial = self.first && changes.unsettled;
@@ -232,7 +258,8 @@ impl LayerLoader {
         };
         let of_policies = self.policies.problems().map(trouble(POLICY.what));
         let of_folder = self.problem.iter().map(|problem| ("", problem)).map(trouble("folder"));
-        of_folder.chain(of_policies).chain(self.data.problems().map(trouble(DOCUMENT.what)))
+        let not_in_force = of_folder.chain(of_policies).chain(self.data.problems().map(trouble(DOCUMENT.what)));
+        not_in_force.chain(self.remarks.all().cloned())
     }
 
     fn is_built_in(&self) -> bool {
@@ -244,8 +271,8 @@ impl LayerLoader {
     }
 
     /// What was loaded stays; that is said once. A folder that never could be read has nothing to stay: its callers are denied.
-    fn unreadable(&mut self, error: &std::io::Error) -> Rescan {
-        let text: Arc<str> = format!("{}: the folder cannot be opened: {error}", self.path.display()).into();
+    fn unreadable(&mut self, path: &Path, error: &std::io::Error) -> Rescan {
+        let text: Arc<str> = format!("{}: the folder cannot be opened: {error}", path.display()).into();
         if self.problem.as_ref() != Some(&text) {
             let tenant = self.tenant.as_ref().map(TenantName::as_str);
             error!(tenant, problem = &*text, "folder cannot be read; what was loaded stays");

@@ -17,6 +17,7 @@ mod observer;
 mod offers;
 mod once;
 mod probe;
+mod remarks;
 mod root;
 mod roster;
 mod set;
@@ -25,7 +26,7 @@ mod snapshot;
 mod watch;
 
 pub(crate) use drawer::Drawer;
-pub(crate) use layer::{DOCUMENTS, Kept, Layer, MAX_SETTINGS, Member};
+pub(crate) use layer::{DOCUMENTS, IGNORED, Kept, Layer, MAX_SETTINGS, Member, PERMISSIONS};
 pub use layer::{Trouble, Workshop};
 pub use offers::Offers;
 pub use once::load_once;

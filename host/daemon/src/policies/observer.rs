@@ -26,7 +26,7 @@ use self::silence::SLOW;
 use crate::config::{TENANTS, Terms};
 use crate::policies::estate::Estate;
 use crate::policies::job::{Finished, Job};
-use crate::policies::layer::{Layer, LayerLoader, Workshop};
+use crate::policies::layer::{Layer, LayerLoader, Trouble, Workshop};
 use crate::policies::notices::{Notices, Watched};
 use crate::policies::probe::Probes;
 use crate::policies::roster::Roster;
@@ -148,7 +148,11 @@ impl Observer {
                 self.all_changed();
             }
             Message::Done(finished) => self.finish(*finished),
-            Message::Reload(done) => {
+            Message::Reload(default, done) => {
+                if let Some(default) = default {
+                    self.estate.set_default(default);
+                    self.publish(None);
+                }
                 self.list();
                 self.roster.retry();
                 let left = self.folders.keys().cloned().collect();
@@ -164,6 +168,10 @@ impl Observer {
 
     /// Has a folder read now, or again where it is being read: that may have begun before it was written.
     fn look_at(&mut self, scope: Scope, done: oneshot::Sender<()>) {
+        if !self.folders.contains_key(&scope) {
+            // It may have been made just now.
+            self.list();
+        }
         let Some(folder) = self.folders.get_mut(&scope) else {
             // An error means that nobody waits any more.
             let _ = done.send(());
@@ -284,9 +292,25 @@ impl Observer {
             Err(error) => {
                 let tenant = scope.as_ref().map(TenantName::as_str);
                 error!(%error, tenant, "no thread to read a folder; it is read again");
+                self.unread(&scope, &error);
                 self.forget(&scope);
             }
         }
+    }
+
+    /// What lies in the folder is not known while there is no thread to read it.
+    fn unread(&mut self, scope: &Scope, error: &std::io::Error) {
+        let path = scope.as_ref().map_or_else(|| self.dir.clone(), |name| self.roster.path(name));
+        let problem = format!(
+            "{}: there is no thread to read the folder: {error}; what was loaded stays. Raise the limit of processes \
+             (`ulimit -u`, `TasksMax=`)",
+            path.display()
+        );
+        let trouble = Trouble { what: "folder", name: String::new(), problem: problem.into() };
+        let troubles = self.troubles.entry(scope.clone()).or_default();
+        troubles.retain(|known| known.what != trouble.what);
+        troubles.insert(0, trouble);
+        self.tell();
     }
 
     /// What the loader knew went with its thread: the folder is read anew.

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, stat};
 use rustix::io::Errno;
 
 /// Entries of a tenant's folder; one that holds more is not read at all.
@@ -134,6 +134,20 @@ impl Root {
         Ok(names)
     }
 
+    /// The names of a folder's entries, and what each is; of a symlink, that it is one. Of the first so many.
+    pub(crate) fn entries(&self, folder: &str) -> io::Result<Vec<(String, FileType)>> {
+        let folder = Dir::new(self.open_at(folder, READING | OFlags::DIRECTORY).map_err(|error| self.io(error))?)?;
+        let mut found = Vec::new();
+        for entry in folder.take(MAX_ENTRIES) {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                found.push((name, entry.file_type()));
+            }
+        }
+        Ok(found)
+    }
+
     /// A file's bytes, and the fingerprint that they had throughout.
     pub(crate) fn read(&self, relative: &str, limit: u64) -> Result<(Fingerprint, Vec<u8>), ReadError> {
         let mut file = File::from(self.open_at(relative, READING).map_err(|error| self.refusal(relative, error))?);
@@ -234,6 +248,11 @@ impl Fingerprint {
 
     pub(crate) fn owner(&self) -> u32 {
         self.owner
+    }
+
+    /// Of its permissions, the bits.
+    pub(crate) fn mode(&self) -> u32 {
+        self.mode & 0o7777
     }
 
     /// Whether others than its owner may write it.

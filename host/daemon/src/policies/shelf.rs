@@ -212,6 +212,16 @@ impl<T> Shelf<T> {
         self.unreadable.iter().map(|problem| ("", problem)).chain(of_files)
     }
 
+    /// Every file that was looked at, with the one beside it.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (String, &Fingerprint)> {
+        self.slots.iter().flat_map(|(name, slot)| {
+            let Place { path, beside, twin, .. } = self.kind.place(name, &slot.extensions);
+            let (file, other) = &slot.seen;
+            let other = other.as_ref().and_then(|other| Some((beside.or(twin)?, other)));
+            file.as_ref().map(|file| (path, file)).into_iter().chain(other)
+        })
+    }
+
     pub(crate) fn good(&self) -> impl Iterator<Item = (&str, &T)> {
         self.slots.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.good.as_ref()?)))
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use notify::Event;
 use portcullis_model::TenantName;
+use portcullis_model::decision::DefaultVerdict;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -30,8 +31,8 @@ pub(crate) enum Message {
     Noticed(notify::Result<Event>),
     /// A folder was read.
     Done(Box<Finished>),
-    /// Read everything now; answered when what was found is in force.
-    Reload(oneshot::Sender<()>),
+    /// Read everything now; answered when what was found is in force, and this default of the tenant `default`.
+    Reload(Option<DefaultVerdict>, oneshot::Sender<()>),
     /// Read this folder now; answered when what was found is in force.
     Look(Scope, oneshot::Sender<()>),
     Stop,
@@ -68,10 +69,11 @@ impl Watch {
         }
     }
 
-    /// Reads everything again, trying what was broken. Ready when what was found is in force.
-    pub async fn reload(&self) {
+    /// Reads everything again, trying what was broken. Ready when what was found is in force; and this default of the
+    /// tenant `default`, where one is given.
+    pub async fn reload(&self, default: Option<DefaultVerdict>) {
         let (sender, done) = oneshot::channel();
-        if self.messages.send(Message::Reload(sender)).is_ok() {
+        if self.messages.send(Message::Reload(default, sender)).is_ok() {
             // Likewise.
             let _ = timeout(READ_WITHIN, done).await;
         }

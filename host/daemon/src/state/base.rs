@@ -7,8 +7,10 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,8 @@ pub(crate) const REST: Duration = Duration::from_millis(500);
 pub(crate) struct Base {
     dir: PathBuf,
     condition: RwLock<Condition>,
+    /// Whether the last failure was for want of room.
+    is_full: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -70,12 +74,12 @@ struct Closing(Option<Database>);
 impl Base {
     /// Opens the store in a folder, making both where they are not there.
     pub(crate) fn open(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), condition: RwLock::new(Condition::of(dir, LOCK_PATIENCE)) }
+        Self::with_condition(dir, Condition::of(dir, LOCK_PATIENCE))
     }
 
     /// One that is opened later ([`Self::open_now`]): another host has the file still.
     pub(crate) fn later(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), condition: RwLock::new(Condition::Lost("another host has it still".to_owned())) }
+        Self::with_condition(dir, Condition::Lost("another host has it still".to_owned()))
     }
 
     pub(crate) fn open_now(&self) {
@@ -89,7 +93,31 @@ impl Base {
 
     /// One that never serves.
     pub(crate) fn lost(problem: &str) -> Self {
-        Self { dir: PathBuf::new(), condition: RwLock::new(Condition::Lost(problem.to_owned())) }
+        Self::with_condition(Path::new(""), Condition::Lost(problem.to_owned()))
+    }
+
+    fn with_condition(dir: &Path, condition: Condition) -> Self {
+        Self { dir: dir.to_owned(), condition: RwLock::new(condition), is_full: AtomicBool::new(false) }
+    }
+
+    /// Whether the last failure was for want of room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// What is wrong where the open file is not the one that lies in the folder.
+    pub(crate) fn lost_file(&self) -> Option<String> {
+        let own = match &*self.locked() {
+            Condition::Open(opened) => opened.file.metadata().ok()?,
+            Condition::Shut { .. } | Condition::Lost(_) => return None,
+        };
+        let path = self.dir.join(FILE);
+        let what = match fs::metadata(&path) {
+            Ok(there) if (there.dev(), there.ino()) == (own.dev(), own.ino()) => return None,
+            Ok(_) => "was replaced while the host has it open; the host takes the new one when it is restarted",
+            Err(_) => "was removed while the host has it open; what policies keep is lost when the host stops",
+        };
+        Some(format!("`{}` {what}", path.display()))
     }
 
     pub(crate) fn problem(&self) -> Option<String> {
@@ -122,6 +150,7 @@ impl Base {
                 Err(failure) => (opened.number, failure),
             }
         };
+        self.is_full.store(failure == Failure::Full, Ordering::Relaxed);
         self.mend(number, &failure);
         Err(unavailable(&self.problem().unwrap_or_else(|| failure.to_string())))
     }

@@ -1,7 +1,8 @@
 //! A store that may be in use by a host, as it is at one moment.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -52,7 +53,39 @@ impl StoreCopy {
     }
 }
 
+/// Copies the store of a folder into a new file, as it is at one moment; a host may be using it. Every page of the copy
+/// was checked, and it is on the disk when this returns its size.
+pub fn backup(dir: &Path, to: &Path) -> Result<u64, BackupError> {
+    let (bytes, _) = read_checked(dir).map_err(BackupError::Store)?.ok_or_else(|| {
+        let path = dir.join(FILE);
+        BackupError::Store(format!("`{}`: there is no store; no policy kept anything yet", path.display()))
+    })?;
+    let written = || {
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::File::open(folder)?.sync_all()
+    };
+    written().map_err(|source| BackupError::Written { path: to.to_owned(), source })?;
+    Ok(bytes.len() as u64)
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error("{0}")]
+    Store(String),
+    #[error("{}: cannot be written: {source}", path.display())]
+    Written { path: PathBuf, source: io::Error },
+}
+
 fn read(dir: &Path) -> Result<Option<Database>, String> {
+    Ok(read_checked(dir)?.map(|(_, database)| database))
+}
+
+/// The file's bytes as they were at one moment, and the database in them.
+fn read_checked(dir: &Path) -> Result<Option<(Vec<u8>, Database)>, String> {
     let path = dir.join(FILE);
     let failed = |failure: Failure| format!("`{}`: {failure}", path.display());
     let mut reads = 0;
@@ -60,7 +93,7 @@ fn read(dir: &Path) -> Result<Option<Database>, String> {
         reads += 1;
         let before = changed(&path);
         let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return without_a_file(dir),
+            Err(error) if error.kind() == ErrorKind::NotFound => return without_a_file(dir).map(|()| None),
             bytes => bytes.map_err(|error| failed(error.into()))?,
         };
         match open(&bytes) {
@@ -70,7 +103,7 @@ fn read(dir: &Path) -> Result<Option<Database>, String> {
             }
             Err(failure) if reads == READS => return Err(failed(failure)),
             Err(_) => {}
-            Ok(database) => return Ok(Some(database)),
+            Ok(database) => return Ok(Some((bytes, database))),
         }
     }
 }
@@ -79,11 +112,11 @@ fn changed(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-fn without_a_file(dir: &Path) -> Result<Option<Database>, String> {
+fn without_a_file(dir: &Path) -> Result<(), String> {
     match aside::standing(dir) {
         Ok(Some(standing)) => Err(standing),
-        Ok(None) => Ok(None),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Ok(None) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(format!("`{}`: {error}", dir.display())),
     }
 }

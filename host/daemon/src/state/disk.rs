@@ -100,6 +100,23 @@ impl Store {
         self.0.base.problem_now()
     }
 
+    /// Why changes did not reach the disk when last tried.
+    pub fn write_problem(&self) -> Option<String> {
+        self.writes().and_then(Commits::problem)
+    }
+
+    /// The disk has room.
+    pub(crate) fn has_room(&self) {
+        if let Some(commits) = self.writes() {
+            commits.has_room();
+        }
+    }
+
+    /// What is wrong where the open file is not the one that lies in the folder.
+    pub(crate) fn lost_file(&self) -> Option<String> {
+        self.0.base.lost_file()
+    }
+
     #[cfg(test)]
     pub(crate) fn base(&self) -> &Base {
         &self.0.base

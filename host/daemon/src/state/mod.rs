@@ -25,7 +25,7 @@ use portcullis_model::limits::StateLimits;
 
 use crate::state::usage::Bounds;
 
-pub use copy::StoreCopy;
+pub use copy::{BackupError, StoreCopy, backup};
 pub use disk::{KeySize, SpaceUsage, Store};
 pub use dry::DryState;
 pub use memory::MemoryState;

@@ -106,6 +106,7 @@ fn run(base: &Base, orders: &Receiver, commits: &Commits) {
                 let start = Instant::now();
                 let written = base.with(|database| write(database, &mut batch));
                 commits.count(written.is_ok(), batch.len(), start.elapsed());
+                commits.set_problem(written.as_ref().err().map(|fault| (fault.to_string(), base.is_full())));
                 written.err().map(|fault| Failed { fault, again: Instant::now() + REST })
             }
         };

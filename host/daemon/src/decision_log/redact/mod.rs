@@ -37,7 +37,7 @@ pub(super) const MOST: usize = 56 << 10;
 const LARGE: usize = 256 << 10;
 
 /// Takes out what is secret.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redactor {
     /// Places of which nothing is logged.
     pub redact: Vec<Rule>,

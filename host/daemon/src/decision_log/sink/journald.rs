@@ -1,23 +1,22 @@
 //! systemd's journal, by its native protocol: `systemd.io/JOURNAL_NATIVE_PROTOCOL`.
 
-use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
-use std::time::Duration;
+mod sender;
 
+use std::path::PathBuf;
+
+use self::sender::Sender;
 use crate::decision_log::id::DecisionId;
 use crate::decision_log::record::DecisionRecord;
 use crate::decision_log::sink::{Batch, Sink, SinkError};
 
 /// Where the journal listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
-/// How long one record may wait for the journal to take it.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Sends each record as an entry: its JSON as `PORTCULLIS_RECORD`, and what one looks for as fields of their own.
 #[derive(Debug)]
 pub struct JournaldSink {
     path: PathBuf,
-    socket: Option<UnixDatagram>,
+    sender: Option<Sender>,
     buffer: Vec<u8>,
 }
 
@@ -25,18 +24,13 @@ pub struct JournaldSink {
 
 impl JournaldSink {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, socket: None, buffer: Vec::new() }
+        Self { path, sender: None, buffer: Vec::new() }
     }
 
     fn send(&mut self, batch: &Batch<'_>) -> std::io::Result<()> {
-        let socket = match self.socket.take() {
-            Some(socket) => socket,
-            None => {
-                let socket = UnixDatagram::unbound()?;
-                socket.set_write_timeout(Some(PATIENCE))?;
-                socket.connect(&self.path)?;
-                socket
-            }
+        let sender = match self.sender.take() {
+            Some(sender) => sender,
+            None => Sender::connect(&self.path)?,
         };
         if batch.missing > 0 {
             self.buffer.clear();
@@ -44,14 +38,14 @@ impl JournaldSink {
             field(&mut self.buffer, "SYSLOG_IDENTIFIER", "portcullis");
             field(&mut self.buffer, "MESSAGE", &format!("{} decisions are missing", batch.missing));
             field(&mut self.buffer, "PORTCULLIS_MISSING", &batch.missing.to_string());
-            socket.send(&self.buffer)?;
+            sender.send(&self.buffer)?;
         }
         for entry in batch.entries {
             self.buffer.clear();
             fields(&mut self.buffer, &entry.record()?, &entry.line);
-            socket.send(&self.buffer)?;
+            sender.send(&self.buffer)?;
         }
-        self.socket = Some(socket);
+        self.sender = Some(sender);
         Ok(())
     }
 }
@@ -67,7 +61,7 @@ impl Sink for JournaldSink {
     }
 
     fn reopen(&mut self) {
-        self.socket = None;
+        self.sender = None;
     }
 }
 

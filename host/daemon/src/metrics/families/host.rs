@@ -23,6 +23,8 @@ const RECORDS: Family =
 const REQUESTS: Family = family("portcullis_admin_requests", "Calls of the admin API");
 const EXPORTED: Family =
     family("portcullis_exported", "Traces and logs for collectors: those that arrived, and those that did not");
+const CERTIFICATE: Family =
+    seconds("portcullis_certificate_end", "When a certificate of the admin API ends, in Unix time");
 const CPU: Family = seconds("process_cpu", "CPU time of the process");
 const RESIDENT: Family = bytes("process_resident_memory", "Memory of the process that is in RAM");
 const VIRTUAL: Family =
@@ -55,6 +57,8 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
         exported.read().map(|(result, count)| ([("signal", *signal), ("result", result)], count))
     });
     page.counters(&EXPORTED, exported)?;
+    let ends = scrape.sources.reporter.ends();
+    page.gauges(&CERTIFICATE, ends.iter().map(|end| ([("file", end.key)], end.at)))?;
     process(scrape, page)
 }
 

@@ -9,7 +9,7 @@ use crate::health::Readiness;
 use crate::metrics::families::{NO_TENANT, bytes, family, seconds};
 use crate::metrics::page::{Family, Page};
 use crate::metrics::scrape::Scrape;
-use crate::policies::Layer;
+use crate::policies::{IGNORED, Layer, PERMISSIONS};
 
 const READY: Family =
     family("portcullis_ready", "Whether nothing but policies denies calls: 1 or 0, as /v1/health/ready");
@@ -17,7 +17,12 @@ const GENERATION: Family = family("portcullis_generation", "The number of the ge
 const TENANTS: Family = family("portcullis_tenants", "Tenants in force");
 const POLICIES: Family =
     family("portcullis_policies", "Policies in force, loaded or broken: the latter deny every call");
-const PROBLEMS: Family = family("portcullis_problems", "What lies in folders and is not in force, by what it is");
+const PROBLEMS: Family = family(
+    "portcullis_problems",
+    "What lies in folders and is not in force, and what is wrong with them, by what it is",
+);
+const FINDINGS: Family =
+    family("portcullis_findings", "What is wrong, as /v1/health/ready has it, by whether calls are denied for it");
 const DATA: Family = bytes("portcullis_data", "The files of documents in force");
 const DOCUMENTS: Family = family("portcullis_documents", "Documents in force");
 const SWAPS: Family = family("portcullis_swaps", "Files that were loaded, and files that could not be");
@@ -29,10 +34,13 @@ const COMPILATIONS: Family =
     family("portcullis_compilations", "Policies that were compiled, or found in the cache on disk");
 
 /// What a trouble can be about.
-const WHATS: [&str; 4] = ["policy", "data", "tenant", "folder"];
+const WHATS: [&str; 6] = ["policy", "data", "tenant", "folder", IGNORED, PERMISSIONS];
+
+/// What can be wrong beside them.
+const FOUND: [&str; 5] = ["socket", "certificate", "state", "cache", "log"];
 
 pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
-    page.gauges(&READY, [([], u32::from(is_ready(scrape)))])?;
+    page.gauges(&READY, [([], u32::from(scrape.readiness.is_ready))])?;
     page.gauges(&GENERATION, [([], scrape.snapshot.generation.0)])?;
     page.gauges(&TENANTS, [([], scrape.snapshot.tenants.len())])?;
     let counts = layers(scrape).flat_map(|(tenant, layer)| {
@@ -43,6 +51,7 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     });
     page.gauges(&POLICIES, counts)?;
     page.gauges(&PROBLEMS, problems(scrape))?;
+    page.gauges(&FINDINGS, findings(scrape))?;
     let data_bytes = |layer: &Layer| layer.documents.values().map(|kept| kept.file.size()).sum::<u64>();
     page.gauges(&DATA, layers(scrape).map(|(tenant, layer)| ([("tenant", tenant)], data_bytes(layer))))?;
     let documents = |layer: &Layer| layer.data.as_ref().map_or(0, |data| data.names().len());
@@ -75,6 +84,14 @@ fn problems(scrape: &Scrape) -> impl Iterator<Item = ([(&'static str, &str); 2],
     counts.into_iter().map(|((tenant, what), count)| ([("tenant", tenant), ("what", what)], count))
 }
 
-fn is_ready(scrape: &Scrape) -> bool {
-    Readiness::of(&scrape.snapshot, &scrape.troubles, scrape.sources.store.problem()).is_ready
+/// How much is wrong, by what it is; of what is always there, 0 where nothing is.
+fn findings(scrape: &Scrape) -> impl Iterator<Item = ([(&'static str, &str); 2], u32)> {
+    let Readiness { denying, warnings, .. } = &scrape.readiness;
+    let mut counts: BTreeMap<(&str, &str), u32> = FOUND.iter().map(|what| (("warning", *what), 0)).collect();
+    for (severity, findings) in [("denying", denying), ("warning", warnings)] {
+        for finding in findings {
+            *counts.entry((severity, finding.what.as_str())).or_default() += 1;
+        }
+    }
+    counts.into_iter().map(|((severity, what), count)| ([("severity", severity), ("what", what)], count))
 }

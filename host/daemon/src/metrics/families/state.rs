@@ -10,6 +10,7 @@ use crate::metrics::scrape::Scrape;
 use crate::state::Usage;
 
 const AVAILABLE: Family = family("portcullis_state_available", "Whether what policies keep is to be had: 1 or 0");
+const FREE: Family = bytes("portcullis_state_free", "Room on the store's disk");
 const KEYS: Family = family("portcullis_state_keys", "Keys that are kept");
 const BYTES: Family = bytes("portcullis_state", "Keys and values that are kept");
 const COMMITS: Family = family("portcullis_state_commits", "Transactions, by whether they are on the disk");
@@ -18,7 +19,8 @@ const TOOK: Family = seconds("portcullis_state_commit_duration", "Transactions: 
 
 pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     let store = &scrape.sources.store;
-    page.gauges(&AVAILABLE, [([], u32::from(store.problem().is_none()))])?;
+    page.gauges(&AVAILABLE, [([], u32::from(store.problem().or_else(|| store.write_problem()).is_none()))])?;
+    page.gauges(&FREE, scrape.sources.reporter.inspector().free().map(|free| ([], free)))?;
     let kept = kept(scrape);
     page.gauges(&KEYS, kept.iter().map(|(tenant, usage)| ([("tenant", *tenant)], usage.keys)))?;
     page.gauges(&BYTES, kept.iter().map(|(tenant, usage)| ([("tenant", *tenant)], usage.bytes)))?;

@@ -53,8 +53,7 @@ fn what_is_not_a_file_is_named_and_never_waited_for() {
     let dir = folder();
     let own = dir.path().join("own");
     fs::create_dir(own.join("folder.wasm")).expect("made");
-    rustix::fs::mknodat(rustix::fs::CWD, own.join("fifo.wasm"), rustix::fs::FileType::Fifo, Mode::RWXU, 0)
-        .expect("made");
+    rustix::fs::mknodat(rustix::fs::CWD, own.join("fifo.wasm"), FileType::Fifo, Mode::RWXU, 0).expect("made");
     let _socket = std::os::unix::net::UnixListener::bind(own.join("socket.wasm")).expect("bound");
     symlink("loop.wasm", own.join("loop.wasm")).expect("linked");
     for fence in [Fence::Open, Fence::Beneath] {

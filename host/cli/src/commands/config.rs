@@ -1,0 +1,53 @@
+//! `portcullis config check`
+
+use portcullis_daemon::check::{Checked, Mistake, check};
+
+use crate::args::{Config, ConfigCheck};
+use crate::commands::runtime;
+use crate::exit::{Exit, fail};
+use crate::out::{self, say};
+
+pub(crate) fn run(args: &Config) -> Exit {
+    let Config::Check(args) = args;
+    match checked(args) {
+        Ok(checked) if checked.is_right => Exit::Done,
+        Ok(_) => Exit::Usage,
+        Err(exit) => exit,
+    }
+}
+
+fn checked(args: &ConfigCheck) -> Result<Checked, Exit> {
+    let dir = args.folder.as_ref().unwrap_or(&args.dir.config);
+    let runtime = runtime()?;
+    let _entered = runtime.enter();
+    let checked = check(dir).map_err(|error| fail(Exit::Failed, error))?;
+    if args.json {
+        out::json(&checked)?;
+    } else {
+        print(&checked);
+    }
+    Ok(checked)
+}
+
+fn print(checked: &Checked) {
+    let Checked { mistakes, warnings, .. } = checked;
+    mistakes.iter().for_each(|mistake| print_one("", mistake));
+    warnings.iter().for_each(|warning| print_one("warning: ", warning));
+    say!("{}, {}", counted(mistakes.len(), "mistake"), counted(warnings.len(), "warning"));
+}
+
+fn print_one(label: &str, mistake: &Mistake) {
+    let Mistake { problem, help, .. } = mistake;
+    say!("{label}{}", problem.replace('\n', "\n  "));
+    if let Some(help) = help {
+        say!("  help: {help}");
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
