@@ -324,7 +324,13 @@ impl Registry {
                             inherited.chain(others).map(as_here).for_each(&mut show);
                         }
                     }
-                    _ => {}
+                    MountKind::Bind
+                    | MountKind::Tmpfs
+                    | MountKind::FileSystem
+                    | MountKind::Image
+                    | MountKind::Cluster
+                    | MountKind::Npipe
+                    | MountKind::Other => {}
                 }
             }
         }

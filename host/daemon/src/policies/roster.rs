@@ -37,6 +37,9 @@ pub(crate) struct Roster {
     pub(crate) swaps: Arc<Swaps>,
 }
 
+/// Says whether a folder answers, when something is done with it.
+pub(crate) type Answers<'a> = dyn FnMut(&Path, fn(&Path)) -> bool + 'a;
+
 #[derive(Debug, Default)]
 struct Entry {
     seen: Option<Fingerprint>,
@@ -88,11 +91,7 @@ impl Roster {
 
     /// Reads every tenant's file for the first time; gives all names.
     /// `answers` says whether a folder does, when something is done with it.
-    pub(crate) fn first_look(
-        &mut self,
-        answers: &mut dyn FnMut(&Path, fn(&Path)) -> bool,
-        touch: fn(&Path),
-    ) -> Vec<TenantName> {
+    pub(crate) fn first_look(&mut self, answers: &mut Answers<'_>, touch: fn(&Path)) -> Vec<TenantName> {
         if answers(&self.dir, |folder| drop(folders(folder))) {
             self.list();
         } else {
