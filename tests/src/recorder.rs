@@ -31,13 +31,6 @@ pub struct Seen {
     pub reply: Reply,
 }
 
-/// What dockerd sent.
-struct Sent {
-    path: String,
-    head: Vec<u8>,
-    body: Vec<u8>,
-}
-
 // === impl Recorder ===
 
 impl Recorder {
@@ -78,7 +71,7 @@ impl Drop for Recorder {
 fn pass_on(mut client: UnixStream, plugin: &Path, seen: &Mutex<Vec<Seen>>) -> Result<()> {
     let mut host = Connection::open(plugin)?;
     let mut unread = Vec::new();
-    while let Some(Sent { path, head, body }) = read_call(&mut client, &mut unread)? {
+    while let Some((path, head, body)) = read_call(&mut client, &mut unread)? {
         host.write(&[head, body.clone()].concat())?;
         let answer = host.read()?;
         if path == plugin::REQUEST {
@@ -109,7 +102,7 @@ fn read_call(client: &mut UnixStream, unread: &mut Vec<u8>) -> Result<Option<Par
                 let path = request.path.unwrap_or_default().to_owned();
                 let mut head: Vec<u8> = unread.drain(..end).collect();
                 let body = head.split_off(start);
-                return Ok(Some(Sent { path, head, body }));
+                return Ok(Some((path, head, body)));
             }
         }
         let mut buffer = [0; 16 << 10];
