@@ -117,7 +117,7 @@ fn volumes_are_shown_where_they_are_mounted_by_name() {
     let volume = Record { volumes: vec![("v".into(), vec![bind("/one")])], ..Record::default() };
     daemon.0.settle("/", volume.clone(), Change::Volume { name: "v".into() });
     let mount = named(MountKind::Volume, "v", true);
-    assert_eq!(sources(daemon.0.of_named(&[mount.clone()])), ["/one ro"]);
+    assert_eq!(sources(daemon.0.of_named(std::slice::from_ref(&mount))), ["/one ro"]);
     assert!(daemon.0.of_named(&[named(MountKind::Volume, "w", false)]).is_empty());
 
     // A container that mounts it, and one that has that one's mounts.
