@@ -9,7 +9,8 @@ use portcullis_tests::log::Log;
 use portcullis_tests::portcullis::{Config, Portcullis};
 use portcullis_tests::prometheus::Prometheus;
 use portcullis_tests::scrape::Scrape;
-use portcullis_tests::{Error, Result, artifacts, plugin, wait};
+use portcullis_tests::tls::Authority;
+use portcullis_tests::{Error, Result, admin, artifacts, plugin, wait};
 use serde_json::Value;
 
 const CALL: &[u8] = br#"{"RequestMethod":"GET","RequestUri":"/v1.41/containers/json"}"#;
@@ -31,7 +32,9 @@ fn read(page: &str) -> Result<String> {
 
 /// A host that has done a little of everything, and sends traces to nobody.
 fn scrape() -> Result<Scrape> {
-    let config = Config::new()?.toml("[traces]\nendpoint = \"http://127.0.0.1:1/v1/traces\"\nsample = 1");
+    let authority = Authority::new()?;
+    let config = Config::new()?.toml("[traces]\nendpoint = \"http://127.0.0.1:1/v1/traces\"\nsample = 1\n");
+    let config = config.toml(&admin::listen(&authority));
     let config = config.policy("allow-all")?.file("policies/broken.wasm", b"no policy")?;
     let config = config.file("policies/broken.toml", b"mode = \"observe\"")?;
     let host: Portcullis = config.start()?;

@@ -43,7 +43,6 @@ struct Queue {
     waiting: VecDeque<Task>,
     running: HashMap<u64, Run>,
     threads: usize,
-    idle: usize,
     last: u64,
 }
 
@@ -104,7 +103,9 @@ impl Pool {
             return None;
         }
         queue.waiting.push_back(Task { tenant: tenant.clone(), paths, until: now + self.deadline, answer });
-        let needs_thread = queue.threads < THREADS && queue.idle < queue.ready();
+        // Threads that just start take a task, too.
+        let free = queue.threads.saturating_sub(queue.running.len());
+        let needs_thread = queue.threads < THREADS && free < queue.ready();
         queue.threads += usize::from(needs_thread);
         drop(queue);
         if needs_thread {
@@ -152,11 +153,9 @@ impl Pool {
             if let Some(next) = queue.take() {
                 return Some(next);
             }
-            queue.idle += 1;
             let waited = self.work.wait_timeout(queue, IDLE);
             let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             queue = woken;
-            queue.idle -= 1;
             if timeout.timed_out() && queue.waiting.is_empty() {
                 queue.threads -= 1;
                 return None;
