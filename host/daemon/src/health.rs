@@ -56,6 +56,11 @@ impl Readiness {
         let store = store.map(|problem| Finding::new(None, "state", "", &problem));
         let (store_denies, store_warns) = if needs_state(snapshot) { (store, None) } else { (None, store) };
         denying.extend(store_denies);
+        // Why a folder is not read yet is known better by who tries to.
+        for finding in denying.iter_mut().filter(|finding| finding.what == "folder") {
+            let why = Finding::of_troubles(troubles).find(|trouble| trouble.place() == finding.place());
+            *finding = why.unwrap_or_else(|| finding.clone());
+        }
         let known: BTreeSet<_> = denying.iter().map(Finding::place).collect();
         let mut warnings: Vec<_> =
             Finding::of_troubles(troubles).filter(|finding| !known.contains(&finding.place())).collect();
