@@ -48,7 +48,7 @@ pub fn check(dir: &Path) -> Result<Checked, ServeError> {
             Err(broken) => mistakes.extend(broken.0.iter().map(|problem| Mistake::of("certificate", problem))),
         }
     }
-    let live = load_once(&config, Spaces::empty(), &workshop(&config)?);
+    let live = load_once(&config, Spaces::empty(), &workshop()?);
     let (snapshot, troubles) = (live.load(), live.troubles());
     let (wrong, remarks): (Vec<_>, Vec<_>) = Finding::of_troubles(&troubles).partition(Finding::is_refusal);
     mistakes.extend(wrong.into_iter().map(Mistake::from));
@@ -58,15 +58,10 @@ pub fn check(dir: &Path) -> Result<Checked, ServeError> {
     Ok(Checked { is_right: mistakes.is_empty(), mistakes, warnings })
 }
 
-/// Compiled policies are kept where the host finds them; whoever may not write there checks without.
-fn workshop(config: &Config) -> Result<Workshop, ServeError> {
+/// Without the cache that the configuration names: it holds machine code, and the configuration may be a stranger's.
+fn workshop() -> Result<Workshop, ServeError> {
     let instances = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
-    let with = |cache| Sandbox::new(&SandboxConfig { instances, cache, compiler: Compiler::this_program() });
-    let cache = config.cache_dir.is_dir().then(|| config.cache_dir.clone());
-    let sandbox = match cache {
-        Some(cache) => with(Some(cache)).or_else(|_| with(None)),
-        None => with(None),
-    };
+    let sandbox = Sandbox::new(&SandboxConfig { instances, cache: None, compiler: Compiler::this_program() });
     Ok(Workshop { sandbox: sandbox?, runtime: Handle::current(), offers: Offers::default(), swaps: Default::default() })
 }
 

@@ -17,6 +17,7 @@ use portcullis_model::tenant::Caller;
 use portcullis_model::view::Certificate;
 use portcullis_model::{Answer, Cause, Decision, Generation, Request, TenantName};
 use tokio::time::timeout_at;
+use tracing::warn;
 
 use crate::asking::explained;
 use crate::config::Config;
@@ -453,8 +454,10 @@ impl Decider {
         let reader = self.judge.reader.load_full();
         let (is_large, bytes) = (received.bytes.len() >= LARGE, received.bytes.clone());
         let read = work(is_large, self.judge.deadline(), move || answer::read(&bytes, &reader)).await;
-        if let Ok(Some((request, change))) = read {
-            self.judge.created.settle(&sender.listener, &request, change);
+        match read {
+            Ok(Some((request, change))) => self.judge.created.settle(&sender.listener, &request, change),
+            Ok(None) => {}
+            Err(_) => warn!("an answer could not be read in time; what it may have made is not remembered"),
         }
     }
 

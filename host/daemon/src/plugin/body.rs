@@ -93,7 +93,9 @@ impl BodyLimits {
             }
             bytes.extend_from_slice(data);
             wanted = wanted.or_else(|| is_wanted(bytes));
-            let has_room = size <= SMALL as u64 || size <= self.call_bytes && permit.is_some();
+            // It has the call in it once more.
+            let most = self.call_bytes.saturating_mul(2);
+            let has_room = size <= SMALL as u64 || size <= most && permit.is_some();
             if wanted == Some(false) || !has_room {
                 if wanted != Some(false) {
                     warn!(size, "an answer is too large to be looked at; what it may have made is not remembered");

@@ -105,9 +105,10 @@ impl Root {
         file.metadata().ok().as_ref().map(Fingerprint::of)
     }
 
-    /// Whether anything has this name, be it a symlink that leads nowhere.
+    /// Whether anything has this name, be it a symlink that leads nowhere, or may have: where the folder cannot be looked through.
     pub(crate) fn has(&self, relative: &str) -> bool {
-        let is_there = |folder| rustix::fs::statat(folder, relative, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+        let found = |folder| rustix::fs::statat(folder, relative, AtFlags::SYMLINK_NOFOLLOW);
+        let is_there = |folder| !matches!(found(folder), Err(Errno::NOENT | Errno::NOTDIR));
         self.folder.as_ref().is_some_and(is_there)
     }
 

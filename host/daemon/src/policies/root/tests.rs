@@ -90,6 +90,7 @@ fn a_folder_that_was_moved_away_is_not_in_place() {
     fs::rename(&own, &gone).expect("moved");
     assert!(!root.is_in_place() && Root::absent(&own).is_in_place());
     assert!(root.has("policies/a.wasm"), "it can be read where it is");
+    assert!(!root.has("policies/b.wasm") && root.has(&"x".repeat(300)), "what cannot be looked up may be there");
     fs::create_dir(&own).expect("made");
     assert!(!root.is_in_place(), "another one has its name");
     symlink(&gone, dir.path().join("link")).expect("linked");

@@ -142,5 +142,5 @@ fn nobody_who_has_left_is_worked_for() {
     assert!(pool.stuck().is_empty(), "it is not late");
     drop(first);
     hung.let_go();
-    wait_until("the thread is free", || pool.queue().idle == 1);
+    wait_until("the thread is free", || pool.queue().running.is_empty());
 }
