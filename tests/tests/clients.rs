@@ -94,10 +94,7 @@ fn the_captured_calls_of_every_client_are_allowed() -> Result<()> {
     let host = guarded(&clients, &place)?.start()?;
     let captured = captured()?;
     let names = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<BTreeSet<_>>();
-    assert_eq!(
-        names(&mut captured.iter().map(|(name, _)| name)),
-        names(&mut clients.iter().map(|client| &client.name))
-    );
+    assert_eq!(names(&mut captured.keys()), names(&mut clients.iter().map(|client| &client.name)));
     let mut denied = Vec::new();
     for (client, calls) in &captured {
         for call in calls {

@@ -1,6 +1,8 @@
 //! A folder that is swapped for a symlink after a container or a volume was created with it, with the real dockerd: it is looked
 //! up again when the container is started, restarted or copied from, and when the volume is mounted.
 
+#![expect(clippy::indexing_slicing, reason = "JSON has a value, or null, at every name")]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;

@@ -92,7 +92,7 @@ fn steady_call() -> Vec<u8> {
     let text = String::from_utf8_lossy(CREATE).into_owned();
     // Without its bind: what may be mounted is not what is measured.
     let call: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let uri = call["RequestUri"].as_str().unwrap_or("/v1.41/containers/create").to_owned();
+    let uri = call.get("RequestUri").and_then(|uri| uri.as_str()).unwrap_or("/v1.41/containers/create").to_owned();
     let body = json!({ "Image": "busybox", "HostConfig": { "NetworkMode": "none" } }).to_string();
     let caller = Caller::anybody().header("Content-Type", "application/json");
     caller.header("Content-Length", &body.len().to_string()).call("POST", &uri, body.as_bytes())

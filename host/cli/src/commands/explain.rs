@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::args::Explain;
 use crate::commands::{read_config, read_request, runtime};
 use crate::exit::{Exit, fail};
-use crate::out::{self, say};
+use crate::out::{self, note, say};
 
 /// What is printed of a request, what matters most at the top and what is longest at the end.
 const ORDER: [&str; 20] = [
@@ -62,7 +62,7 @@ fn explain(args: &Explain) -> Result<Exit, Exit> {
     if let Some(request) = &mut request {
         let resolver = Resolver::new(limits.decision_timeout);
         if let Some(problem) = runtime()?.block_on(resolver.resolve(request, &TenantName::default())) {
-            eprintln!("portcullis: {problem}");
+            note!("portcullis: {problem}");
         }
     }
     let report = explained(&refusals, request.as_ref());
