@@ -25,11 +25,29 @@ fn objection_to_mounts(mounts: &[Mount]) -> Option<String> {
         return None;
     }
     let settings = settings();
+    if let Some(problem) = mistake_in(&settings) {
+        return Some(problem);
+    }
     let (rules, file_systems) = match (Rules::of(&settings), FileSystems::of(&settings)) {
         (Ok(rules), Ok(file_systems)) => (rules, file_systems),
         (Err(problem), _) | (_, Err(problem)) => return Some(problem),
     };
     mounts.iter().find_map(|mount| objection_to(mount, &rules, &file_systems, &settings))
+}
+
+/// A setting that there is not, or of a wrong type: what was meant is not known, and so nothing is allowed. Lists of entries
+/// are checked where they are read.
+fn mistake_in(settings: &Document) -> Option<String> {
+    const SETTINGS: [&str; 7] =
+        ["allow", "file_systems", "plugins", "swarm_join", "symlinks", "volume_drivers", "volumes_from"];
+    settings.keys("").unwrap_or_default().into_iter().find_map(|key| match &*key {
+        "allow" | "file_systems" => None,
+        "plugins" | "swarm_join" | "volumes_from" => (settings.boolean(&format!("/{key}")).is_none())
+            .then(|| format!("the settings cannot be used: `{key}` must be true or false")),
+        "symlinks" | "volume_drivers" => (settings.texts(&format!("/{key}")).is_none())
+            .then(|| format!("the settings cannot be used: `{key}` must be a list of texts")),
+        _ => Some(format!("the settings cannot be used: there is no `{key}`; there are {}", SETTINGS.join(", "))),
+    })
 }
 
 fn objection_to(mount: &Mount, rules: &Rules, file_systems: &FileSystems, settings: &Document) -> Option<String> {

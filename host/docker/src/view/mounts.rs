@@ -29,6 +29,9 @@ use self::spec::Place;
 use super::{Facts, is_true, items, member, members, text, texts};
 use crate::{Resolve, Resolved, clean_path};
 
+/// The host's shared memory, which a container in its IPC namespace has mounted.
+const SHM: &str = "/dev/shm";
+
 pub(crate) fn mounts(facts: Facts<'_>, resolver: &dyn Resolve) -> Vec<Mount> {
     let mut mounts = unresolved(facts);
     look_up(&mut mounts, resolver);
@@ -69,10 +72,11 @@ pub(crate) fn has_bind(facts: Facts<'_>) -> bool {
 
 fn unresolved(facts: Facts<'_>) -> Vec<Mount> {
     match facts.operation {
-        "ContainerCreate" => of_container(facts),
+        "ContainerCreate" => of_container(facts).map(open_to_network).collect(),
         "ServiceCreate" | "ServiceUpdate" => {
             let place = Place::service(facts.api_version);
-            items(member(facts.service_container(), "Mounts")).flat_map(|mount| place.mounts(mount)).collect()
+            let mounts = items(member(facts.service_container(), "Mounts")).flat_map(|mount| place.mounts(mount));
+            mounts.map(open_to_network).collect()
         }
         "VolumeCreate" => facts.body.map(of_volume).unwrap_or_default(),
         _ => Vec::new(),
@@ -92,21 +96,37 @@ fn resolve(source: &str, resolver: &dyn Resolve) -> Option<Resolved> {
     Some(resolved)
 }
 
-fn of_container(facts: Facts<'_>) -> Vec<Mount> {
+/// At these targets the source takes the place of the daemon's own file (`TrySetNetworkMount` in moby's `container_unix.go`). A
+/// container that joins the network has it there, too, writable and with all that is mounted below, whatever the mount says
+/// (`initializeNetworkingPaths`, `NetworkMounts`).
+fn open_to_network(mount: Mount) -> Mount {
+    let target = clean_path(&mount.target);
+    if mount.kind == MountKind::Bind && matches!(&*target, "/etc/hosts" | "/etc/hostname" | "/etc/resolv.conf") {
+        return Mount { read_only: false, read_only_recursive: false, ..mount };
+    }
+    mount
+}
+
+fn of_container<'a>(facts: Facts<'a>) -> impl Iterator<Item = Mount> + use<'a> {
     let host = facts.host_config();
     let place = Place::container(facts.api_version);
     let driver = text(member(host, "VolumeDriver"));
-    let binds = texts(member(host, "Binds")).map(|bind| bind::mount(bind, driver, place));
-    let mounts = items(member(host, "Mounts")).flat_map(|mount| place.mounts(mount));
+    let binds = texts(member(host, "Binds")).map(move |bind| bind::mount(bind, driver, place));
+    let mounts = items(member(host, "Mounts")).flat_map(move |mount| place.mounts(mount));
     let inherited = texts(member(host, "VolumesFrom")).map(bind::volumes_from);
     let tmpfs = members(member(host, "Tmpfs")).map(|(target, options)| tmpfs::mount(target, text(Some(options))));
-    let anonymous = members(member(facts.container(), "Volumes")).map(|(target, _)| Mount {
+    let volume = move |target: &str| Mount {
         driver: some(driver),
         makes_volume: true,
         copies_image: true,
         ..mount(MountKind::Volume, "", target)
-    });
-    binds.chain(mounts).chain(inherited).chain(tmpfs).chain(anonymous).collect()
+    };
+    let anonymous = members(member(facts.container(), "Volumes")).map(move |(target, _)| volume(target));
+    // The image can declare volumes, too, which the driver makes (`createContainerOSSpecificSettings` in create_unix.go).
+    let of_image = (!driver.is_empty()).then(|| volume(""));
+    // `setupIPCDirs` in container_operations_unix.go.
+    let shared_memory = (text(member(host, "IpcMode")) == "host").then(|| mount(MountKind::Bind, SHM, SHM));
+    binds.chain(mounts).chain(inherited).chain(tmpfs).chain(anonymous).chain(of_image).chain(shared_memory)
 }
 
 /// A `volume.CreateRequest`.

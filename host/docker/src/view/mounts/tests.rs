@@ -79,6 +79,31 @@ fn json(text: &str) -> String {
 }
 
 #[test]
+fn what_the_daemon_mounts_beside_the_mounts_of_the_call_is_told() {
+    for (host_config, expected) in [
+        // For volumes that the image declares.
+        (r#""VolumeDriver":"nfs-plugin""#, "Volume > nfs-plugin"),
+        (r#""VolumeDriver":"../../../srv/scratch/x""#, "Volume > ../../../srv/scratch/x"),
+        (r#""IpcMode":"host""#, "Bind /dev/shm>/dev/shm"),
+        // Whoever joins the network can write there.
+        (r#""Binds":["/etc:/etc/hosts:ro"]"#, "Bind /etc>/etc/hosts makes"),
+        (r#""Binds":["/etc:/etc/x/..//hostname/:ro"]"#, "Bind /etc>/etc/x/..//hostname/ makes"),
+        (
+            r#""Mounts":[{"Type":"bind","Source":"/etc","Target":"/etc/resolv.conf","ReadOnly":true,"BindOptions":{"NonRecursive":true}}]"#,
+            "Bind /etc>/etc/resolv.conf",
+        ),
+        (r#""Binds":["/etc:/etc/hosts.allow:ro"]"#, "Bind /etc>/etc/hosts.allow rro makes"),
+    ] {
+        assert_eq!(mounts(&create(host_config)), [expected], "{host_config}");
+    }
+    for host_config in [r#""VolumeDriver":"""#, r#""IpcMode":"private""#, r#""IpcMode":"container:x""#] {
+        assert_eq!(mounts(&create(host_config)), [""; 0], "{host_config}");
+    }
+    let service = service_at("/v1.44", r#"{"Type":"bind","Source":"/etc","Target":"/etc/hosts","ReadOnly":true}"#);
+    assert_eq!(mounts(&service), ["Bind /etc>/etc/hosts"]);
+}
+
+#[test]
 fn binds_are_mounts() {
     for (bind, expected) in [
         ("/etc:/host", "Bind /etc>/host makes"),
@@ -101,7 +126,7 @@ fn binds_are_mounts() {
         ("/data", "Volume >/data nfs-plugin"),
     ] {
         let request = create(&format!(r#""Binds":["{bind}"],"VolumeDriver":"nfs-plugin""#));
-        assert_eq!(mounts(&request), [expected], "{bind}");
+        assert_eq!(mounts(&request), [expected, "Volume > nfs-plugin"], "{bind}");
     }
     for refused in [
         "/a:/b:ro:x",
