@@ -52,7 +52,7 @@ impl Created {
         }
         if NAMING.contains(&operation) && self.with(listener, |registry| !registry.is_empty()) {
             let named = request.named_mounts();
-            return self.with(listener, |registry| registry.of_named(&named));
+            return self.with(listener, |registry| registry.of_named(&named, tenant, Instant::now()));
         }
         Vec::new()
     }
@@ -68,7 +68,7 @@ impl Created {
     /// A call was carried out, or failed.
     pub(crate) fn settle(&self, listener: &str, request: &DockerRequest, change: Change) {
         let record = Record::of(request);
-        self.with(listener, |registry| registry.settle(request.uri(), record, change));
+        self.with(listener, |registry| registry.settle(request.uri(), record, change, Instant::now()));
     }
 
     fn with<T>(&self, listener: &str, work: impl FnOnce(&mut Registry) -> T) -> T {

@@ -1,16 +1,18 @@
 //! What one container, or one volume, was created with.
 
+use std::collections::HashSet;
+
 use portcullis_docker::DockerRequest;
 use portcullis_model::Request as _;
 use portcullis_model::view::{Mount, MountKind};
 
 /// Bytes of one record: about 300 mounts. What is larger is not remembered, and denied where policies look at mounts.
-const MOST: usize = 64 << 10;
+pub(super) const MOST: usize = 64 << 10;
 /// Shown in place of what is not remembered: no path, and so it is never resolved.
 const TOO_MUCH: &str = "(more mounts than are remembered)";
 
 /// What one container, or one volume, was created with.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Record {
     /// Paths of the host.
     pub(super) binds: Vec<Mount>,
@@ -18,8 +20,6 @@ pub(super) struct Record {
     pub(super) others: Vec<Mount>,
     /// Volumes that the call defines beside the container, or as its only purpose.
     pub(super) volumes: Vec<(String, Vec<Mount>)>,
-    /// Containers, and the aliases that they got.
-    pub(super) links: Vec<(String, String)>,
 }
 
 // === impl Record ===
@@ -34,22 +34,29 @@ impl Record {
         let (binds, rest): (Vec<_>, Vec<_>) =
             request.named_mounts().into_iter().partition(|mount| mount.kind == MountKind::Bind);
         let others = rest.into_iter().filter(is_other).collect();
-        let record = Self { binds, others, volumes: request.named_volumes(), links: request.links() };
-        if record.size() > MOST { record.cut() } else { record }
+        Self { binds, others, volumes: request.named_volumes() }.within_bounds()
+    }
+
+    pub(super) fn mounts_like(&self, other: &Self) -> bool {
+        self.binds == other.binds && self.others == other.others
+    }
+
+    pub(super) fn within_bounds(self) -> Self {
+        if self.size() > MOST { self.cut() } else { self }
     }
 
     /// Of a container that has these mounts of the host, and nothing else.
     pub(super) fn size(&self) -> usize {
         let volumes = self.volumes.iter().map(|(name, mounts)| name.len() + size_of_all(mounts));
-        let links = self.links.iter().map(|(container, alias)| container.len() + alias.len());
-        size_of::<Self>() + size_of_all(&self.binds) + size_of_all(&self.others) + volumes.chain(links).sum::<usize>()
+        size_of::<Self>() + size_of_all(&self.binds) + size_of_all(&self.others) + volumes.sum::<usize>()
     }
 
-    /// The same, without what is too much.
+    /// The same, without what is too much. No volume's name is left out, or it could be mounted by it.
     fn cut(self) -> Self {
-        let Self { volumes, .. } = self;
-        let volumes = volumes.into_iter().take(MOST / 1024);
-        let volumes = volumes.map(|(name, _)| (name.chars().take(256).collect(), vec![too_much()])).collect();
+        let mut seen = HashSet::new();
+        let names = self.volumes.into_iter().map(|(name, _)| name.chars().take(256).collect::<String>());
+        let names = names.filter(|name| seen.insert(name.clone()));
+        let volumes = names.map(|name| (name, vec![too_much()])).collect();
         Self { binds: vec![too_much()], volumes, ..Self::default() }
     }
 }
@@ -64,7 +71,7 @@ pub(super) fn size_of_all(mounts: &[Mount]) -> usize {
     mounts.iter().map(|mount| size_of::<Mount>() + texts(mount)).sum()
 }
 
-fn too_much() -> Mount {
+pub(super) fn too_much() -> Mount {
     bind(TOO_MUCH, "")
 }
 

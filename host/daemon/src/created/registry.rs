@@ -1,6 +1,8 @@
 //! The containers and volumes of one daemon, by all that they can be called by.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod gather;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use portcullis_docker::answer::Change;
@@ -8,7 +10,8 @@ use portcullis_model::TenantName;
 use portcullis_model::view::{Mount, MountKind};
 use tracing::warn;
 
-use super::record::{Record, size_of_all};
+use self::gather::{Asking, Gathered};
+use super::record::{MOST, Record, size_of_all, too_much};
 
 /// Containers and volumes of one daemon.
 const RECORDS: usize = 16_384;
@@ -22,8 +25,8 @@ const EXPECTED: usize = 1024;
 const ANSWERED_WITHIN: Duration = Duration::from_secs(300);
 /// Mounts that one call is shown; no container has as many.
 const SHOWN: usize = 1024;
-/// Containers that one prefix of an ID can mean.
-const PREFIXED: usize = 16;
+/// Names of containers of which nothing else is known.
+const UNSURE: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(super) struct Registry {
@@ -31,9 +34,13 @@ pub(super) struct Registry {
     containers: BTreeMap<String, Container>,
     /// Names that callers gave, to IDs.
     names: HashMap<String, String>,
-    /// Aliases of links, to IDs.
-    aliases: HashMap<String, Vec<String>>,
+    /// Names that renames gave to containers whose old names are not known.
+    unsure: HashMap<String, Unsure>,
+    /// What every name may be that is not known, since there were more of those than are remembered.
+    every_unsure: Option<Unsure>,
     volumes: HashMap<String, Volume>,
+    /// Volumes that a tenant's containers define without names. They can outlive the containers.
+    anonymous: HashMap<Option<TenantName>, Volume>,
     expected: VecDeque<Expected>,
     /// What each tenant holds, the oldest first.
     holders: HashMap<Option<TenantName>, Holder>,
@@ -54,6 +61,21 @@ struct Volume {
     binds: Vec<Mount>,
 }
 
+enum Meant {
+    Known(String),
+    Unknown,
+    Unsure(Unsure),
+}
+
+/// Which container a name may stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unsure {
+    /// One that was created without a name, or that is not known.
+    Unnamed,
+    /// Any one.
+    Any,
+}
+
 /// A create that was allowed and is not answered.
 #[derive(Debug)]
 struct Expected {
@@ -70,37 +92,34 @@ struct Holder {
     order: VecDeque<Key>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
     Container(String),
     Volume(String),
+    Anonymous(Option<TenantName>),
 }
 
 // === impl Registry ===
 
 impl Registry {
     pub(super) fn is_empty(&self) -> bool {
-        self.containers.is_empty() && self.volumes.is_empty() && self.expected.is_empty()
+        let is_none = self.containers.is_empty() && self.volumes.is_empty() && self.anonymous.is_empty();
+        is_none && self.expected.is_empty() && self.unsure.is_empty()
     }
 
     /// What a container mounts from the host, by whatever it is called. One that is not known may be one that is just being created, or
     /// one whose name the daemon chose: then all of those are shown that this tenant made.
     pub(super) fn of_container(&self, called: &str, tenant: &TenantName, now: Instant) -> Vec<Mount> {
-        let called = called.trim_start_matches('/');
-        let known = self.find(called);
-        if !known.is_empty() {
-            return self.shown(known.iter().map(|container| &container.record));
-        }
-        let expected = self.expected.iter().filter(|expected| expected.tenant == *tenant && expected.is_fresh(now));
-        let is_its = |container: &&Container| container.name.is_none() && container.tenant.as_ref() == Some(tenant);
-        let unnamed = self.containers.values().filter(|_| is_chosen_by_daemon(called)).filter(is_its);
-        self.shown(expected.map(|expected| &expected.record).chain(unnamed.map(|container| &container.record)))
+        let mut gathered = Gathered::new(self, Asking { tenant: Some(tenant), now });
+        gathered.container(called);
+        gathered.shown()
     }
 
     /// What those of a call's mounts lead to that name volumes or containers.
-    pub(super) fn of_named(&self, named: &[Mount]) -> Vec<Mount> {
-        let record = Record { others: named.to_vec(), ..Record::default() };
-        self.shown([&record])
+    pub(super) fn of_named(&self, named: &[Mount], tenant: &TenantName, now: Instant) -> Vec<Mount> {
+        let mut gathered = Gathered::new(self, Asking { tenant: Some(tenant), now });
+        gathered.others(named);
+        gathered.shown()
     }
 
     pub(super) fn expect(&mut self, uri: &str, tenant: &TenantName, record: Record, now: Instant) {
@@ -108,43 +127,41 @@ impl Registry {
         if self.expected.len() >= EXPECTED {
             self.expected.pop_front();
         }
+        // Its volumes are told with its answer, and can be many.
+        let record = Record { volumes: Vec::new(), ..record };
         self.expected.push_back(Expected { uri: uri.to_owned(), tenant: tenant.clone(), record, since: now });
     }
 
     /// Takes in what became of a call.
-    pub(super) fn settle(&mut self, uri: &str, record: Record, change: Change) {
-        let is_it = |expected: &Expected| expected.uri == uri && expected.record == record;
+    pub(super) fn settle(&mut self, uri: &str, record: Record, change: Change, now: Instant) {
+        let is_it = |expected: &Expected| expected.uri == uri && expected.record.mounts_like(&record);
         let expected = self.expected.iter().position(is_it).and_then(|at| self.expected.remove(at));
         let tenant = expected.map(|expected| expected.tenant);
         match change {
-            Change::Container { id, name } => self.add_container(id, name, tenant, record),
+            Change::Container { id, name } => self.add_container(id, name, tenant, record, now),
             Change::Volume { name } => {
                 let binds = record.volumes.into_iter().flat_map(|(_, binds)| binds).collect();
-                self.add_volume(name, tenant, binds);
+                self.add_volume(Key::Volume(name), tenant, binds);
             }
             Change::Renamed { container, name } => self.rename(&container, name),
-            Change::ContainersRemoved(containers) => containers.iter().for_each(|called| {
-                if let Some(id) = self.id_of(called) {
-                    self.remove(&Key::Container(id));
-                }
-            }),
+            Change::ContainersRemoved(containers) => containers.iter().for_each(|called| self.remove_container(called)),
             Change::VolumesRemoved(names) => names.into_iter().for_each(|name| self.remove(&Key::Volume(name))),
-            Change::Nothing => {}
+            // Volumes are made one by one, and stay when a later part of the create fails.
+            Change::Nothing => self.add_volumes_of(&record, tenant.as_ref()),
         }
         self.make_room();
     }
 
-    fn add_container(&mut self, id: String, name: Option<String>, tenant: Option<TenantName>, record: Record) {
-        for (volume, binds) in &record.volumes {
-            if !volume.is_empty() {
-                self.add_volume(volume.clone(), tenant.clone(), binds.clone());
-            }
-        }
-        for (container, alias) in &record.links {
-            if let Some(linked) = self.id_of(container) {
-                self.link(alias, linked);
-            }
-        }
+    fn add_container(
+        &mut self,
+        id: String,
+        name: Option<String>,
+        tenant: Option<TenantName>,
+        record: Record,
+        now: Instant,
+    ) {
+        self.add_volumes_of(&record, tenant.as_ref());
+        let record = self.inherit(record, tenant.as_ref(), now);
         self.remove(&Key::Container(id.clone()));
         let container = Container { tenant: tenant.clone(), name: None, record };
         self.hold(tenant, Key::Container(id.clone()), container.size(&id));
@@ -154,25 +171,58 @@ impl Registry {
         }
     }
 
+    /// The daemon copies what other containers mount when it creates one: what becomes of those later is no matter. So a record that is
+    /// kept names no other containers.
+    fn inherit(&self, record: Record, tenant: Option<&TenantName>, now: Instant) -> Record {
+        let (containers, mut others): (Vec<_>, Vec<_>) =
+            record.others.into_iter().partition(|other| other.kind == MountKind::Container);
+        let mut gathered = Gathered::new(self, Asking { tenant, now });
+        gathered.others(&containers);
+        let (inherited, volumes) = gathered.finished();
+        let mut binds = record.binds;
+        binds.extend(inherited);
+        others.extend(volumes);
+        // Its volumes are kept by themselves.
+        Record { binds, others, volumes: Vec::new() }.within_bounds()
+    }
+
+    fn add_volumes_of(&mut self, record: &Record, tenant: Option<&TenantName>) {
+        for (name, binds) in &record.volumes {
+            let key = if name.is_empty() { Key::Anonymous(tenant.cloned()) } else { Key::Volume(name.clone()) };
+            self.add_volume(key, tenant.cloned(), binds.clone());
+        }
+    }
+
     /// One that is there already stays as it is, whatever it is asked to be: then both are shown.
-    fn add_volume(&mut self, name: String, tenant: Option<TenantName>, binds: Vec<Mount>) {
+    fn add_volume(&mut self, key: Key, tenant: Option<TenantName>, mut binds: Vec<Mount>) {
         if binds.is_empty() {
             return;
         }
-        let mut binds = binds;
-        let key = Key::Volume(name.clone());
-        if let Some(there) = self.volumes.get(&name) {
+        let there = match &key {
+            Key::Volume(name) => self.volumes.get(name),
+            Key::Anonymous(tenant) => self.anonymous.get(tenant),
+            Key::Container(_) => None,
+        };
+        if let Some(there) = there {
             binds.retain(|bind| !there.binds.contains(bind));
-            binds.splice(0..0, there.binds.iter().take(SHOWN).cloned());
+            binds.splice(0..0, there.binds.iter().cloned());
             self.remove(&key);
         }
+        if size_of_all(&binds) > MOST {
+            binds = vec![too_much()];
+        }
         let volume = Volume { tenant: tenant.clone(), binds };
-        self.hold(tenant, key, volume.size(&name));
-        self.volumes.insert(name, volume);
+        self.hold(tenant, key.clone(), volume.size(&key));
+        match key {
+            Key::Volume(name) => drop(self.volumes.insert(name, volume)),
+            Key::Anonymous(tenant) => drop(self.anonymous.insert(tenant, volume)),
+            Key::Container(_) => {}
+        }
     }
 
     /// A name is one container's alone.
     fn give_name(&mut self, id: &str, name: String) {
+        self.unsure.remove(&name);
         if let Some(before) = self.names.insert(name.clone(), id.to_owned()).filter(|before| before != id) {
             self.set_name(&before, None);
         }
@@ -195,19 +245,35 @@ impl Registry {
         old
     }
 
-    fn link(&mut self, alias: &str, container: String) {
-        if self.aliases.len() < RECORDS || self.aliases.contains_key(alias) {
-            let linked = self.aliases.entry(alias.to_owned()).or_default();
-            if linked.len() < PREFIXED && !linked.contains(&container) {
-                linked.push(container);
-            }
+    fn rename(&mut self, called: &str, name: String) {
+        let unsure = match self.meant(called) {
+            Meant::Known(id) => return self.give_name(&id, name),
+            Meant::Unknown => None,
+            Meant::Unsure(unsure) => Some(unsure),
+        };
+        self.unsure.remove(called);
+        self.unsure.remove(&name);
+        // Whose it was is gone, or is called otherwise by now.
+        if let Some(before) = self.names.remove(&name) {
+            self.set_name(&before, None);
+        }
+        let Some(unsure) = unsure else { return };
+        if self.unsure.len() < UNSURE {
+            self.unsure.insert(name, unsure);
+        } else if self.every_unsure < Some(unsure) {
+            warn!(
+                ?unsure,
+                "more names are not known than are remembered; every name that is not known is taken for one of those"
+            );
+            self.every_unsure = Some(unsure);
         }
     }
 
-    fn rename(&mut self, called: &str, name: String) {
-        if let Some(id) = self.id_of(called) {
-            self.give_name(&id, name);
+    fn remove_container(&mut self, called: &str) {
+        if let Meant::Known(id) = self.meant(called) {
+            self.remove(&Key::Container(id));
         }
+        self.unsure.remove(called);
     }
 
     fn remove(&mut self, key: &Key) {
@@ -217,15 +283,15 @@ impl Registry {
                 if let Some(name) = container.name.as_ref().filter(|name| self.names.get(*name) == Some(id)) {
                     self.names.remove(name);
                 }
-                self.aliases.retain(|_, linked| {
-                    linked.retain(|linked| linked != id);
-                    !linked.is_empty()
-                });
                 (container.tenant.clone(), container.size(id))
             }
             Key::Volume(name) => {
                 let Some(volume) = self.volumes.remove(name) else { return };
-                (volume.tenant.clone(), volume.size(name))
+                (volume.tenant.clone(), volume.size(key))
+            }
+            Key::Anonymous(tenant) => {
+                let Some(volume) = self.anonymous.remove(tenant) else { return };
+                (volume.tenant.clone(), volume.size(key))
             }
         };
         self.bytes = self.bytes.saturating_sub(size);
@@ -242,13 +308,24 @@ impl Registry {
         let holder = self.holders.entry(tenant).or_default();
         holder.bytes += size;
         holder.order.push_back(key);
-        // What is gone is not kept in the order for ever.
+        // What is gone is not kept in the order for ever, nor is what was added again.
         if holder.order.len() > 2 * RECORDS {
-            let (containers, volumes) = (&self.containers, &self.volumes);
-            holder.order.retain(|key| match key {
-                Key::Container(id) => containers.contains_key(id),
-                Key::Volume(name) => volumes.contains_key(name),
-            });
+            let mut seen = HashSet::new();
+            let newest = holder.order.back().cloned();
+            let is_there = |key: &Key| match key {
+                // It is about to be there.
+                key if newest.as_ref() == Some(key) => true,
+                Key::Container(id) => self.containers.contains_key(id),
+                Key::Volume(name) => self.volumes.contains_key(name),
+                Key::Anonymous(tenant) => self.anonymous.contains_key(tenant),
+            };
+            let mut kept = VecDeque::new();
+            while let Some(key) = holder.order.pop_back() {
+                if is_there(&key) && seen.insert(key.clone()) {
+                    kept.push_front(key);
+                }
+            }
+            holder.order = kept;
         }
     }
 
@@ -269,31 +346,41 @@ impl Registry {
         }
     }
 
-    fn id_of(&self, called: &str) -> Option<String> {
+    /// What a call that was carried out calls this.
+    fn meant(&self, called: &str) -> Meant {
         let called = called.trim_start_matches('/');
         if self.containers.contains_key(called) {
-            return Some(called.to_owned());
+            return Meant::Known(called.to_owned());
         }
-        self.names.get(called).cloned().or_else(|| {
-            let mut prefixed = self.prefixed(called);
-            let only = prefixed.next().filter(|_| prefixed.next().is_none());
-            only.map(|(id, _)| id.clone())
-        })
+        if let Some(id) = self.names.get(called) {
+            return Meant::Known(id.clone());
+        }
+        let (tracked, mut prefixed) = (self.unsure.get(called).copied(), self.prefixed(called));
+        match (tracked, prefixed.next(), prefixed.next()) {
+            (None, Some((id, _)), None) => Meant::Known(id.clone()),
+            // The beginning of several, of which some may be gone, or of one that something else was called like.
+            (_, Some(_), _) => Meant::Unsure(Unsure::Any),
+            (Some(unsure), None, _) => Meant::Unsure(unsure),
+            // An alias: which container it is cannot be told.
+            (None, None, _) if called.contains('/') => Meant::Unsure(Unsure::Any),
+            // It would be known if it was created by way of this listener.
+            (None, None, _) if is_whole_id(called) && self.every_unsure.is_none() => Meant::Unknown,
+            (None, None, _) => Meant::Unsure(self.every_unsure.unwrap_or(Unsure::Unnamed)),
+        }
     }
 
-    /// As the daemon finds a container (moby's `GetContainer`): by its whole ID, its name, the alias of a link (`PARENT/ALIAS`), or the
-    /// beginning of its ID.
-    fn find(&self, called: &str) -> Vec<&Container> {
-        let by_id = self.containers.get(called);
-        let exact = by_id.or_else(|| self.containers.get(self.names.get(called)?));
-        if let Some(container) = exact {
-            return vec![container];
-        }
-        if let Some((_, alias)) = called.rsplit_once('/') {
-            let linked = self.aliases.get(alias).into_iter().flatten();
-            return linked.filter_map(|id| self.containers.get(id)).collect();
-        }
-        self.prefixed(called).map(|(_, container)| container).take(PREFIXED).collect()
+    fn unsure_of(&self, called: &str) -> Option<Unsure> {
+        self.unsure.get(called).copied().max(self.every_unsure)
+    }
+
+    fn exact(&self, called: &str) -> Option<&Container> {
+        self.containers.get(called).or_else(|| self.containers.get(self.names.get(called)?))
+    }
+
+    /// The daemon names anonymous volumes like containers' IDs: one that is not known may be any that the tenant's containers define.
+    fn binds_of_volume(&self, name: &str, tenant: Option<&TenantName>) -> &[Mount] {
+        let anonymous = || self.anonymous.get(&tenant.cloned()).filter(|_| is_whole_id(name));
+        self.volumes.get(name).or_else(anonymous).map(|volume| &*volume.binds).unwrap_or_default()
     }
 
     fn prefixed<'a>(&'a self, prefix: &str) -> impl Iterator<Item = (&'a String, &'a Container)> + use<'a> {
@@ -301,53 +388,10 @@ impl Registry {
         let from = self.containers.range(prefix.clone()..);
         from.take_while(move |(id, _)| !prefix.is_empty() && id.starts_with(&*prefix))
     }
+}
 
-    /// What all these mount from the host, each once.
-    fn shown<'a>(&'a self, records: impl IntoIterator<Item = &'a Record>) -> Vec<Mount> {
-        let mut shown: Vec<Mount> = Vec::new();
-        let mut show = |mount: Mount| {
-            if shown.len() < SHOWN && !shown.contains(&mount) {
-                shown.push(mount);
-            }
-        };
-        for record in records {
-            record.binds.iter().cloned().for_each(&mut show);
-            for other in &record.others {
-                match other.kind {
-                    MountKind::Volume => self.volume_as(other).into_iter().for_each(&mut show),
-                    MountKind::Container => {
-                        for container in self.find(other.source.trim_start_matches('/')) {
-                            let inherited = container.record.binds.iter().cloned();
-                            let others = container.record.others.iter().flat_map(|other| self.volume_as(other));
-                            let as_here =
-                                |mount: Mount| Mount { read_only: mount.read_only || other.read_only, ..mount };
-                            inherited.chain(others).map(as_here).for_each(&mut show);
-                        }
-                    }
-                    MountKind::Bind
-                    | MountKind::Tmpfs
-                    | MountKind::FileSystem
-                    | MountKind::Image
-                    | MountKind::Cluster
-                    | MountKind::Npipe
-                    | MountKind::Other => {}
-                }
-            }
-        }
-        shown
-    }
-
-    /// What a volume mounts, where a container mounts it.
-    fn volume_as(&self, named: &Mount) -> Vec<Mount> {
-        let volume = Some(named).filter(|named| named.kind == MountKind::Volume);
-        let binds = volume.and_then(|named| self.volumes.get(&named.source)).map(|volume| &volume.binds);
-        let as_here = |bind: &Mount| Mount {
-            target: named.target.clone(),
-            read_only: bind.read_only || named.read_only,
-            ..bind.clone()
-        };
-        binds.into_iter().flatten().map(as_here).collect()
-    }
+fn is_whole_id(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whether a name is of those that the daemon makes up: `ADJECTIVE_SURNAME`, and a digit (moby's `pkg/namesgenerator`).
@@ -367,8 +411,9 @@ impl Container {
 }
 
 impl Volume {
-    fn size(&self, name: &str) -> usize {
-        LEAST.max(size_of::<Self>() + 2 * name.len() + size_of_all(&self.binds))
+    fn size(&self, key: &Key) -> usize {
+        let name = if let Key::Volume(name) = key { name.len() } else { 0 };
+        LEAST.max(size_of::<Self>() + 2 * name + size_of_all(&self.binds))
     }
 }
 
