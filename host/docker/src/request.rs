@@ -12,7 +12,7 @@ use portcullis_model::{Access, Document, Request};
 use crate::json::{Reading, Shape};
 use crate::operation::{Body, Operation, Parameters};
 use crate::target::Target;
-use crate::view::{Facts, devices, image, member, mounts, namespaces, ports, security, sysctls, texts};
+use crate::view::{Facts, devices, image, mounts, namespaces, ports, security, sysctls};
 use crate::wire::Call;
 
 /// How a path of the host is resolved. None where that cannot be found out.
@@ -178,17 +178,6 @@ impl DockerRequest {
     /// Volumes that the call defines, by name, and what they mount from the host.
     pub fn named_volumes(&self) -> Vec<(String, Vec<Mount>)> {
         mounts::volumes(self.facts())
-    }
-
-    /// Containers that this one links to, and the aliases by which they can be called from then on (`--link CONTAINER:ALIAS`).
-    pub fn links(&self) -> Vec<(String, String)> {
-        let links = texts(member(self.facts().host_config(), "Links"));
-        let split = |link: &str| {
-            let (container, alias) = link.split_once(':').unwrap_or((link, link));
-            let plain = |name: &str| name.trim_start_matches('/').to_owned();
-            (plain(container), plain(alias))
-        };
-        links.map(split).collect()
     }
 
     /// Has [`Request::mounts`] tell these, too: what was mounted when the container or the volume was created. Call it before the
