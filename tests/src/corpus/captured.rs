@@ -20,6 +20,8 @@ use crate::recorder::Seen;
 use crate::release::Release;
 
 const FOLDER: &str = "{folder}";
+/// In place of where the tests lie: compose sends it as a label.
+const HERE: &str = "/home/alice/portcullis/tests";
 /// The lengths of IDs, whole and short.
 const ID_LENGTHS: [usize; 2] = [64, 12];
 const DIGITS: &str = "0123456789abcdef";
@@ -54,7 +56,7 @@ impl Captured {
 
     fn of_call(call: &Value, folder: &str) -> Result<Self> {
         let text = |name: &str| call.get(name).and_then(Value::as_str).unwrap_or_default();
-        let settled = |text: &str| settle(&text.replace(folder, FOLDER));
+        let settled = |text: &str| settle(&text.replace(folder, FOLDER).replace(env!("CARGO_MANIFEST_DIR"), HERE));
         let headers = call.get("RequestHeaders").and_then(Value::as_object).into_iter().flatten();
         let headers = headers.map(|(name, value)| (name.clone(), settled(value.as_str().unwrap_or_default())));
         let body = base64_simd::STANDARD.decode_to_vec(text("RequestBody"));
