@@ -18,8 +18,13 @@ use portcullis_tests::{Error, Result, artifacts, guests, plugin, wait};
 /// What is the same from the start on.
 const CONSTANT: [&str; 4] =
     ["portcullis_build_info", "portcullis_instances_limit", "process_max_fds", "process_start_time_seconds"];
-/// What another test moves (`trouble.rs` the certificates), and what the runtime moves when it likes.
-const ELSEWHERE: [&str; 3] = ["portcullis_certificate_end_seconds", "portcullis_log_lines_dropped", "process_threads"];
+/// What another test moves (`trouble.rs` the certificates, `hung_mount` the lookups), and what the runtime moves when it likes.
+const ELSEWHERE: [&str; 4] = [
+    "portcullis_certificate_end_seconds",
+    "portcullis_log_lines_dropped",
+    "portcullis_stuck_lookups",
+    "process_threads",
+];
 const CALL: &[u8] = br#"{"RequestMethod":"GET","RequestUri":"/v1.41/containers/json","User":"alice"}"#;
 const TENANT: &str = "grants = [\"log\"]\n[[match]]\nuser = \"alice\"\n[limits]\ndecisions = 1\nqueue = 1\nqueue_wait = \"30s\"\ndeadline = \"3s\"\n";
 

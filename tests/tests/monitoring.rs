@@ -34,7 +34,8 @@ fn read(page: &str) -> Result<String> {
 fn scrape() -> Result<Scrape> {
     let authority = Authority::new()?;
     let config = Config::new()?.toml("[traces]\nendpoint = \"http://127.0.0.1:1/v1/traces\"\nsample = 1\n");
-    let config = config.toml(&admin::listen(&authority));
+    let client = "[[admin.client]]\ncommon_name = \"a\"\nscopes = [\"read\"]\n";
+    let config = config.toml(&admin::listen_to_clients(&authority)).toml(client);
     let config = config.policy("allow-all")?.file("policies/broken.wasm", b"no policy")?;
     let config = config.file("policies/broken.toml", b"mode = \"observe\"")?;
     let host: Portcullis = config.start()?;

@@ -9,7 +9,7 @@ use portcullis_model::view::{Mount, MountKind};
 /// Bytes of one record: about 300 mounts. What is larger is not remembered, and denied where policies look at mounts.
 pub(super) const MOST: usize = 64 << 10;
 /// Shown in place of what is not remembered: no path, and so it is never resolved.
-const TOO_MUCH: &str = "(more mounts than are remembered)";
+const TOO_MUCH: &str = "(a mount that is not remembered)";
 
 /// What one container, or one volume, was created with.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::created::record;
 
-const LOST: &str = "(more mounts than are remembered)";
+const LOST: &str = "(a mount that is not remembered)";
 
 fn bind(source: &str) -> Mount {
     record::bind(source, "/x")
