@@ -3,7 +3,7 @@
 mod yaml;
 
 use portcullis_docker::json::{self, Shape};
-use portcullis_model::Document;
+use portcullis_document::Document;
 
 pub(crate) use self::yaml::MAX_TEXT as MAX_YAML;
 

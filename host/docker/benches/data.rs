@@ -5,13 +5,12 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a bench may end where its input is not right")]
 
 use std::fmt::Write as _;
-use std::fs;
 use std::hint::black_box;
-use std::io;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use portcullis_docker::json::{self, Shape};
-use portcullis_model::{Document, patch};
+use portcullis_document::{Document, patch};
 
 const USERS: usize = 1_000_000;
 const CHANGES: usize = 10_000;

@@ -22,7 +22,7 @@ pub(crate) mod shapes;
 #[cfg(test)]
 mod tests;
 
-use portcullis_model::Document;
+use portcullis_document::Document;
 
 pub use self::error::{JsonError, Problem};
 pub(crate) use self::shape::decode_base64;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use portcullis_document::Kind;
 use portcullis_model::Access;
-use portcullis_model::document::Kind;
 
 use crate::json::{self, Reading};
 use crate::operation::{self, Body, Operation, Parameters, Query};

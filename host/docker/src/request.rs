@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use portcullis_document::Document;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{
     Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl,
 };
-use portcullis_model::{Access, Document, Request};
+use portcullis_model::{Access, Request};
 
 use crate::json::{Reading, Shape};
 use crate::operation::{Body, Operation, Parameters};

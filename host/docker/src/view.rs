@@ -13,7 +13,7 @@ pub(crate) mod sysctls;
 #[cfg(test)]
 mod tests;
 
-use portcullis_model::document::{Kind, Value};
+use portcullis_document::{Kind, Value};
 
 use crate::ApiVersion;
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use portcullis_document::Document;
 use portcullis_model::decision::Spent;
-use portcullis_model::{Data, Document, Fault, Judgement, Limits, Reason, Request, Verdict};
+use portcullis_model::{Data, Fault, Judgement, Limits, Reason, Request, Verdict};
 use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use crate::document::{Document, Kind, Value, split_first, write_text};
+use portcullis_document::{Document, Kind, Value, split_first, write_text};
 
 /// All documents that a policy may read: `data/users.json` is `/users`, and `""` is all of them as one object.
 #[derive(Clone, Debug, Default)]
@@ -160,7 +160,7 @@ impl<'a> From<Value<'a>> for Found<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{Builder, Node, Span};
+    use portcullis_document::{Builder, Node, Span};
 
     fn document(text: &str) -> Arc<Document> {
         let root = Node::text(Span::new(0, text.len()));

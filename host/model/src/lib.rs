@@ -1,19 +1,15 @@
 //! The words of Portcullis, and the rules that need nothing but them.
 //!
-//! In the order that a call travels: a [`Request`] is what a policy may ask about one Docker API call; a [`Document`] is
-//! JSON that the host holds (the call's body, a policy's settings), [`Data`] the operator's documents together, and a
-//! [`patch`] changes one of them; a
-//! [`Verdict`] is what one policy says, a [`Fault`] why it said nothing, and a [`Decision`] what the host answers.
+//! In the order that a call travels: a [`Request`] is what a policy may ask about one Docker API call, and [`Data`] the
+//! operator's documents together; a [`Verdict`] is what one policy says, a [`Fault`] why it said nothing, and a [`Decision`] what the host answers.
 //! [`Limits`] bound what a policy may use. A [`Placement`] says which tenant a caller belongs to. [`printable`] makes text
 //! safe to show.
 
 pub mod data;
 pub mod decision;
-pub mod document;
 pub mod fault;
 pub mod limits;
 pub mod name;
-pub mod patch;
 pub mod printable;
 pub mod request;
 pub mod tenant;
@@ -22,7 +18,6 @@ pub mod view;
 
 pub use data::Data;
 pub use decision::{Answer, Cause, Decision, Judgement, Opinion};
-pub use document::Document;
 pub use fault::Fault;
 pub use limits::{Limits, TenantLimits};
 pub use name::{Digest, Generation, PolicyName, TenantName};

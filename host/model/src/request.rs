@@ -1,6 +1,7 @@
 //! What a policy may ask about one Docker API call.
 
-use crate::document::Document;
+use portcullis_document::Document;
+
 use crate::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl};
 
 /// Whether an operation can change anything: told by operation, never by HTTP method.

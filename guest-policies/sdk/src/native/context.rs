@@ -4,8 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use portcullis_model as model;
-
 use crate::log::Level;
 
 /// A line that the policy wrote.
@@ -18,7 +16,7 @@ pub struct LogLine {
 /// Settings, state and log of the policy that runs on this thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
-    pub settings: Arc<model::Document>,
+    pub settings: Arc<portcullis_document::Document>,
     pub state: BTreeMap<String, Vec<u8>>,
     pub log: Vec<LogLine>,
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use portcullis_document::Kind as ModelKind;
 use portcullis_model as model;
 use portcullis_model::Fault;
 use portcullis_model::data::Found;
-use portcullis_model::document::Kind as ModelKind;
 
 use crate::view::{
     Access, Capabilities, Certificate, Device, Image, Kind, Mount, Namespace, Port, SecurityOption, Sysctl,
@@ -14,7 +14,7 @@ use crate::view::{
 /// Somewhere a JSON value is held.
 #[derive(Clone)]
 pub(crate) enum Document {
-    Json(Arc<model::Document>),
+    Json(Arc<portcullis_document::Document>),
     Data(Arc<model::Data>),
     BodyOf(Arc<dyn model::Request>),
 }

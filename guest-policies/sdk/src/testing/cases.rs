@@ -27,7 +27,8 @@ use std::{fmt, fs, io};
 
 use portcullis_docker::json::JsonError;
 use portcullis_docker::wire::{self, WireError};
-use portcullis_model::{Data, Document, Request, Verdict};
+use portcullis_document::Document;
+use portcullis_model::{Data, Request, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;

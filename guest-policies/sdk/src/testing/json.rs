@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use portcullis_docker::json::{self, JsonError, Shape};
-use portcullis_model::{Data, Document};
+use portcullis_document::Document;
+use portcullis_model::Data;
 use serde_json::Value;
 
 pub(super) fn document(value: &Value) -> Result<Arc<Document>, JsonError> {

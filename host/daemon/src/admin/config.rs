@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderMap};
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
-use portcullis_model::{Document, patch};
+use portcullis_document::{Document, patch};
 use serde_json::{Map, Value, json};
 
 use crate::admin::Admin;

@@ -9,7 +9,8 @@ use axum::http::header::{CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
 use axum::http::{Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
-use portcullis_model::{Data, Document, TenantName};
+use portcullis_document::Document;
+use portcullis_model::{Data, TenantName};
 use serde::Serialize;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use portcullis_docker::{Certificates, wire};
-use portcullis_model::document::{Kind, Value};
+use portcullis_document::{Kind, Value};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use portcullis_document::Document;
 use portcullis_engine::Grants;
 use portcullis_model::decision::Mode;
-use portcullis_model::{Document, Limits, Reason, TenantLimits};
+use portcullis_model::{Limits, Reason, TenantLimits};
 
 use crate::config::limits;
 use crate::config::problem::Problems;

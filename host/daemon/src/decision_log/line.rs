@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_document::write_text;
 use portcullis_engine::{Level, LogLine};
-use portcullis_model::document::write_text;
 use portcullis_model::printable::escape_json;
 use portcullis_model::{Answer, Cause, Opinion, Verdict};
 

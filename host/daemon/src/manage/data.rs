@@ -14,8 +14,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use portcullis_document::{Bounds, MAX_TEXT};
 use portcullis_model::TenantName;
-use portcullis_model::document::{Bounds, MAX_TEXT};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::info;

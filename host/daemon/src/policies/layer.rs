@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
+use portcullis_document::Document;
 use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
-use portcullis_model::{Data, Digest, Document, PolicyName, TenantName};
+use portcullis_model::{Data, Digest, PolicyName, TenantName};
 use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tracing::error;

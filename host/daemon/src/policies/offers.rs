@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use portcullis_model::Document;
+use portcullis_document::Document;
 
 use crate::policies::root::Fingerprint;
 use crate::policies::watch::Scope;

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use portcullis_docker::DockerRequest;
+use portcullis_document::Document;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{
     Capabilities, Certificate, Device, Image, Mount, MountKind, Namespace, Port, SecurityOption, Sysctl,
 };
-use portcullis_model::{Access, Document, Request};
+use portcullis_model::{Access, Request};
 
 use crate::created;
 use crate::replay::call::Missing;

@@ -1,6 +1,6 @@
 //! One pass over the text, without recursion: what is open lies on a stack of its own.
 
-use portcullis_model::document::{Builder, MAX_DEPTH, MAX_TEXT, Mark, Node, Span};
+use portcullis_document::{Builder, MAX_DEPTH, MAX_TEXT, Mark, Node, Span};
 
 use super::error::{Failure, Problem};
 use super::members::{Members, Taken};

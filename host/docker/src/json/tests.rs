@@ -1,4 +1,4 @@
-use portcullis_model::document::Kind;
+use portcullis_document::Kind;
 
 use super::shapes::{
     ALL, CONTAINER_HOSTCONFIG, CONTAINERCREATEBODY, PLUGIN_PRIVILEGE, SWARM_SECRETSPEC, SWARM_UPDATECONFIG,

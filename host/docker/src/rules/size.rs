@@ -4,7 +4,7 @@
 //! them would keep the host busy for seconds. The kernel's `PATH_MAX` is in `include/uapi/linux/limits.h`; mount(2) takes
 //! one page of options (`copy_mount_options` in `fs/namespace.c`).
 
-use portcullis_model::document::{Kind, Value};
+use portcullis_document::{Kind, Value};
 
 use crate::view::{Facts, items, member, members, text};
 

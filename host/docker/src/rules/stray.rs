@@ -4,7 +4,7 @@
 //! `runconfig/config_unix.go`, `ContainerConfigWrapper`). Clients that send all their options at the root as well send
 //! empty ones too, which set nothing there.
 
-use portcullis_model::document::{Kind, Value};
+use portcullis_document::{Kind, Value};
 
 use crate::json::{Reading, Shape};
 

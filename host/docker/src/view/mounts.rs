@@ -22,7 +22,7 @@ mod spec;
 mod tests;
 mod tmpfs;
 
-use portcullis_model::document::Value;
+use portcullis_document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
 use self::spec::Place;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use portcullis_model::document::Value;
+use portcullis_document::Value;
 use portcullis_model::view::Port;
 
 use super::{Facts, is_true, items, member, members, text};

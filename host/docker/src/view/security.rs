@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use portcullis_model::document::{Kind, Value};
+use portcullis_document::{Kind, Value};
 use portcullis_model::view::{Capabilities, SecurityOption};
 
 use super::{Facts, is_true, member, text, texts};

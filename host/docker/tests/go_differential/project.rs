@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use portcullis_docker::json::Shape;
-use portcullis_model::document::{Kind, Value};
+use portcullis_document::{Kind, Value};
 use serde_json::{Map, Value as Json, json};
 
 /// As Go's: padded, and careless about the last bits.

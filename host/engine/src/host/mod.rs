@@ -10,7 +10,8 @@ mod types;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use portcullis_model::{Data, Document, Fault, Limits, Request};
+use portcullis_document::Document;
+use portcullis_model::{Data, Fault, Limits, Request};
 use wasmtime::component::Resource;
 
 use crate::contract::{DocumentHandle, RequestHandle};

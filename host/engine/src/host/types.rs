@@ -1,9 +1,8 @@
 //! `types`: the request and the documents. Everything is read where it lies; only what is asked for is copied.
 
+use portcullis_document::Kind;
 use portcullis_model::data::Found;
-use portcullis_model::document::Kind;
-use portcullis_model::view;
-use portcullis_model::{Access, Fault, Request};
+use portcullis_model::{Access, Fault, Request, view};
 use wasmtime::component::Resource;
 
 use crate::contract::portcullis::policy::types;

@@ -1,6 +1,6 @@
 //! Answers of the host that are larger than the guest has room for.
 
-use portcullis_model::document::{Builder, Node};
+use portcullis_document::{Builder, Node};
 use portcullis_model::{Data, Fault};
 
 use super::*;

@@ -1,10 +1,11 @@
 //! A call of which nothing is known.
 
+use portcullis_document::Document;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{
     Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl,
 };
-use portcullis_model::{Access, Document, Request};
+use portcullis_model::{Access, Request};
 
 pub(super) struct Nothing;
 

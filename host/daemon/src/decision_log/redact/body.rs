@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use portcullis_docker::json::{Field, Shape};
-use portcullis_model::document::{Kind, Value, write_text};
+use portcullis_document::{Kind, Value, write_text};
 
 use super::Redactor;
 use super::known::{self, How};

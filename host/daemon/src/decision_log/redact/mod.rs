@@ -20,8 +20,8 @@ use std::fmt::Write as _;
 use portcullis_docker::target::Target;
 use portcullis_docker::wire::Call;
 use portcullis_docker::{DockerRequest, operation};
+use portcullis_document::write_text;
 use portcullis_model::Request;
-use portcullis_model::document::write_text;
 use portcullis_model::view::MountKind;
 
 use self::body::Body;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use portcullis_model::document::write_text;
+use portcullis_document::write_text;
 
 /// So many bytes of pointers are expected.
 const EXPECTED: usize = 512;

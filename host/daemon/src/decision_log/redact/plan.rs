@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use portcullis_docker::json::Shape;
 use portcullis_docker::operation::{Body, OPERATIONS};
-use portcullis_model::document::{Kind, Value};
+use portcullis_document::{Kind, Value};
 
 use super::known::{self, How};
 

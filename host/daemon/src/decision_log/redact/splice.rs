@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
-use portcullis_model::document::{Document, Kind, Value};
+use portcullis_document::{Document, Kind, Value};
 
 use super::place::{Key, Redacted};
 use super::plan::Plan;

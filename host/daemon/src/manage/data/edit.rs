@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_model::document::{Bounds, ChangeError, Why};
-use portcullis_model::{Document, patch};
+use portcullis_document::{Bounds, ChangeError, Document, Why, patch};
 
 use crate::manage::data::{Place, no_document};
 use crate::manage::{ManageError, Precondition};

@@ -1,7 +1,7 @@
 //! Volumes of the local driver, which hands its options to mount(2): another spelling of a bind, or of whatever else the
 //! kernel mounts.
 
-use portcullis_model::document::Value;
+use portcullis_document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
 use super::flags::Flags;

@@ -1,6 +1,6 @@
 //! A `mount.Mount` of a container or a service.
 
-use portcullis_model::document::Value;
+use portcullis_document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
 use super::{is_private, is_true, local, member, members, mount, some, text, tmpfs};

@@ -1,6 +1,6 @@
 //! A container's tmpfs.
 
-use portcullis_model::document::Value;
+use portcullis_document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
 use super::{items, listed, member, text};

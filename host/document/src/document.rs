@@ -37,12 +37,10 @@ pub use self::arena::{Node, Span};
 pub use self::bounds::Bounds;
 pub use self::builder::{Builder, Duplicate, Mark};
 pub use self::change::{Change, ChangeError, Why};
+pub(crate) use self::change::{Draft, Graft, Way};
+pub use self::pointer::split_first;
 pub use self::value::Value;
 pub use self::write::text as write_text;
-pub(crate) use self::{
-    change::{Draft, Graft, Way},
-    pointer::split_first,
-};
 
 /// A document of more bytes than this is not read and not made: a longer text does not fit a [`Node`]'s length.
 pub const MAX_TEXT: usize = (1 << 29) - 1;

@@ -20,7 +20,7 @@ pub(super) fn follow<'a>(from: Value<'a>, pointer: &str) -> Option<Value<'a>> {
 }
 
 /// The first token of a pointer and what follows; `Some(None)` at its end, and none where it is not a pointer.
-pub(crate) fn split_first(pointer: &str) -> Option<Option<(Cow<'_, str>, &str)>> {
+pub fn split_first(pointer: &str) -> Option<Option<(Cow<'_, str>, &str)>> {
     if pointer.is_empty() {
         return Some(None);
     }
