@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portcullis_tests::caller::Caller;
@@ -13,7 +14,8 @@ use portcullis_tests::plugin::{self, REQUEST, RESPONSE, Reply};
 use portcullis_tests::portcullis::{self, Config};
 use portcullis_tests::process::Process;
 use portcullis_tests::restart::{Report, Restart, Scene};
-use portcullis_tests::{Error, Portcullis, Result, guests, http, wait};
+use portcullis_tests::scratch::Scratch;
+use portcullis_tests::{Error, Portcullis, Result, artifacts, guests, http, wait};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -279,4 +281,47 @@ fn a_hand_over_loses_no_call_of_dockerd() -> Result<()> {
 #[test]
 fn a_killed_host_allows_nothing_wrongly() -> Result<()> {
     experiment(Restart::Kill).map(drop)
+}
+
+/// Starts a host that tells a supervisor how far it is.
+fn supervised(config: &Path, supervisor: &Path, more: &[&str]) -> Result<Process> {
+    let binary = artifacts::portcullis()?;
+    Process::start("portcullis", &binary.to_string_lossy(), |command| {
+        command.arg("serve").arg("--config").arg(config).args(more).env("NOTIFY_SOCKET", supervisor);
+    })
+}
+
+/// Waits until the supervisor is told this.
+fn told(supervisor: &UnixDatagram, expected: &str) -> Result<()> {
+    supervisor.set_read_timeout(Some(wait::PATIENCE)).map_err(io)?;
+    let mut text = [0; 64];
+    loop {
+        let length = supervisor.recv(&mut text).map_err(io)?;
+        if text.get(..length) == Some(expected.as_bytes()) {
+            return Ok(());
+        }
+    }
+}
+
+#[test]
+fn the_supervisor_hears_of_the_next_host_before_that_serves() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let path = scratch.path().join("notify");
+    let supervisor = UnixDatagram::bind(&path).map_err(io)?;
+    let config = Config::new()?.policy("allow-all")?.toml("[limits]\nshutdown_grace = \"1s\"");
+    let folder = config.write()?;
+    let old = supervised(&folder, &path, &[])?;
+    told(&supervisor, "READY=1")?;
+    // It keeps the host before for its grace, in which the next one is stopped: as if it verified a large store.
+    let mut half = Connection::open(&config.socket())?;
+    let call = large();
+    half.write(call.get(..call.len() / 2).unwrap_or_default())?;
+    let next = supervised(&folder, &path, &["--take-over"])?;
+    old.wait_for_line(Log::START, "the hand-over", |line| line.contains("another host takes").then_some(()))?;
+    next.signal(Signal::STOP)?;
+    told(&supervisor, &format!("MAINPID={}", next.id()))?;
+    next.signal(Signal::CONT)?;
+    told(&supervisor, "READY=1")?;
+    assert!(old.wait_for_end(wait::PATIENCE)?.success(), "{}", old.log().tail(20));
+    assert_allowed(&http::send(&config.socket(), &large())?, "by the next host")
 }

@@ -11,6 +11,7 @@ use portcullis_tests::corpus::{self, Found, Places, Sequence};
 use portcullis_tests::loop_device::LoopDevice;
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::scratch::Scratch;
+use portcullis_tests::small_disk::SmallDisk;
 use portcullis_tests::{Docker, Dockerd, Error, Release, Result, wait};
 
 const CALLER: (&str, &str) = ("Authz-User", "alice");
@@ -24,6 +25,8 @@ struct Stage {
     docker: Docker,
     dockerd: Dockerd,
     portcullis: Portcullis,
+    /// Unmounted before its folder is removed.
+    _below: SmallDisk,
     host: Scratch,
     disk: LoopDevice,
     wrong: Vec<String>,
@@ -74,6 +77,11 @@ fn play(release: Release) -> Result<()> {
 impl Stage {
     fn set(release: Release) -> Result<Self> {
         let host = Scratch::new()?;
+        host.folder("around")?;
+        let below = host.path().join("around/below");
+        fs::create_dir(&below).map_err(|source| Error::Io { doing: "making a folder".to_owned(), source })?;
+        // The daemon sees what is mounted when it starts.
+        let _below = SmallDisk::over(&below, "1m")?;
         let portcullis = Config::new()?
             .file("policies/bind-mounts.toml", settings(host.path()).as_bytes())?
             .policy("bind-mounts")?
@@ -86,7 +94,7 @@ impl Stage {
         let dockerd = setup.guarded_by(portcullis::NAME, &portcullis.config().plugin_folder()).start()?;
         let docker = Docker::new(&dockerd)?.header(CALLER.0, CALLER.1)?;
         let disk = LoopDevice::with_file("file", SECRET)?;
-        Ok(Self { docker, dockerd, portcullis, host, disk, wrong: Vec::new() })
+        Ok(Self { docker, dockerd, portcullis, host, disk, _below, wrong: Vec::new() })
     }
 
     fn play_unguarded(&mut self, found: &Found<Sequence>) -> Result<()> {

@@ -126,6 +126,8 @@ fn objection_to_access(mount: &Mount, path: &str, name: &str, rule: &Rule, rules
     if let Some(kept) = kept {
         let because = if kept.source() == path || !rule.writable {
             String::new()
+        } else if kept.is_above(path) {
+            format!(", for it lies in `{}`, which may only be read", kept.source())
         } else {
             format!(", for `{}` in it may only be read", kept.source())
         };

@@ -45,9 +45,14 @@ impl Rules {
         self.0.iter().find(|rule| rule.writable && !rule.accepts_swaps && rule.is_above(path))
     }
 
-    /// The rule of something in `path` that may only be read.
+    /// The rule of something in `path` that may only be read, or of a folder around it that a rule for the folder around that would
+    /// otherwise have written.
     pub(crate) fn kept_within(&self, path: &str) -> Option<&Rule> {
-        self.0.iter().find(|rule| !rule.writable && is_within(&rule.folder, path))
+        let around = |rule: &Rule| {
+            let deciding = self.rule_for(path).map_or(0, |deciding| deciding.folder.len());
+            rule.is_unit && rule.is_above(path) && deciding <= rule.folder.len()
+        };
+        self.0.iter().find(|rule| !rule.writable && (is_within(&rule.folder, path) || around(rule)))
     }
 }
 
@@ -114,7 +119,7 @@ impl Rule {
     }
 
     /// Whether `path` lies in what this stands for, and is not it itself.
-    fn is_above(&self, path: &str) -> bool {
+    pub(crate) fn is_above(&self, path: &str) -> bool {
         below(path, &self.folder).is_some_and(|rest| if self.is_unit { rest.contains('/') } else { !rest.is_empty() })
     }
 }
@@ -232,6 +237,24 @@ mod tests {
             ("/srv/keep/x", None),
             ("/data", Some("/data/*")),
             ("/data/x", None),
+        ] {
+            assert_eq!(rules.kept_within(path).map(Rule::source).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_folder_that_may_only_be_read_is_kept_although_the_folder_around_may_be_written() {
+        let accepted = Rule { accepts_swaps: true, ..rule("/data", true) };
+        let rules = Rules(vec![accepted, rule("/data/*", false), rule("/data/open/deep", true)]);
+        assert_eq!(rules.rule_for("/data/x").map(Rule::source).as_deref(), Some("/data/*"));
+        for (path, expected) in [
+            ("/data", Some("/data/*")),
+            ("/data/x/y", Some("/data/*")),
+            ("/data/x/y/z", Some("/data/*")),
+            ("/data2/x/y", None),
+            ("/data/open/other", Some("/data/*")),
+            ("/data/open/deep", None),
+            ("/data/open/deep/x", None),
         ] {
             assert_eq!(rules.kept_within(path).map(Rule::source).as_deref(), expected, "{path}");
         }

@@ -312,10 +312,12 @@ impl Fronts {
             store.close();
         });
         let _ = timeout(AFTER_GRACE, closed).await;
-        successor.serve(left).await.map_err(ServeError::Successor)?;
+        successor.leave(left).await.map_err(ServeError::Successor)?;
+        // This process can end before the next host serves: it is the supervisor's main one no longer.
         if let Some(pid) = successor.pid {
             supervisor.succeeded_by(pid);
         }
+        successor.serves().await.map_err(ServeError::Successor)?;
         let _ = timeout(grace, async { while self.others.join_next().await.is_some() {} }).await;
         let _ = timeout(EXPORTED, exports.finish()).await;
         info!("stopped; another host serves");

@@ -197,13 +197,16 @@ impl Successor {
         Phase::HandedOver(Arc::clone(&self.sockets))
     }
 
-    /// Gives it the connections that are left, and says that this host decides nothing any more. Ready when the next one
-    /// serves; an error means that it ended.
-    pub(crate) async fn serve(&self, left: Vec<Accepted>) -> io::Result<()> {
+    /// Gives it the connections that are left, and says that this host decides nothing any more. An error means that it ended.
+    pub(crate) async fn leave(&self, left: Vec<Accepted>) -> io::Result<()> {
         for Accepted { socket, stream } in left {
             send_descriptor(&self.socket, tag::CONNECTION, &socket, stream.as_fd()).await?;
         }
-        send(&self.socket, tag::STOPPED).await?;
+        send(&self.socket, tag::STOPPED).await
+    }
+
+    /// Ready when it serves, which can take as long as it takes to verify a large store; an error means that it ended.
+    pub(crate) async fn serves(&self) -> io::Result<()> {
         expect(&self.socket, tag::SERVING).await
     }
 }

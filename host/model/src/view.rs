@@ -74,6 +74,30 @@ pub struct Mount {
     pub makes_source: bool,
 }
 
+impl Mount {
+    /// One of which nothing is known but what it mounts, and where.
+    pub fn new(kind: MountKind, source: &str, target: &str) -> Self {
+        Self {
+            kind,
+            source: source.to_owned(),
+            resolved: None,
+            links: Vec::new(),
+            missing: false,
+            target: target.to_owned(),
+            read_only: false,
+            read_only_recursive: false,
+            propagation: None,
+            driver: None,
+            file_system: None,
+            options: Vec::new(),
+            subpath: None,
+            makes_volume: false,
+            copies_image: false,
+            makes_source: false,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SecurityOption {
     pub name: String,

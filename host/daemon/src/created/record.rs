@@ -72,27 +72,5 @@ pub(super) fn size_of_all(mounts: &[Mount]) -> usize {
 }
 
 pub(super) fn too_much() -> Mount {
-    bind(TOO_MUCH, "")
-}
-
-/// A bind that may be written, and nothing else.
-pub(super) fn bind(source: &str, target: &str) -> Mount {
-    Mount {
-        kind: MountKind::Bind,
-        source: source.to_owned(),
-        resolved: None,
-        links: Vec::new(),
-        missing: false,
-        target: target.to_owned(),
-        read_only: false,
-        read_only_recursive: false,
-        propagation: None,
-        driver: None,
-        file_system: None,
-        options: Vec::new(),
-        subpath: None,
-        makes_volume: false,
-        copies_image: false,
-        makes_source: false,
-    }
+    Mount::new(MountKind::Bind, TOO_MUCH, "")
 }

@@ -15,6 +15,9 @@ use crate::policies::watch::{Message, Scope};
 /// Whoever compiles for a tenant leaves the processor to those who answer calls.
 const NICE: i32 = 10;
 
+/// Starts a thread; tests have it fail.
+pub(crate) type Spawn = fn(std::thread::Builder, Box<dyn FnOnce() + Send>) -> std::io::Result<()>;
+
 /// What is to be read.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -42,7 +45,7 @@ pub(crate) struct Finished {
 
 impl Job {
     /// Reads on a thread of its own, and tells the observer.
-    pub(crate) fn start(self, loader: LayerLoader, done: Sender<Message>) -> std::io::Result<()> {
+    pub(crate) fn start(self, loader: LayerLoader, done: Sender<Message>, spawn: Spawn) -> std::io::Result<()> {
         let name = self.scope.as_ref().map_or("load", TenantName::as_str);
         // The kernel keeps 15 bytes of it.
         let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
@@ -56,7 +59,7 @@ impl Job {
             // An error means that the host is stopping.
             let _ = done.send(Message::Done(Box::new(Finished { scope, id, number, read })));
         };
-        thread.spawn(run).map(drop)
+        spawn(thread, Box::new(run))
     }
 
     fn read(self, mut loader: LayerLoader) -> (LayerLoader, Rescan, Vec<Trouble>) {
@@ -70,6 +73,11 @@ impl Job {
         let troubles = loader.troubles().collect();
         (loader, rescan, troubles)
     }
+}
+
+/// Starts it for real.
+pub(crate) fn spawn(thread: std::thread::Builder, run: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
+    thread.spawn(run).map(drop)
 }
 
 impl Finished {

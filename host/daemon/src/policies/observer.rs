@@ -25,7 +25,7 @@ use self::folder::Folder;
 use self::silence::SLOW;
 use crate::config::{TENANTS, Terms};
 use crate::policies::estate::Estate;
-use crate::policies::job::{Finished, Job};
+use crate::policies::job::{Finished, Job, Spawn};
 use crate::policies::layer::{Layer, LayerLoader, Trouble, Workshop};
 use crate::policies::notices::{Notices, Watched};
 use crate::policies::probe::Probes;
@@ -67,6 +67,7 @@ pub(crate) struct Observer {
     /// Whether every folder is still to be read once.
     starting: bool,
     running: BTreeMap<u64, Running>,
+    spawn: Spawn,
     probes: Probes,
     /// Folders that do not answer.
     silent: BTreeSet<Scope>,
@@ -287,7 +288,7 @@ impl Observer {
         }
         self.last_job += 1;
         let job = Job { scope: scope.clone(), id, number: self.last_job, terms, retry, writing };
-        match job.start(loader, self.sender.clone()) {
+        match job.start(loader, self.sender.clone(), self.spawn) {
             Ok(()) => drop(self.running.insert(self.last_job, Running { scope, since: Instant::now() })),
             Err(error) => {
                 let tenant = scope.as_ref().map(TenantName::as_str);
@@ -516,3 +517,6 @@ impl Observer {
         info!(tenant = name.as_str(), generation, tenants, "generation published");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,13 +119,13 @@ fn of_container<'a>(facts: Facts<'a>) -> impl Iterator<Item = Mount> + use<'a> {
         driver: some(driver),
         makes_volume: true,
         copies_image: true,
-        ..mount(MountKind::Volume, "", target)
+        ..Mount::new(MountKind::Volume, "", target)
     };
     let anonymous = members(member(facts.container(), "Volumes")).map(move |(target, _)| volume(target));
     // The image can declare volumes, too, which the driver makes (`createContainerOSSpecificSettings` in create_unix.go).
     let of_image = (!driver.is_empty()).then(|| volume(""));
     // `setupIPCDirs` in container_operations_unix.go.
-    let shared_memory = (text(member(host, "IpcMode")) == "host").then(|| mount(MountKind::Bind, SHM, SHM));
+    let shared_memory = (text(member(host, "IpcMode")) == "host").then(|| Mount::new(MountKind::Bind, SHM, SHM));
     binds.chain(mounts).chain(inherited).chain(tmpfs).chain(anonymous).chain(of_image).chain(shared_memory)
 }
 
@@ -135,32 +135,11 @@ fn of_volume(body: Value<'_>) -> Vec<Mount> {
     let mount = Mount {
         driver: some(text(member(body, "Driver"))),
         makes_volume: true,
-        ..mount(MountKind::Volume, text(member(body, "Name")), "")
+        ..Mount::new(MountKind::Volume, text(member(body, "Name")), "")
     };
     // Daemons and versions of the API before 1.42 do not know cluster volumes, and make one of their own.
     let cluster = member(body, "ClusterVolumeSpec").map(|_| Mount { kind: MountKind::Cluster, ..mount.clone() });
     cluster.into_iter().chain(local::expand(mount, member(body, "DriverOpts"))).collect()
-}
-
-fn mount(kind: MountKind, source: &str, target: &str) -> Mount {
-    Mount {
-        kind,
-        source: source.to_owned(),
-        resolved: None,
-        links: Vec::new(),
-        missing: false,
-        target: target.to_owned(),
-        read_only: false,
-        read_only_recursive: false,
-        propagation: None,
-        driver: None,
-        file_system: None,
-        options: Vec::new(),
-        subpath: None,
-        makes_volume: false,
-        copies_image: false,
-        makes_source: false,
-    }
 }
 
 /// Whether nothing that is mounted later below a source appears in a mount with this propagation. Without one, the daemon

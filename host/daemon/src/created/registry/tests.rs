@@ -1,16 +1,15 @@
 //! What is remembered, by what it is found again, and how much of it there can be.
 
 use super::*;
-use crate::created::record;
 
 const LOST: &str = "(a mount that is not remembered)";
 
 fn bind(source: &str) -> Mount {
-    record::bind(source, "/x")
+    Mount::new(MountKind::Bind, source, "/x")
 }
 
 fn named(kind: MountKind, name: &str, read_only: bool) -> Mount {
-    Mount { kind, target: "/v".to_owned(), read_only, ..bind(name) }
+    Mount { read_only, ..Mount::new(kind, name, "/v") }
 }
 
 fn binds(source: &str) -> Record {

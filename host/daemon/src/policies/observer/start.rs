@@ -13,6 +13,7 @@ use super::silence::touch;
 use super::{LOOK, Observer, STALLED};
 use crate::config::{Config, TENANTS, Terms, Vocabulary};
 use crate::policies::estate::Estate;
+use crate::policies::job::spawn;
 use crate::policies::layer::{Layer, LayerLoader, Workshop};
 use crate::policies::notices::{Notices, Watched};
 use crate::policies::probe::Probes;
@@ -81,6 +82,7 @@ impl Observer {
             coming: None,
             starting: true,
             running: BTreeMap::new(),
+            spawn,
             probes,
             silent,
             last_job: 0,

@@ -15,7 +15,7 @@ struct Mode<'a> {
 
 /// One that the daemon would refuse is of another kind.
 pub(super) fn mount(bind: &str, driver: &str, place: Place) -> Mount {
-    parse(bind, driver, place).unwrap_or_else(|| super::mount(MountKind::Other, bind, ""))
+    parse(bind, driver, place).unwrap_or_else(|| Mount::new(MountKind::Other, bind, ""))
 }
 
 fn parse(bind: &str, driver: &str, place: Place) -> Option<Mount> {
@@ -43,7 +43,7 @@ fn parse(bind: &str, driver: &str, place: Place) -> Option<Mount> {
         makes_volume: !is_bind,
         copies_image: !is_bind && !mode.no_copy,
         makes_source: is_bind,
-        ..super::mount(kind, source, target)
+        ..Mount::new(kind, source, target)
     })
 }
 
@@ -51,7 +51,7 @@ fn parse(bind: &str, driver: &str, place: Place) -> Option<Mount> {
 pub(super) fn volumes_from(from: &str) -> Mount {
     let (name, text) = from.split_once(':').unwrap_or((from, ""));
     let mode = Mode::parse(text).filter(|mode| mode.propagation.is_none() && !mode.no_copy).unwrap_or_default();
-    Mount { read_only: mode.read_only, options: listed(text), ..super::mount(MountKind::Container, name, "") }
+    Mount { read_only: mode.read_only, options: listed(text), ..Mount::new(MountKind::Container, name, "") }
 }
 
 // === impl Mode ===

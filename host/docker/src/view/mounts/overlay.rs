@@ -4,7 +4,6 @@
 use portcullis_model::view::{Mount, MountKind};
 
 use super::flags::Flags;
-use super::mount;
 
 /// As many lower folders as the kernel takes (`OVL_MAX_STACK` in params.h).
 const MAX_LOWER: usize = 500;
@@ -19,7 +18,7 @@ pub(super) fn layers(overlay: &Mount, flags: &Flags<'_>) -> Vec<Mount> {
         driver: overlay.driver.clone(),
         file_system: overlay.file_system.clone(),
         makes_volume: true,
-        ..mount(MountKind::Bind, path, "")
+        ..Mount::new(MountKind::Bind, path, "")
     };
     // The kernel takes `\,` and `\:` for a part of a path, and SELinux `"a,b"` for one option.
     if flags.data.contains(['\\', '"']) || !flags.is_exact() {

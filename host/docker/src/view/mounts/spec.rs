@@ -3,7 +3,7 @@
 use portcullis_document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
-use super::{is_private, is_true, local, member, members, mount, some, text, tmpfs};
+use super::{is_private, is_true, local, member, members, some, text, tmpfs};
 use crate::ApiVersion;
 
 /// Where a mount stands, on which depends how it is read.
@@ -36,7 +36,7 @@ impl Place {
         let source = text(member(value, "Source"));
         let volume = member(value, "VolumeOptions");
         let driver = member(volume, "DriverConfig");
-        let mount = mount(self.kind(value), source, text(member(value, "Target")));
+        let mount = Mount::new(self.kind(value), source, text(member(value, "Target")));
         if self.is_service && has_template(value) {
             return vec![Mount { kind: MountKind::Other, ..mount }];
         }

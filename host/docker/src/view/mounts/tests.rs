@@ -145,7 +145,7 @@ fn binds_are_mounts() {
         "data:",
     ] {
         let request = create(&format!(r#""Binds":["{refused}"]"#));
-        assert_eq!(request.mounts(), [mount(MountKind::Other, refused, "")], "{refused}");
+        assert_eq!(request.mounts(), [Mount::new(MountKind::Other, refused, "")], "{refused}");
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn mount(target: &str, options: &str) -> Mount {
     let is_known = options.is_empty() || options.split(',').all(is_known);
     let kind = if is_known { MountKind::Tmpfs } else { MountKind::Other };
     let read_only = options.split(',').rfind(|option| matches!(*option, "ro" | "rw")) == Some("ro");
-    Mount { read_only, read_only_recursive: read_only, options: listed(options), ..super::mount(kind, "", target) }
+    Mount { read_only, read_only_recursive: read_only, options: listed(options), ..Mount::new(kind, "", target) }
 }
 
 fn is_known(option: &str) -> bool {
