@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../host/daemon/src/document/yaml.rs"]
+#[path = "../../host/config/src/document/yaml.rs"]
 mod yaml;
 
 const MOST: u64 = 1 << 20;

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portcullis_daemon::tenant::Tally;
 use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
 use portcullis_model::{Decision, Generation, Opinion, PolicyName, Verdict};
+use portcullis_policies::tenant::Tally;
 use portcullis_tests::http::Connection;
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use portcullis_daemon::decision_log::record::DecisionRecord;
+use portcullis_decision_log::record::DecisionRecord;
 use serde_json::Value;
 
 use crate::cleanup::Cleanup;

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portcullis_daemon::state::MemoryState;
 use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
 use portcullis_model::Limits;
 use portcullis_policy::testing::cases::{Answer, Case, Cases, Outcome};
+use portcullis_state::MemoryState;
 use portcullis_tests::{Result, artifacts};
 
 /// The policies of this repository: the folders of `guest-policies/` that have cases.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use portcullis_daemon::reload::Reloaded;
+use portcullis_admin::reload::Reloaded;
 use portcullis_tests::admin::{listen, token};
 use portcullis_tests::caller::Caller;
 use portcullis_tests::command::Finished;

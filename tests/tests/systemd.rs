@@ -79,8 +79,8 @@ fn the_drop_in_gives_what_the_unit_takes_away() -> Result<()> {
     );
     // The host names the file.
     let installed = format!("/etc/systemd/system/{NETWORK}");
-    let says = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/daemon/src/listen.rs"));
-    assert!(says.doing("reading listen.rs")?.contains(&installed));
+    let says = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/telemetry/src/otlp/client.rs"));
+    assert!(says.doing("reading client.rs")?.contains(&installed));
     assert!(shipped("README.md")?.contains(&installed));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use portcullis_daemon::health::{Finding, Readiness};
+use portcullis_status::health::{Finding, Readiness};
 use portcullis_tests::admin::listen_to_clients;
 use portcullis_tests::caller::Caller;
 use portcullis_tests::command::Finished;

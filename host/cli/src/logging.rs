@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal, Write};
 
-use portcullis_daemon::log_sink::{Flush, Format, LogSink};
 use portcullis_model::printable::{escape, escape_json};
+use portcullis_telemetry::log_sink::{Flush, Format, LogSink};
 use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;

@@ -13,6 +13,7 @@ mod patience;
 mod progress;
 mod record;
 mod remote;
+mod serve;
 mod table;
 mod words;
 

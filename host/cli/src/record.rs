@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use portcullis_daemon::decision_log::record::DecisionRecord;
-use portcullis_daemon::replay::{Content, Line, Logs};
+use portcullis_decision_log::archive::{Content, Line, Logs};
+use portcullis_decision_log::record::DecisionRecord;
 
 use crate::exit::{Exit, fail};
 use crate::out::note;

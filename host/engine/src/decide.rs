@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_document::Document;
 use portcullis_model::decision::Spent;
-use portcullis_model::{Data, Fault, Judgement, Limits, Reason, Request, Verdict};
+use portcullis_model::{Data, Fault, Judgement, Limits, PolicyName, Reason, Request, Verdict};
 use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
@@ -53,6 +53,10 @@ pub struct LogLine {
     pub level: Level,
     pub message: Reason,
 }
+
+/// Lines that policies wrote while a decision was made, by the policy's place among those that were asked, up to the last
+/// one that wrote any; and how many were dropped.
+pub type PolicyLog = Vec<(PolicyName, Vec<LogLine>, u32)>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {

@@ -31,7 +31,7 @@ mod turn;
 
 pub use compiler::{Compiler, compile_if_asked};
 pub use config::{Sandbox, SandboxConfig, SandboxError, Stats};
-pub use decide::{Level, LogLine, Outcome, Question};
+pub use decide::{Level, LogLine, Outcome, PolicyLog, Question};
 pub use grants::{Grants, UnknownGrant};
 pub use heavy::HeavyTurn;
 pub use host::state::{State, StateFuture};

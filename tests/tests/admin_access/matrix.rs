@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use portcullis_daemon::admin::{Listed, Scope, routes};
+use portcullis_admin::{Listed, routes};
+use portcullis_config::Scope;
 use portcullis_tests::admin::{self, Door};
 use portcullis_tests::http::{self, Connection};
 use portcullis_tests::tls::Authority;

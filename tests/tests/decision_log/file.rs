@@ -1,18 +1,16 @@
 //! Rotation and reopening, under load: no line is lost.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
-use portcullis_daemon::decision_log::record::DecisionRecord;
+use portcullis_decision_log::record::DecisionRecord;
 use portcullis_tests::http::Connection;
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::Portcullis;
-use portcullis_tests::wait;
-use portcullis_tests::{Error, Result};
+use portcullis_tests::{Error, Result, wait};
 use rustix::process::Signal;
 
 use crate::{io, log_of, numbered, with_file};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use portcullis_daemon::decision_log::record::DecisionRecord;
+use portcullis_decision_log::record::DecisionRecord;
 use portcullis_tests::log::Log;
 use portcullis_tests::plugin::{self, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use portcullis_daemon::decision_log::filter::{AnswerIs, Filter, Moment};
+use portcullis_decision_log::filter::{AnswerIs, Filter, Moment};
 
 use super::{ConfigDir, Host};
 

@@ -1,6 +1,6 @@
 //! `portcullis config check`
 
-use portcullis_daemon::check::{Checked, Mistake, check};
+use portcullis_replay::check::{Checked, Mistake, check};
 
 use crate::args::{Config, ConfigCheck};
 use crate::commands::runtime;

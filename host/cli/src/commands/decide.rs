@@ -1,11 +1,11 @@
 //! `portcullis decide`
 
 use hyper::Method;
-use portcullis_daemon::asking::{Manner, Question, Report};
-use portcullis_daemon::decision_log::record::{PolicyRecord, WouldBe};
-use portcullis_daemon::offline::Offline;
+use portcullis_decision_log::record::{PolicyRecord, WouldBe};
 use portcullis_model::TenantName;
 use portcullis_model::printable::escape;
+use portcullis_replay::offline::Offline;
+use portcullis_service::asking::{Manner, Question, Report};
 use serde_json::{Map, Value};
 
 use crate::admin::{Call, escaped};

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use portcullis_daemon::asking::explained;
-use portcullis_daemon::config::HostLimits;
-use portcullis_daemon::masked::masked_paths;
-use portcullis_daemon::resolve::Resolver;
+use portcullis_config::HostLimits;
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
 use portcullis_model::TenantName;
 use portcullis_model::printable::escape;
+use portcullis_mounts::masked::masked_paths;
+use portcullis_mounts::resolve::Resolver;
+use portcullis_service::explain::explained;
 use serde_json::Value;
 
 use crate::args::Explain;

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use hyper::Method;
-use portcullis_daemon::decision_log::filter::Moment;
-use portcullis_daemon::decision_log::record::DecisionRecord;
+use portcullis_decision_log::filter::Moment;
+use portcullis_decision_log::record::DecisionRecord;
 use serde_json::Value;
 
 use crate::admin::{Call, escaped, parse};

@@ -22,7 +22,7 @@ pub(crate) mod why;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use portcullis_daemon::config::{Config, Problems};
+use portcullis_config::{Config, Problems};
 
 use crate::exit::{Exit, fail};
 use crate::out::note;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hyper::Method;
-use portcullis_daemon::status::PolicyStatus;
+use portcullis_status::status::PolicyStatus;
 use serde::Deserialize;
 use serde_json::Value;
 

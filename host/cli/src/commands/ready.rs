@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
-use portcullis_daemon::health::Readiness;
+use portcullis_status::health::Readiness;
 
 use crate::admin::{Call, parse, succeeded};
 use crate::args::Ready;

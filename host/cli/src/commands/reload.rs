@@ -1,7 +1,7 @@
 //! `portcullis reload`
 
 use hyper::Method;
-use portcullis_daemon::reload::Reloaded;
+use portcullis_admin::reload::Reloaded;
 
 use crate::admin::Call;
 use crate::args::Reload;

@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
-use portcullis_daemon::replay::{Change, Damaged, Kind, Logs, Replayer, Report, Said, Skipped, StateAtStart, Wanted};
+use portcullis_decision_log::archive::Logs;
 use portcullis_model::printable::escape;
+use portcullis_replay::{Change, Damaged, Kind, Replayer, Report, Said, Skipped, StateAtStart, Wanted};
 
 use crate::args::{Replay, ReplayState};
 use crate::commands::{read_config, runtime};

@@ -1,6 +1,7 @@
 //! `portcullis serve`
 
-use portcullis_daemon::config::Config;
+use portcullis_config::{Config, Problems};
+use portcullis_status::tls;
 use tracing::error;
 
 use crate::args::Serve;
@@ -13,15 +14,21 @@ pub(crate) fn run(args: &Serve) -> Exit {
 }
 
 fn serve(args: &Serve) -> Result<(), Exit> {
-    let config = checked(Config::read_to_serve(&args.dir.config))?;
+    let config = checked(Config::read_and_check(&args.dir.config, certificates))?;
     let runtime = runtime()?;
     let (sink, _flush) = logging::start(args.log_format)
         .map_err(|error| fail(Exit::Failed, format_args!("logging cannot be started: {error}")))?;
-    let served = runtime.block_on(portcullis_daemon::serve::serve(config, sink, args.take_over)).map_err(|error| {
+    let served = runtime.block_on(crate::serve::serve(config, sink, args.take_over)).map_err(|error| {
         error!(%error, "the host cannot serve");
         Exit::Failed
     });
     // What hangs must not keep the process from ending.
     runtime.shutdown_background();
     served
+}
+
+/// What is wrong with the certificates of the admin API. Other commands need not be able to read them.
+fn certificates(config: &Config) -> Problems {
+    let files = config.admin.as_ref().map(|admin| &admin.files);
+    files.and_then(|files| tls::load(files).err()).unwrap_or_default()
 }

@@ -1,11 +1,11 @@
 //! `portcullis state`
 
 use hyper::Method;
-use portcullis_daemon::admin::keys::{KeyStatus, KeyValue, Keys};
-use portcullis_daemon::admin::state::{Cleared, Reset, StateStatus};
-use portcullis_daemon::state::backup;
+use portcullis_admin::keys::{KeyStatus, KeyValue, Keys};
+use portcullis_admin::state::{Cleared, Reset, StateStatus};
 use portcullis_model::TenantName;
 use portcullis_model::printable::escape;
+use portcullis_state::backup;
 
 use crate::admin::{Call, escaped};
 use crate::args::{Origin, State, StateBackup, StateClear, StateGet, StateLs, StateReset};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use hyper::Method;
-use portcullis_daemon::policies::Trouble;
-use portcullis_daemon::status::{PolicyStatus, Problem, Status, TenantStatus};
 use portcullis_model::printable::escape;
+use portcullis_policies::Trouble;
+use portcullis_status::status::{PolicyStatus, Problem, Status, TenantStatus};
 
 use crate::admin::{Call, escaped};
 use crate::args;

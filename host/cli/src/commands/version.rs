@@ -1,6 +1,6 @@
 //! `portcullis version`
 
-use portcullis_daemon::version::Version as Own;
+use portcullis_admin::version::Version as Own;
 
 use crate::args::Version;
 use crate::exit::Exit;

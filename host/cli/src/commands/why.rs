@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use hyper::Method;
-use portcullis_daemon::decision_log::id::Wanted;
-use portcullis_daemon::decision_log::record::{DecisionRecord, PolicyRecord, RequestRecord};
-use portcullis_daemon::replay::Logs;
+use portcullis_decision_log::archive::Logs;
+use portcullis_decision_log::id::Wanted;
+use portcullis_decision_log::record::{DecisionRecord, PolicyRecord, RequestRecord};
 
 use crate::admin::{Call, escaped};
 use crate::args::Why;

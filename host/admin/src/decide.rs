@@ -1,0 +1,86 @@
+//! `POST /v1/decide` and `POST /v1/tenants/{tenant}/decide`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::http::{Request, StatusCode};
+use portcullis_config::Config;
+use portcullis_docker::target::Target;
+use portcullis_model::TenantName;
+use portcullis_service::asking::{AskError, Asking, Manner, Question, Report};
+use portcullis_service::decide::Decider;
+use serde::Deserialize;
+
+use crate::Admin;
+use crate::access::Principal;
+use crate::error::Failure;
+use crate::policies::receive;
+
+/// Where questions are answered. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    decider: Arc<Decider>,
+    asking: Arc<Asking>,
+    /// Of one question.
+    most: usize,
+}
+
+/// Whose call it is taken for, whoever makes it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Which {
+    tenant: Option<String>,
+}
+
+/// `?explain=true` shows the call as policies see it, `?listener=NAME` says where it is taken to come in.
+pub(crate) async fn decide(
+    State(admin): State<Admin>,
+    Path(which): Path<Which>,
+    Extension(principal): Extension<Principal>,
+    request: Request<Body>,
+) -> Result<Json<Report>, Failure> {
+    let tenant = which.tenant.map(|name| TenantName::new(&name)).transpose();
+    let tenant = tenant.map_err(|bad| Failure::bad_request(bad.to_string()))?;
+    let manner = Manner { tenant, ..manner(request.uri().query().unwrap_or_default())? };
+    let Desk { decider, asking, most } = &admin.desk;
+    let bytes = receive(request, *most).await?;
+    let question = Question::read(&bytes).map_err(|error| Failure::bad_request(error.to_string()))?;
+    drop(bytes);
+    let is_of_tenant = principal.is_of_tenant();
+    let report = asking.ask(decider.judge(), question, manner).await.map_err(|error| match error {
+        // A listener can have another tenant's name.
+        AskError::NoListener { name, .. } if is_of_tenant => {
+            Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` is no listener"))
+        }
+        AskError::NoListener { .. } | AskError::NoTenant(_) | AskError::Busy(_) => error.into(),
+    })?;
+    Ok(Json(if is_of_tenant { report.for_tenant() } else { report }))
+}
+
+fn manner(query: &str) -> Result<Manner, Failure> {
+    let target = Target::parse(&format!("/?{query}")).map_err(|error| Failure::bad_request(error.to_string()))?;
+    let mut manner = Manner::default();
+    for (name, value) in target.query {
+        match (name.as_str(), value.as_str()) {
+            ("explain", "" | "true") => manner.explain = true,
+            ("explain", "false") => manner.explain = false,
+            ("listener", _) => manner.listener = Some(value),
+            _ => {
+                let told = format!("`{name}={value}` is not understood; there are `explain=true` and `listener=NAME`");
+                return Err(Failure::bad_request(told));
+            }
+        }
+    }
+    Ok(manner)
+}
+
+// === impl Desk ===
+
+impl Desk {
+    pub fn new(config: &Config, decider: Arc<Decider>) -> Self {
+        // What a call may have as dockerd posts it, it may have when it is described.
+        let most = usize::try_from(config.limits.call_bytes).unwrap_or(usize::MAX);
+        Self { decider, asking: Arc::new(Asking::new(config)), most }
+    }
+}

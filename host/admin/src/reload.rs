@@ -1,0 +1,96 @@
+//! Reads everything again while the host runs: `portcullis.toml` as far as it can change without a restart, certificates
+//! and tokens, and every folder. What is wrong leaves what is in force, and is told to whoever asked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use portcullis_config::{Config, Problems};
+use portcullis_policies::Watch;
+use portcullis_service::decide::Decider;
+use portcullis_status::gate::Gate;
+use portcullis_status::health::Finding;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tracing::{error, info, warn};
+
+/// The answer to `POST /v1/reload`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Everything that was read is in force.
+    pub is_whole: bool,
+    pub generation: u64,
+    /// What was read and is not in force, and why.
+    pub refused: Vec<Finding>,
+    /// Keys and tables of `portcullis.toml` that are other than what the host was started with, and take a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// Reads everything again. One reload at a time.
+#[derive(Debug)]
+pub struct Reloader {
+    dir: PathBuf,
+    /// As the host was started.
+    started: Config,
+    decider: Arc<Decider>,
+    watch: Arc<Watch>,
+    gate: Option<Arc<Gate>>,
+    turn: Mutex<()>,
+}
+
+// === impl Reloader ===
+
+impl Reloader {
+    pub fn new(config: &Config, decider: Arc<Decider>, watch: Arc<Watch>, gate: Option<Arc<Gate>>) -> Self {
+        Self { dir: config.dir.clone(), started: config.clone(), decider, watch, gate, turn: Mutex::default() }
+    }
+
+    /// Ready when what was found is in force.
+    pub async fn reload(self: &Arc<Self>) -> Reloaded {
+        let _turn = self.turn.lock().await;
+        info!("reloading");
+        self.decider.log().reopen();
+        let this = Arc::clone(self);
+        // Files are read. What panics there has changed nothing, and the log says so.
+        let taken = tokio::task::spawn_blocking(move || this.take()).await;
+        let (config, mut refused) = taken.unwrap_or_else(|_| (None, vec![lost()]));
+        self.watch.reload(config.as_ref().map(|config| config.default)).await;
+        let live = self.decider.live();
+        let troubles = live.troubles();
+        refused.extend(Finding::of_troubles(&troubles).filter(Finding::is_refusal));
+        let needs_restart = config.map(|config| self.started.restart_for(&config)).unwrap_or_default();
+        if !needs_restart.is_empty() {
+            warn!(keys = needs_restart.join(", "), "portcullis.toml has changes that take a restart");
+        }
+        info!(refused = refused.len(), "reloaded");
+        let generation = live.load().generation.0;
+        Reloaded { is_whole: refused.is_empty(), generation, refused, needs_restart }
+    }
+
+    /// Takes what of `portcullis.toml` needs no restart: all of it, or nothing where there is a mistake.
+    fn take(&self) -> (Option<Config>, Vec<Finding>) {
+        let config = match Config::read_again(&self.dir) {
+            Ok(config) => config,
+            Err(problems) => {
+                error!(problem = %problems, "portcullis.toml has mistakes; what was read of it before stays");
+                return (None, findings("configuration", &problems));
+            }
+        };
+        let mut refused = Vec::new();
+        if let Some(gate) = &self.gate
+            && let Err(problems) = gate.take(config.admin.as_ref())
+        {
+            error!(problem = %problems, "the admin API's certificates and callers stay as they were");
+            refused = findings("certificate", &problems);
+        }
+        self.decider.take(&config);
+        (Some(config), refused)
+    }
+}
+
+fn findings(what: &str, problems: &Problems) -> Vec<Finding> {
+    problems.0.iter().map(|problem| Finding::of_host(what, "", &problem.to_string())).collect()
+}
+
+fn lost() -> Finding {
+    Finding::of_host("configuration", "", "the host panicked while it read portcullis.toml; its log says how")
+}

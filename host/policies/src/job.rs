@@ -1,0 +1,88 @@
+//! Reading one folder, on a thread of its own.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use portcullis_config::Terms;
+use portcullis_model::TenantName;
+
+use crate::layer::{LayerLoader, Rescan, Trouble};
+use crate::watch::{Message, Scope};
+
+/// Whoever compiles for a tenant leaves the processor to those who answer calls.
+const NICE: i32 = 10;
+
+/// Starts a thread; tests have it fail.
+pub(crate) type Spawn = fn(std::thread::Builder, Box<dyn FnOnce() + Send>) -> std::io::Result<()>;
+
+/// What is to be read.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub scope: Scope,
+    /// Of the folder, and of this job.
+    pub id: u64,
+    pub number: u64,
+    /// What its policies may have from now on; none where that does not change.
+    pub terms: Option<Terms>,
+    /// Whether what was broken is tried again.
+    pub retry: bool,
+    /// The files that somebody is writing.
+    pub(crate) writing: HashMap<PathBuf, Instant>,
+}
+
+/// A job that is done.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub scope: Scope,
+    pub id: u64,
+    pub number: u64,
+    /// None where reading panicked.
+    pub read: Option<(LayerLoader, Rescan, Vec<Trouble>)>,
+}
+
+impl Job {
+    /// Reads on a thread of its own, and tells the observer.
+    pub(crate) fn start(self, loader: LayerLoader, done: Sender<Message>, spawn: Spawn) -> std::io::Result<()> {
+        let name = self.scope.as_ref().map_or("load", TenantName::as_str);
+        // The kernel keeps 15 bytes of it.
+        let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
+        let run = move || {
+            if self.scope.is_some() {
+                // It works all the same.
+                let _ = rustix::process::nice(NICE);
+            }
+            let (scope, id, number) = (self.scope.clone(), self.id, self.number);
+            let read = catch_unwind(AssertUnwindSafe(|| self.read(loader))).ok();
+            // An error means that the host is stopping.
+            let _ = done.send(Message::Done(Box::new(Finished { scope, id, number, read })));
+        };
+        spawn(thread, Box::new(run))
+    }
+
+    fn read(self, mut loader: LayerLoader) -> (LayerLoader, Rescan, Vec<Trouble>) {
+        if let Some(terms) = self.terms {
+            loader.set_terms(terms);
+        }
+        if self.retry {
+            loader.retry();
+        }
+        let rescan = loader.rescan(&|path| self.writing.contains_key(path));
+        let troubles = loader.troubles().collect();
+        (loader, rescan, troubles)
+    }
+}
+
+/// Starts it for real.
+pub(crate) fn spawn(thread: std::thread::Builder, run: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
+    thread.spawn(run).map(drop)
+}
+
+impl Finished {
+    /// Whether a layer came of it. At the first reading of a folder one does, sooner or later.
+    pub(crate) fn is_first_done(&self) -> bool {
+        self.read.as_ref().is_some_and(|(_, rescan, _)| rescan.layer.is_some())
+    }
+}

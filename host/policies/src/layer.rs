@@ -1,0 +1,452 @@
+//! One folder's policies and data: the host's own, or a tenant's.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use portcullis_config::fs::{Fence, Fingerprint, Root};
+use portcullis_config::{DATA, POLICIES, PolicyFile, Terms, document};
+use portcullis_document::Document;
+use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
+use portcullis_model::{Data, Digest, PolicyName, TenantName};
+use portcullis_telemetry::metrics::{Said, Swaps};
+use rustix::io::Errno;
+use tokio::runtime::Handle;
+use tracing::error;
+
+use crate::offers::{Offer, Offers};
+use crate::remarks::{Remarks, Whose};
+use crate::shelf::{Changes, Failure, InForce, Kind, Place, Shelf};
+
+const POLICY: Kind =
+    Kind { what: "policy", whats: "policies", folder: POLICIES, extensions: &["wasm"], beside: Some("toml") };
+const DOCUMENT: Kind = Kind { what: "data", whats: "documents", folder: DATA, extensions: &DOCUMENTS, beside: None };
+
+/// What a document's file may end in.
+pub const DOCUMENTS: [&str; 3] = ["json", "yaml", "yml"];
+
+/// A policy's settings are read up to this size.
+pub const MAX_SETTINGS: u64 = 16 << 20;
+/// A folder that changes each time it is read is read this often before what was read is taken as it is: somebody who
+/// changes files all the time must not keep everything else from coming into force.
+const HOLD_BACK: u32 = 100;
+/// What a remark is about.
+pub const IGNORED: &str = "ignored";
+pub const PERMISSIONS: &str = "permissions";
+/// How soon a folder is read again that changed when it was to be read for the first time.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// What is in force of one folder.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// In the order in which they are asked: by name.
+    pub members: Vec<Arc<Member>>,
+    /// Or why there is none: then no policy can be asked.
+    pub data: Result<Arc<Data>, Arc<str>>,
+    /// The documents that are in force, each with its file, whether or not others are broken.
+    pub documents: Arc<BTreeMap<String, Kept>>,
+    /// Whether the folder was never read yet.
+    pub is_unread: bool,
+}
+
+/// A document, and the file of which it was read.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    pub document: Arc<Document>,
+    pub file: Fingerprint,
+}
+
+/// One policy.
+#[derive(Debug)]
+pub struct Member {
+    pub name: PolicyName,
+    /// None where the file could not be read.
+    pub digest: Option<Digest>,
+    pub file: PolicyFile,
+    /// Or why it cannot be asked: it then denies.
+    pub policy: Result<Policy, Arc<str>>,
+    /// How often it would have denied, and did not count.
+    pub would_deny: AtomicU64,
+    /// What it said since it was loaded.
+    pub said: Said,
+}
+
+/// What loading policies needs of the rest of the host. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    pub sandbox: Sandbox,
+    /// Probing a policy runs it.
+    pub runtime: Handle,
+    /// Documents that need not be read.
+    pub offers: Offers,
+    /// What became of what was loaded.
+    pub swaps: Arc<Swaps>,
+}
+
+/// Reads one folder. Remembers what was read, so that a rescan costs only what changed.
+#[derive(Debug)]
+pub(crate) struct LayerLoader {
+    path: PathBuf,
+    /// None is the host's own.
+    tenant: Option<TenantName>,
+    workshop: Workshop,
+    policies: Shelf<Arc<Member>>,
+    data: Shelf<Kept>,
+    terms: Terms,
+    when: When,
+    /// Whether what was read differs from the layer that was given last.
+    changed: bool,
+    /// How often in a row the folder changed while it was read.
+    held_back: u32,
+    /// Nothing was read yet.
+    first: bool,
+    /// Why the folder itself could not be opened when last looked at.
+    problem: Option<Arc<str>>,
+    remarks: Remarks,
+}
+
+/// What a rescan came to.
+#[derive(Debug)]
+pub(crate) struct Rescan {
+    /// None where nothing changed, or where it is still changing.
+    pub layer: Option<Layer>,
+    /// Whether the folder is to be looked at again soon: a file was being written, or changed while it was read.
+    pub(crate) unsettled: bool,
+}
+
+/// Something that lies in a folder and is not in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// `policy`, `data`, `tenant`, `folder`; or one of [`Trouble::REMARKS`].
+    pub what: &'static str,
+    /// Empty where it is the folder itself.
+    pub name: String,
+    pub problem: Arc<str>,
+}
+
+// === impl Layer ===
+
+impl Layer {
+    /// Of a folder that is still to be read.
+    pub fn unread() -> Self {
+        Self { is_unread: true, ..Self::without("its folder is still being read".into()) }
+    }
+
+    /// Of a folder of which nothing is known.
+    fn without(problem: Arc<str>) -> Self {
+        Self { members: Vec::new(), data: Err(problem), documents: Arc::default(), is_unread: false }
+    }
+}
+
+// === impl Trouble ===
+
+impl Trouble {
+    /// Files that are not read, and what others than the operator may write: everything that was read is in force.
+    pub const REMARKS: [&str; 2] = [IGNORED, PERMISSIONS];
+
+    /// Whether everything that was read is in force all the same.
+    pub fn is_remark(&self) -> bool {
+        Self::REMARKS.contains(&self.what)
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, name, problem } = self;
+        if name.is_empty() || Self::REMARKS.contains(what) {
+            return f.write_str(problem);
+        }
+        write!(f, "{what} `{name}` cannot be loaded: {problem}")
+    }
+}
+
+// === impl LayerLoader ===
+
+impl LayerLoader {
+    pub(crate) fn new(path: PathBuf, tenant: Option<TenantName>, terms: Terms, workshop: Workshop, when: When) -> Self {
+        let label: Option<Arc<str>> = tenant.as_ref().map(|tenant| tenant.as_str().into());
+        Self {
+            path,
+            tenant,
+            workshop,
+            policies: Shelf::new(POLICY, label.clone()),
+            data: Shelf::new(DOCUMENT, label),
+            terms,
+            when,
+            // The first layer is one, however empty.
+            changed: true,
+            held_back: 0,
+            first: true,
+            problem: None,
+            remarks: Remarks::default(),
+        }
+    }
+
+    /// Ends the start: from now on somebody may watch how long loading takes.
+    pub(crate) fn started(&mut self) {
+        self.when = When::Swap;
+    }
+
+    /// What its policies may ask for from now on.
+    pub(crate) fn set_terms(&mut self, terms: Terms) {
+        if self.terms != terms {
+            self.terms = terms;
+            self.policies.reload();
+            self.data.reload();
+        }
+    }
+
+    /// Looks at the folder. `writing` says whether somebody is in the middle of writing a path.
+    ///
+    /// What changes while it is read is to be read again before there is a layer, so that a layer never mixes what lay there at two times: files
+    /// that are replaced together by one symlink come into force together.
+    pub(crate) fn rescan(&mut self, writing: &dyn Fn(&Path) -> bool) -> Rescan {
+        let root = match Root::open(&self.path, self.fence()) {
+            Ok(root) => root,
+            // The built-in tenant needs no folder.
+            Err(error) if error.kind() == ErrorKind::NotFound && self.is_built_in() => Root::absent(&self.path),
+            Err(error) => return self.unreadable(&self.path.clone(), &error),
+        };
+        // Nobody takes every policy away by removing the folder; a deployment may, for a moment.
+        if self.tenant.is_none() && !self.first && root.fingerprint(POLICIES).is_none() {
+            return self.unreadable(&root.path(POLICIES), &Errno::NOENT.into());
+        }
+        self.problem = None;
+        let changes = self.read(&root, writing);
+        self.changed |= changes.changed;
+        let whose = if self.tenant.is_some() { Whose::Tenant } else { Whose::Host };
+        self.remarks.look(&root, whose, self.policies.files().chain(self.data.files()));
+        let is_as_seen = root.is_in_place() && self.policies.is_as_seen(&root) && self.data.is_as_seen(&root);
+        // A first layer without what is just being written would ask too little.
+        let is_partial = self.first && changes.unsettled;
+        if is_partial || !is_as_seen && self.held_back < HOLD_BACK {
+            self.held_back += 1;
+            return Rescan { layer: None, unsettled: true };
+        }
+        self.held_back = 0;
+        self.first = false;
+        let changed = std::mem::take(&mut self.changed);
+        Rescan { layer: changed.then(|| self.layer()), unsettled: changes.unsettled }
+    }
+
+    /// Reads the folder for the first time, however often it changes meanwhile.
+    pub(crate) fn first_layer(&mut self) -> Layer {
+        loop {
+            if let Some(layer) = self.rescan(&|_| false).layer {
+                return layer;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Forgets what was broken, so that the next rescan tries it again though it did not change.
+    pub(crate) fn retry(&mut self) {
+        self.policies.retry();
+        self.data.retry();
+    }
+
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = Trouble> {
+        let trouble = |what| {
+            move |(name, problem): (&str, &Arc<str>)| Trouble {
+                what,
+                name: name.to_owned(),
+                problem: Arc::clone(problem),
+            }
+        };
+        let of_policies = self.policies.problems().map(trouble(POLICY.what));
+        let of_folder = self.problem.iter().map(|problem| ("", problem)).map(trouble("folder"));
+        let not_in_force = of_folder.chain(of_policies).chain(self.data.problems().map(trouble(DOCUMENT.what)));
+        not_in_force.chain(self.remarks.all().cloned())
+    }
+
+    fn is_built_in(&self) -> bool {
+        self.tenant.as_ref().is_some_and(TenantName::is_default)
+    }
+
+    fn fence(&self) -> Fence {
+        if self.tenant.is_some() { Fence::Beneath } else { Fence::Open }
+    }
+
+    /// What was loaded stays; that is said once. A folder that never could be read has nothing to stay: its callers are denied.
+    fn unreadable(&mut self, path: &Path, error: &std::io::Error) -> Rescan {
+        let text: Arc<str> = format!("{}: the folder cannot be opened: {error}", path.display()).into();
+        if self.problem.as_ref() != Some(&text) {
+            let tenant = self.tenant.as_ref().map(TenantName::as_str);
+            error!(tenant, problem = &*text, "folder cannot be read; what was loaded stays");
+            self.problem = Some(Arc::clone(&text));
+        }
+        let layer = std::mem::take(&mut self.first).then(|| Layer::without(text));
+        Rescan { layer, unsettled: false }
+    }
+
+    fn read(&mut self, root: &Root, writing: &dyn Fn(&Path) -> bool) -> Changes {
+        let Self { policies, data, terms, workshop, tenant, when, .. } = self;
+        let bench = Bench { root, terms, workshop, tenant: tenant.as_ref(), when: *when };
+        let mut changes = policies.rescan(root, writing, terms.policies, |place, last| {
+            bench.policy(place, last.map(AsRef::as_ref)).map(Arc::new)
+        });
+        workshop.swaps.policies.add(changes.loaded, changes.failed);
+        let mut sizes: BTreeMap<String, u64> =
+            data.good().map(|(name, kept)| (name.to_owned(), kept.file.size())).collect();
+        let of_data = data.rescan(root, writing, usize::MAX, |place, _| {
+            let others = sizes.iter().filter(|(name, _)| *name != place.name).map(|(_, bytes)| bytes).sum();
+            let kept = bench.document(place, others)?;
+            sizes.insert(place.name.to_owned(), kept.file.size());
+            Ok(kept)
+        });
+        workshop.swaps.data.add(of_data.loaded, of_data.failed);
+        changes |= of_data;
+        changes
+    }
+
+    /// Where it is not known which policies there are, one that always faults stands for all.
+    fn layer(&self) -> Layer {
+        let unknown = self.policies.unknown().and_then(|problem| Member::broken(POLICY.whats, problem));
+        let members = self.policies.in_force().filter_map(|(name, in_force)| match in_force {
+            InForce::Good(member) => Some(Arc::clone(member)),
+            InForce::Broken(problem) => Member::broken(name, problem),
+        });
+        let kept = self.data.good().map(|(name, kept)| (name.to_owned(), kept.clone()));
+        Layer {
+            members: members.chain(unknown).collect(),
+            data: self.documents(),
+            documents: Arc::new(kept.collect()),
+            is_unread: false,
+        }
+    }
+
+    fn documents(&self) -> Result<Arc<Data>, Arc<str>> {
+        if let Some(problem) = self.data.unknown() {
+            return Err(Arc::clone(problem));
+        }
+        let documents = self.data.in_force().map(|(name, in_force)| match in_force {
+            InForce::Good(kept) => Ok((name.to_owned(), Arc::clone(&kept.document))),
+            InForce::Broken(problem) => Err(Arc::clone(problem)),
+        });
+        Ok(Arc::new(Data::new(documents.collect::<Result<Vec<_>, _>>()?)))
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    fn broken(name: &str, problem: &Arc<str>) -> Option<Arc<Self>> {
+        let name = PolicyName::new(name).or_else(|_| PolicyName::new("unnamed")).ok()?;
+        let policy = Err(Arc::clone(problem));
+        let (file, would_deny, said) = (PolicyFile::default(), AtomicU64::default(), Said::default());
+        Some(Arc::new(Self { name, digest: None, file, policy, would_deny, said }))
+    }
+
+    /// The policy that is already compiled, where only what lies beside it changed.
+    fn reusable(&self, bytes: &[u8], file: &PolicyFile) -> Option<Policy> {
+        let policy = self.policy.as_ref().ok()?;
+        let is_metered = |file: &PolicyFile| file.limits.instructions.is_some();
+        let is_same = self.file.grants == file.grants
+            && is_metered(&self.file) == is_metered(file)
+            && policy.digest() == portcullis_engine::digest(bytes);
+        is_same.then(|| policy.clone())
+    }
+}
+
+/// What loading one file needs.
+struct Bench<'a> {
+    root: &'a Root,
+    terms: &'a Terms,
+    workshop: &'a Workshop,
+    tenant: Option<&'a TenantName>,
+    when: When,
+}
+
+impl Bench<'_> {
+    fn policy(&self, place: &Place<'_>, last: Option<&Member>) -> Result<Member, Failure> {
+        let path = self.root.path(&place.path);
+        let broken = |problem: String| Failure::Broken(format!("{}: {problem}", path.display()));
+        let name = PolicyName::new(place.name).map_err(|error| broken(error.to_string()))?;
+        let file = self.policy_file(place.beside.as_deref())?;
+        let bytes = self.bytes(&place.path, self.terms.policy_bytes)?;
+        let policy = match last.and_then(|last| last.reusable(&bytes, &file)) {
+            Some(policy) => policy,
+            None => self.compile(&bytes, &file).map_err(broken)?,
+        };
+        let probed = self.workshop.runtime.block_on(policy.probe(&file.limits));
+        probed.map_err(|error| broken(error.to_string()))?;
+        let (digest, would_deny, said) = (Some(policy.digest()), AtomicU64::default(), Said::default());
+        Ok(Member { name, digest, file, policy: Ok(policy), would_deny, said })
+    }
+
+    fn compile(&self, bytes: &[u8], file: &PolicyFile) -> Result<Policy, String> {
+        let order = Order {
+            bytes,
+            owner: self.tenant.cloned().map_or(Owner::Host, Owner::Tenant),
+            when: self.when,
+            metered: file.limits.instructions.is_some(),
+        };
+        let start = Instant::now();
+        let compiled = self.workshop.sandbox.compile(&order);
+        self.workshop.swaps.compile_time.observe(start.elapsed());
+        compiled.and_then(|compiled| compiled.link(file.grants)).map_err(|error| error.to_string())
+    }
+
+    fn policy_file(&self, path: Option<&str>) -> Result<PolicyFile, Failure> {
+        let Some(path) = path.filter(|path| self.root.has(path)) else {
+            return Ok(PolicyFile::with_terms(self.terms));
+        };
+        let text = self.text(path, MAX_SETTINGS)?;
+        let file = PolicyFile::read(&self.root.path(path), &text, self.terms);
+        file.map_err(|problems| Failure::Broken(problems.to_string()))
+    }
+
+    fn document(&self, place: &Place<'_>, others: u64) -> Result<Kept, Failure> {
+        let path = self.root.path(&place.path);
+        let broken = |problem: String| Failure::Broken(format!("{}: {problem}", path.display()));
+        if let Some(twin) = &place.twin {
+            let twin = self.root.path(twin);
+            return Err(broken(format!("is the same document as `{}`; remove one of them", twin.display())));
+        }
+        let most = self.terms.data_bytes;
+        let check = |size: u64| {
+            if size.saturating_add(others) <= most {
+                return Ok(());
+            }
+            Err(broken(format!("is {size} bytes large, and all documents of a tenant together at most {most}")))
+        };
+        if let Some(kept) = self.offered(place)? {
+            check(kept.file.size())?;
+            return Ok(kept);
+        }
+        let (file, text) = self.read(&place.path, most)?;
+        check(file.size())?;
+        let is_json = Path::new(&place.path).extension().is_some_and(|extension| extension == "json");
+        let document = if is_json { document::from_json(text) } else { document::from_yaml(text, most) };
+        Ok(Kept { document: Arc::new(document.map_err(broken)?), file })
+    }
+
+    /// The document that the host has in memory already, because it wrote the file.
+    fn offered(&self, place: &Place<'_>) -> Result<Option<Kept>, Failure> {
+        let file = place.path.rsplit('/').next().unwrap_or_default();
+        match self.workshop.offers.get(&self.tenant.cloned(), file) {
+            Some(Offer::Document(document, file)) if self.root.fingerprint(&place.path) == Some(file) => {
+                Ok(Some(Kept { document, file }))
+            }
+            Some(Offer::Coming) => Err(Failure::Later),
+            Some(Offer::Document(..)) | None => Ok(None),
+        }
+    }
+
+    fn text(&self, path: &str, limit: u64) -> Result<String, Failure> {
+        let bytes = self.bytes(path, limit)?;
+        let not_text = |_| Failure::Broken(format!("{}: is not UTF-8 text", self.root.path(path).display()));
+        String::from_utf8(bytes).map_err(not_text)
+    }
+
+    fn bytes(&self, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
+        self.read(path, limit).map(|(_, bytes)| bytes)
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Result<(Fingerprint, Vec<u8>), Failure> {
+        self.root.read(path, limit).map_err(|error| Failure::from_read(self.root, path, error))
+    }
+}

@@ -1,0 +1,142 @@
+//! The start: every folder is read once before the host serves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use portcullis_config::{Config, TENANTS, Terms, Vocabulary};
+use portcullis_engine::When;
+use portcullis_state::Spaces;
+use tracing::{info, warn};
+
+use super::folder::Folder;
+use super::silence::touch;
+use super::{LOOK, Observer, STALLED};
+use crate::estate::Estate;
+use crate::job::spawn;
+use crate::layer::{Layer, LayerLoader, Workshop};
+use crate::notices::{Notices, Watched};
+use crate::probe::Probes;
+use crate::roster::Roster;
+use crate::snapshot::{Live, Troubles};
+use crate::watch::Message;
+
+/// How often it is said how far the start is.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+impl Observer {
+    /// Reads everything for the first time.
+    pub(crate) fn start(
+        config: &Config,
+        spaces: Spaces,
+        workshop: Workshop,
+        sender: Sender<Message>,
+        messages: Receiver<Message>,
+    ) -> Self {
+        // Watching comes first: what changes while folders are read for the first time is then noticed.
+        let noticed = sender.clone();
+        let mut notices = Notices::new(move |event| {
+            // An error means that the host is stopping.
+            let _ = noticed.send(Message::Noticed(event));
+        });
+        let dir = config.dir.clone();
+        let mut probes = Probes::default();
+        let mut roster = Roster::new(dir.join(TENANTS), Vocabulary::of(config));
+        roster.swaps = Arc::clone(&workshop.swaps);
+        let mut watched = Watched::unseen(dir.clone());
+        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
+        let mut silent = BTreeSet::new();
+        // What does not answer is not waited for: its calls are denied until it does.
+        let first = if probes.answers(&dir, touch) {
+            watched.refresh(&mut notices);
+            host.first_layer()
+        } else {
+            silent.insert(None);
+            Layer::unread()
+        };
+        let mut estate = Estate::new(config, spaces, first);
+        let names = roster.first_look(&mut |folder, touch| probes.answers(folder, touch), touch);
+        if !roster.is_blind() {
+            notices.watch(&dir.join(TENANTS));
+        }
+        for name in &names {
+            if let Some(file) = roster.in_force(name) {
+                estate.set_layer(name, file, Layer::unread());
+            }
+        }
+        estate.place(roster.files());
+        let live = Arc::new(Live::new(estate.first_snapshot(&roster)));
+        let troubles = Troubles::from([(None, host.troubles().collect())]);
+        let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
+        let mut observer = Self {
+            dir,
+            workshop,
+            roster,
+            estate,
+            live,
+            troubles,
+            notices,
+            due: folders.iter().map(|(scope, folder)| (folder.due, scope.clone())).collect(),
+            folders,
+            coming: None,
+            starting: true,
+            running: BTreeMap::new(),
+            spawn,
+            probes,
+            silent,
+            last_job: 0,
+            last_id: 0,
+            reloads: Vec::new(),
+            sender,
+            messages,
+        };
+        names.iter().for_each(|name| observer.add(name));
+        observer.read_all(names.len());
+        observer
+    }
+
+    /// Has every tenant's folder read once, and says how far that is.
+    fn read_all(&mut self, tenants: usize) {
+        let (start, mut told, mut advanced) = (Instant::now(), Instant::now(), Instant::now());
+        let mut others = Vec::new();
+        let mut left: BTreeSet<_> = self.folders.keys().filter(|scope| scope.is_some()).cloned().collect();
+        while !left.is_empty() && advanced.elapsed() < STALLED {
+            self.look();
+            match self.messages.recv_timeout(PROGRESS / 10) {
+                Ok(Message::Done(finished)) => {
+                    if finished.is_first_done() && left.remove(&finished.scope) {
+                        advanced = Instant::now();
+                    }
+                    self.finish(*finished);
+                }
+                Ok(other) => others.push(other),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            // Nobody belongs to it.
+            left.retain(|scope| scope.as_ref().is_some_and(|name| self.estate.has(name)));
+            left.retain(|scope| !self.silent.contains(scope));
+            if told.elapsed() > PROGRESS {
+                told = Instant::now();
+                info!(loaded = tenants - left.len(), tenants, "loading tenants");
+            }
+        }
+        for scope in left.iter().flatten() {
+            warn!(tenant = scope.as_str(), "not loaded yet; its calls are denied until it is");
+        }
+        if tenants > 1 {
+            let took_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            info!(tenants, took_ms, "tenants loaded");
+        }
+        self.starting = false;
+        self.folders.values_mut().filter_map(|folder| folder.loader.as_mut()).for_each(LayerLoader::started);
+        self.estate.touch();
+        self.publish(None);
+        self.tell();
+        for message in others {
+            // It is too early to be told to stop: the thread that could tell it waits for this.
+            let _ = self.take(message);
+        }
+    }
+}

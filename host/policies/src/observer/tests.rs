@@ -1,0 +1,68 @@
+//! A host that may start no more threads.
+
+use std::io;
+use std::sync::mpsc::channel;
+
+use portcullis_config::Config;
+use portcullis_engine::{Compiler, Sandbox, SandboxConfig};
+use portcullis_state::Spaces;
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::{Offers, job};
+
+fn refuse(_: std::thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    Err(io::Error::from(io::ErrorKind::WouldBlock))
+}
+
+/// What is not in force, and whose it is. Nothing has calls denied.
+fn warnings(observer: &Observer) -> Vec<String> {
+    let (snapshot, troubles) = (observer.live.load(), observer.live.troubles());
+    assert!(snapshot.host.data.is_ok() && snapshot.tenants.iter().all(|tenant| tenant.layer.data.is_ok()));
+    let whose =
+        |tenant: &Option<TenantName>| tenant.as_ref().map_or(String::new(), |name| format!(" of tenant {name}"));
+    let of = |(tenant, troubles): (&Option<TenantName>, &Vec<Trouble>)| -> Vec<String> {
+        troubles.iter().map(|trouble| format!("{}{}: {}", trouble.what, whose(tenant), trouble.problem)).collect()
+    };
+    troubles.iter().flat_map(of).collect()
+}
+
+#[tokio::test]
+async fn a_folder_that_no_thread_can_read_is_told_and_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["policies", "data", "tenants/ci"] {
+        std::fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    std::fs::write(folder.path().join("portcullis.toml"), "").unwrap();
+    std::fs::write(folder.path().join("tenants/ci/tenant.toml"), "[[match]]\nuser = \"ci\"\n").unwrap();
+    let config = Config::read(folder.path()).unwrap();
+    let sandbox =
+        Sandbox::new(&SandboxConfig { instances: 1, cache: None, compiler: Compiler::this_program() }).unwrap();
+    let workshop = Workshop { sandbox, runtime: Handle::current(), offers: Offers::default(), swaps: Arc::default() };
+    let (sender, messages) = channel();
+    let mut observer = Observer::start(&config, Spaces::empty(), workshop, sender, messages);
+    assert_eq!(warnings(&observer), [""; 0]);
+
+    observer.spawn = refuse;
+    let scopes = [None, Some(TenantName::new("ci").unwrap())];
+    for scope in &scopes {
+        observer.read(scope.clone());
+    }
+    let told = warnings(&observer);
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (told, (whose, path)) in told.iter().zip([("folder: ", ""), ("folder of tenant ci: ", "/tenants/ci")]) {
+        let path = format!("{}{path}: there is no thread to read the folder: ", folder.path().display());
+        assert!(told.starts_with(&format!("{whose}{path}")) && told.contains("TasksMax="), "{told}");
+    }
+    assert!(observer.running.is_empty());
+
+    // It is due again, and then all is well.
+    observer.spawn = job::spawn;
+    for scope in &scopes {
+        assert!(observer.due.contains(&(observer.folders[scope].due, scope.clone())), "{scope:?}");
+        observer.read(scope.clone());
+        let read = observer.messages.recv_timeout(STALLED).unwrap();
+        assert!(observer.take(read).is_continue());
+    }
+    assert_eq!(warnings(&observer), [""; 0]);
+}

@@ -1,0 +1,60 @@
+//! Reads everything once, for questions that are asked without a host that serves.
+
+use std::sync::{Mutex, PoisonError};
+
+use portcullis_config::{Config, TENANTS, Terms, Vocabulary};
+use portcullis_engine::When;
+use portcullis_model::TenantName;
+use portcullis_state::Spaces;
+
+use crate::estate::Estate;
+use crate::layer::{Layer, LayerLoader, Workshop};
+use crate::roster::Roster;
+use crate::snapshot::{Live, Troubles};
+
+/// Reads the host's own folder, and then all tenants' that are in force.
+pub fn load_once(config: &Config, spaces: Spaces, workshop: &Workshop) -> Live {
+    let mut host = LayerLoader::new(config.dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
+    let mut estate = Estate::new(config, spaces, host.first_layer());
+    let mut troubles = Troubles::from([(None, host.troubles().collect())]);
+    let mut roster = Roster::new(config.dir.join(TENANTS), Vocabulary::of(config));
+    let names = roster.first_look(&mut |_, _| true, |_| {});
+    let loaders = names.iter().filter_map(|name| {
+        let terms = roster.in_force(name)?.terms();
+        Some((name, LayerLoader::new(roster.path(name), Some(name.clone()), terms, workshop.clone(), When::Start)))
+    });
+    for (name, loader, layer) in read_all(loaders.collect()) {
+        if let Some(file) = roster.in_force(name) {
+            estate.set_layer(name, file, layer);
+        }
+        troubles.insert(Some(name.clone()), loader.troubles().collect());
+    }
+    estate.place(roster.files());
+    let live = Live::new(estate.first_snapshot(&roster));
+    live.tell(roster.troubles_over(troubles));
+    live
+}
+
+type Unread<'a> = (&'a TenantName, LayerLoader);
+type Read<'a> = (&'a TenantName, LayerLoader, Layer);
+
+/// Reads as many folders at once as there are processors.
+fn read_all(folders: Vec<Unread<'_>>) -> Vec<Read<'_>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(folders.len());
+    let read = Mutex::new(Vec::with_capacity(folders.len()));
+    let queue = Mutex::new(folders.into_iter());
+    let work = || {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((name, mut loader)) = next else { return };
+            let layer = loader.first_layer();
+            read.lock().unwrap_or_else(PoisonError::into_inner).push((name, loader, layer));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    read.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,204 @@
+//! What the calls of one tenant are asked: the host-wide policies, then the tenant's own.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use portcullis_config::TenantFile;
+use portcullis_engine::{Outcome, PolicyLog, Question, Share, State};
+use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
+use portcullis_model::limits::StateLimits;
+use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, Request, TenantName, Verdict};
+use portcullis_state::{SpaceName, Spaces};
+
+use crate::layer::{Layer, Member};
+
+const NO_DATA: &str = "the operator's data cannot be read";
+const UNREAD: &str = "the policies are still being loaded";
+
+/// One tenant's policies in the order in which they are asked, with what each is asked with.
+#[derive(Debug)]
+pub struct PolicySet {
+    /// Or what the caller is told where no policy can be asked.
+    asked: Result<Vec<Asked>, &'static str>,
+    default: DefaultVerdict,
+    /// The tenant's.
+    mode: Mode,
+    spaces: Spaces,
+}
+
+/// One policy of a set.
+struct Asked {
+    member: Arc<Member>,
+    origin: Origin,
+    data: Arc<Data>,
+    state: Option<Kept>,
+    limits: Limits,
+}
+
+/// What a policy keeps.
+struct Kept {
+    state: Arc<dyn State>,
+    space: SpaceName,
+    /// Of the tenant, for all that is kept.
+    sum: StateLimits,
+}
+
+// === impl PolicySet ===
+
+impl PolicySet {
+    /// What a tenant is asked. Host-wide policies see host-wide data only: what a tenant writes must not change what they say.
+    pub fn new(
+        tenant: &TenantName,
+        file: &TenantFile,
+        host: &Layer,
+        own: &Layer,
+        default: DefaultVerdict,
+        spaces: &Spaces,
+    ) -> Self {
+        let asked = documents(host, own).map(|(host_data, own_data)| {
+            let state = |member: &Member, origin, granted: bool| {
+                let space = SpaceName::new(tenant, origin, &member.name);
+                let is_granted = granted && member.file.grants.state;
+                let state = is_granted.then(|| spaces.of(space.clone(), member.file.limits.state, file.limits.state));
+                state.map(|state| Kept { state, space, sum: file.limits.state })
+            };
+            let of_host = host.members.iter().map(|member| Asked {
+                member: Arc::clone(member),
+                origin: Origin::Host,
+                data: Arc::clone(&host_data),
+                state: state(member, Origin::Host, true),
+                limits: member.file.limits.clone(),
+            });
+            let of_tenant = own.members.iter().map(|member| Asked {
+                member: Arc::clone(member),
+                origin: Origin::Tenant,
+                data: Arc::clone(&own_data),
+                state: state(member, Origin::Tenant, file.grants.state),
+                limits: member.file.limits.at_most(&file.limits.policy),
+            });
+            of_host.chain(of_tenant).collect()
+        });
+        let told = if own.is_unread { UNREAD } else { NO_DATA };
+        Self { asked: asked.map_err(|_| told), default, mode: file.mode, spaces: spaces.clone() }
+    }
+
+    /// Asks every policy, and combines what they say.
+    pub async fn decide(
+        &self,
+        request: Arc<dyn Request>,
+        share: &Arc<Share>,
+        generation: Generation,
+    ) -> (Decision, PolicyLog) {
+        self.decide_with(request, share, generation, Asked::state).await
+    }
+
+    /// As [`Self::decide`], and what policies would keep is forgotten.
+    pub async fn decide_dry(
+        &self,
+        request: Arc<dyn Request>,
+        share: &Arc<Share>,
+        generation: Generation,
+    ) -> (Decision, PolicyLog) {
+        self.decide_with(request, share, generation, |asked| asked.dry_state(&self.spaces)).await
+    }
+
+    async fn decide_with(
+        &self,
+        request: Arc<dyn Request>,
+        share: &Arc<Share>,
+        generation: Generation,
+        state: impl Fn(&Asked) -> Option<Arc<dyn State>>,
+    ) -> (Decision, PolicyLog) {
+        let asked = match &self.asked {
+            Ok(asked) => asked,
+            Err(told) => return (Decision::refuse(Cause::Data, told, generation), Vec::new()),
+        };
+        let mut log = Vec::new();
+        let mut opinions = Vec::with_capacity(asked.len());
+        for policy in asked {
+            let outcome = policy.ask(&request, share, state(policy)).await;
+            if !outcome.log.is_empty() || outcome.log_dropped > 0 {
+                // Those before it wrote nothing.
+                log.extend(
+                    opinions.iter().skip(log.len()).map(|before: &Opinion| (before.policy.clone(), Vec::new(), 0)),
+                );
+                log.push((policy.member.name.clone(), outcome.log, outcome.log_dropped));
+            }
+            opinions.push(policy.opinion(outcome.judgement, outcome.took, outcome.spent));
+        }
+        (Decision::combine(opinions, self.default, self.mode, generation), log)
+    }
+
+    /// Whether what it comes to can depend on what was decided before.
+    pub fn keeps_state(&self) -> bool {
+        self.asked.iter().flatten().any(|asked| asked.state.is_some())
+    }
+
+    /// Counts for each policy what it said, and whether it would have denied, in a decision of this set.
+    pub fn count(&self, decision: &Decision) {
+        let asked = self.asked.as_deref().unwrap_or_default();
+        for (asked, opinion) in asked.iter().zip(&decision.opinions) {
+            asked.member.said.count(&opinion.judgement);
+            if opinion.would_deny() {
+                asked.member.would_deny.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// What host-wide policies see, and what the tenant's see: its documents over the host-wide ones.
+fn documents(host: &Layer, own: &Layer) -> Result<(Arc<Data>, Arc<Data>), Arc<str>> {
+    let (host, own) = (host.data.clone()?, own.data.clone()?);
+    let over = if own.is_empty() { Arc::clone(&host) } else { Arc::new(own.over(&host)) };
+    Ok((host, over))
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn state(&self) -> Option<Arc<dyn State>> {
+        self.state.as_ref().map(|kept| Arc::clone(&kept.state))
+    }
+
+    fn dry_state(&self, spaces: &Spaces) -> Option<Arc<dyn State>> {
+        let Kept { space, sum, .. } = self.state.as_ref()?;
+        Some(spaces.dry(space.clone(), self.member.file.limits.state, *sum))
+    }
+
+    async fn ask(&self, request: &Arc<dyn Request>, share: &Arc<Share>, state: Option<Arc<dyn State>>) -> Outcome {
+        match &self.member.policy {
+            Ok(policy) => {
+                let question = Question {
+                    request: Arc::clone(request),
+                    data: Arc::clone(&self.data),
+                    settings: Arc::clone(&self.member.file.settings),
+                    state,
+                    share: Arc::clone(share),
+                };
+                policy.decide(question, &self.limits).await
+            }
+            Err(problem) => Outcome {
+                judgement: Err(Fault::NotLoadable(problem.to_string())),
+                log: Vec::new(),
+                log_dropped: 0,
+                took: Duration::ZERO,
+                spent: Spent::default(),
+            },
+        }
+    }
+
+    fn opinion(&self, judgement: portcullis_model::Judgement, took: Duration, spent: Spent) -> Opinion {
+        let Member { name, digest, file, .. } = &*self.member;
+        let is_denial = matches!(judgement, Ok(Verdict::Deny(_)) | Err(_));
+        let remark = file.remark.as_ref().filter(|_| is_denial).cloned();
+        let (policy, digest, mode) = (name.clone(), *digest, file.mode);
+        Opinion { policy, origin: self.origin, digest, mode, judgement, remark, took, spent }
+    }
+}
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asked").field("member", &self.member).field("origin", &self.origin).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! Everything that is in force at one time, and the pointer to it.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use portcullis_config::TenantFile;
+use portcullis_model::decision::Mode;
+use portcullis_model::tenant::{Caller, Placement, Unplaced};
+use portcullis_model::{Generation, TenantName};
+
+use crate::layer::{Layer, Trouble};
+use crate::set::PolicySet;
+use crate::tenant::Resources;
+
+/// One generation. A request takes it once, and keeps it to its end.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub generation: Generation,
+    /// Host-wide policies and data.
+    pub host: Layer,
+    /// Sorted by name.
+    pub tenants: Vec<Arc<Tenant>>,
+    /// By the place in `tenants`.
+    pub(crate) placement: Arc<Placement>,
+    /// Listeners that are bound to a tenant, with that tenant's place; none where there is no such tenant.
+    pub bound: Vec<(String, Option<usize>)>,
+    /// Where those belong who belong to no other tenant; or why that cannot be told.
+    pub rest: Result<usize, Arc<str>>,
+}
+
+/// One tenant, as it is in force.
+#[derive(Debug)]
+pub struct Tenant {
+    pub name: TenantName,
+    /// In which it last changed.
+    pub generation: Generation,
+    pub file: Arc<TenantFile>,
+    /// Its own policies and data.
+    pub layer: Layer,
+    pub set: PolicySet,
+    pub resources: Resources,
+}
+
+/// Why it cannot be told whose a call is. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPlaced {
+    #[error(transparent)]
+    Unplaced(#[from] Unplaced),
+    #[error("no tenant's match fits, and one tenant's cannot be read: {0}")]
+    Closed(Arc<str>),
+    #[error("the listener `{0}` is bound to a tenant that is not there")]
+    Unbound(String),
+}
+
+/// What is in force now, and what is not though it lies in a folder.
+#[derive(Debug)]
+pub struct Live {
+    snapshot: ArcSwap<Snapshot>,
+    troubles: ArcSwap<Troubles>,
+}
+
+/// By tenant; none is the host.
+pub type Troubles = std::collections::BTreeMap<Option<TenantName>, Vec<Trouble>>;
+
+// === impl Live ===
+
+impl Live {
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self { snapshot: ArcSwap::from_pointee(snapshot), troubles: ArcSwap::default() }
+    }
+
+    /// What is in force, for the whole of one request.
+    pub fn load(&self) -> Arc<Snapshot> {
+        Guard::into_inner(self.snapshot.load())
+    }
+
+    pub fn troubles(&self) -> Arc<Troubles> {
+        self.troubles.load_full()
+    }
+
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    pub fn tell(&self, troubles: Troubles) {
+        self.troubles.store(Arc::new(troubles));
+    }
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Whose a call is: exactly one tenant's.
+    pub fn place(&self, caller: &dyn Caller) -> Result<&Arc<Tenant>, NotPlaced> {
+        let listener = caller.listener();
+        let unbound = || NotPlaced::Unbound(listener.to_owned());
+        if let Some((_, tenant)) = self.bound.iter().find(|(bound, _)| bound == listener) {
+            return tenant.and_then(|at| self.tenants.get(at)).ok_or_else(unbound);
+        }
+        let at = match self.placement.find(caller)? {
+            Some(at) => at,
+            None => self.rest.clone().map_err(NotPlaced::Closed)?,
+        };
+        self.tenants.get(at).ok_or_else(unbound)
+    }
+}
+
+// === impl Tenant ===
+
+impl Tenant {
+    /// Whether its own policies and its default count.
+    pub fn mode(&self) -> Mode {
+        self.file.mode
+    }
+}
+
+// === impl NotPlaced ===
+
+impl NotPlaced {
+    /// What the caller is told: nobody is named.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Unplaced(unplaced) => unplaced.told().to_owned(),
+            Self::Closed(_) => "it cannot be told which tenant this call belongs to".to_owned(),
+            Self::Unbound(_) => "the tenant of this socket is not there".to_owned(),
+        }
+    }
+}

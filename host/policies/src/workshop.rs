@@ -1,0 +1,33 @@
+//! What loading policies needs, made of the configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use portcullis_config::Config;
+use portcullis_engine::{Compiler, Sandbox, SandboxConfig, SandboxError};
+use thiserror::Error;
+use tokio::runtime::Handle;
+
+use crate::layer::Workshop;
+use crate::offers::Offers;
+
+/// Why policies cannot be loaded at all.
+#[derive(Debug, Error)]
+pub enum WorkshopError {
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("the folder `{}` for compiled policies cannot be made: {source}", path.display())]
+    Cache { path: PathBuf, source: std::io::Error },
+}
+
+/// What loading policies needs. Must be called on a runtime's thread.
+pub fn workshop(config: &Config) -> Result<Workshop, WorkshopError> {
+    let cache = config.cache_dir.clone();
+    std::fs::create_dir_all(&cache).map_err(|source| WorkshopError::Cache { path: cache.clone(), source })?;
+    let sandbox = Sandbox::new(&SandboxConfig {
+        instances: config.limits.instances,
+        cache: Some(cache),
+        compiler: Compiler::this_program(),
+    })?;
+    Ok(Workshop { sandbox, runtime: Handle::current(), offers: Offers::default(), swaps: Arc::default() })
+}

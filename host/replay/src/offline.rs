@@ -1,0 +1,53 @@
+//! Questions that are asked without a host that serves: what would be answered, and nothing is changed.
+
+use std::sync::Arc;
+
+use portcullis_config::Config;
+use portcullis_policies as policies;
+use portcullis_policies::{WorkshopError, workshop};
+use portcullis_service::asking::{AskError, Asking, Manner, Question, Report};
+use portcullis_service::decide::Judge;
+use portcullis_state::Spaces;
+
+/// A configuration that can be asked.
+#[derive(Debug)]
+pub struct Offline {
+    judge: Judge,
+    asking: Asking,
+    notes: Vec<String>,
+}
+
+impl Offline {
+    /// Loads a configuration. What policies keep is copied from the store, and their changes are forgotten. Must be
+    /// called on a thread of a runtime, and not inside a task.
+    pub fn load(config: &Config) -> Result<Self, WorkshopError> {
+        Self::with(config, Spaces::copy(config.state_dir.clone()))
+    }
+
+    /// The same, with what policies keep from elsewhere.
+    pub fn with(config: &Config, spaces: Spaces) -> Result<Self, WorkshopError> {
+        let live = policies::load_once(config, spaces, &workshop(config)?);
+        let troubles = live.troubles();
+        let notes = troubles
+            .values()
+            .flatten()
+            .filter(|trouble| !trouble.is_remark())
+            .map(|trouble| trouble.to_string())
+            .collect();
+        Ok(Self { judge: Judge::new(config, Arc::new(live)), asking: Asking::new(config), notes })
+    }
+
+    pub(crate) fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// What is wrong in the folders.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// What would be answered.
+    pub async fn ask(&self, question: Question, manner: Manner) -> Result<Report, AskError> {
+        self.asking.ask(&self.judge, question, manner).await
+    }
+}

@@ -1,0 +1,140 @@
+//! The answer to a question, as `POST /v1/decide` and `portcullis decide --json` give it.
+
+use std::sync::Arc;
+
+use portcullis_decision_log::record::{PolicyLineRecord, PolicyRecord, WouldBe};
+use portcullis_decision_log::{level, micros};
+use portcullis_engine::LogLine;
+use portcullis_model::decision::{Mode, Origin};
+use portcullis_model::{Answer, Cause, Data, Opinion, PolicyName, Verdict};
+use portcullis_policies::{Snapshot, Tenant};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::decide::Considered;
+
+/// What would be answered to a call, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// `allow` or `deny`.
+    pub answer: String,
+    /// What the caller would be told; only of a denial.
+    pub reason: Option<String>,
+    /// [`Cause::kind`].
+    pub cause: String,
+    /// The host rule, with the cause `rule`.
+    pub rule: Option<String>,
+    /// What the operator is told and the caller is not.
+    pub problem: Option<String>,
+    /// What would be answered if all that is only observed counted; none where that is the answer.
+    pub would: Option<WouldBe>,
+    /// None where it cannot be told whose the call is.
+    pub tenant: Option<String>,
+    pub generation: u64,
+    /// None where the call could not be read so far.
+    pub operation: Option<String>,
+    /// Every policy that was asked, in order.
+    pub policies: Vec<PolicyRecord>,
+    /// What the tenant's policies see; host-wide policies see those of the origin `host`, and those that a tenant's document of
+    /// the same name lies over.
+    pub documents: Vec<DocumentReport>,
+    /// The call as policies see it, as [`explained`](crate::explain::explained) tells it, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<Value>,
+}
+
+/// One document that policies see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentReport {
+    pub name: String,
+    /// `host` or `tenant`: whose it is.
+    pub origin: String,
+    /// Of its JSON, at most.
+    pub bytes: u64,
+}
+
+// === impl Report ===
+
+impl Report {
+    pub fn is_allow(&self) -> bool {
+        self.answer == "allow"
+    }
+
+    /// Without what host-wide policies write for the operator, and why one failed: for a tenant's own people.
+    #[must_use]
+    pub fn for_tenant(mut self) -> Self {
+        self.problem = None;
+        for policy in self.policies.iter_mut().filter(|policy| policy.origin == Origin::Host.as_str()) {
+            (policy.log, policy.log_dropped) = (Vec::new(), 0);
+            policy.reason.take_if(|_| policy.verdict != "deny");
+        }
+        self
+    }
+
+    pub fn of(considered: &Considered) -> Self {
+        let Considered { judged, snapshot, explained } = considered;
+        let decision = &judged.decision;
+        let reason = match &decision.answer {
+            Answer::Allow => None,
+            Answer::Deny(reason) => Some(reason.to_string()),
+        };
+        // Of each policy that was asked, in the same order.
+        let mut lines = judged.lines().iter();
+        Self {
+            answer: if decision.answer.is_allow() { "allow" } else { "deny" }.to_owned(),
+            reason,
+            cause: decision.cause.kind().to_owned(),
+            rule: if let Cause::Rule(rule) = decision.cause { Some(rule.to_owned()) } else { None },
+            problem: judged.problem().map(str::to_owned),
+            would: decision.would.as_ref().map(WouldBe::of),
+            tenant: judged.tenant.as_ref().map(|tenant| tenant.name.to_string()),
+            generation: decision.generation.0,
+            operation: judged.subject().operation.map(str::to_owned),
+            policies: decision.opinions.iter().map(|opinion| policy(opinion, lines.next())).collect(),
+            documents: judged.tenant.as_ref().map(|tenant| documents(snapshot, tenant)).unwrap_or_default(),
+            explain: explained.clone(),
+        }
+    }
+}
+
+fn policy(opinion: &Opinion, lines: Option<&(PolicyName, Vec<LogLine>, u32)>) -> PolicyRecord {
+    let (verdict, reason) = match &opinion.judgement {
+        Ok(Verdict::Allow) => ("allow", None),
+        Ok(Verdict::Abstain) => ("abstain", None),
+        Ok(Verdict::Deny(reason)) => ("deny", Some(reason.to_string())),
+        Err(fault) => (fault.kind().as_str(), Some(fault.to_string())),
+    };
+    let line =
+        |line: &LogLine| PolicyLineRecord { level: level(line.level).to_owned(), message: line.message.to_string() };
+    PolicyRecord {
+        policy: opinion.policy.to_string(),
+        origin: opinion.origin.as_str().to_owned(),
+        mode: match opinion.mode {
+            Mode::Enforce => "enforce",
+            Mode::Observe => "observe",
+        }
+        .to_owned(),
+        digest: opinion.digest.map(|digest| digest.to_string()),
+        verdict: verdict.to_owned(),
+        reason,
+        took_us: micros(opinion.took),
+        log: lines.map(|(_, lines, _)| lines.iter().map(line).collect()).unwrap_or_default(),
+        log_dropped: lines.map_or(0, |(_, _, dropped)| *dropped),
+    }
+}
+
+/// Where a folder cannot be read, no policy was asked.
+fn documents(snapshot: &Snapshot, tenant: &Tenant) -> Vec<DocumentReport> {
+    let (Ok(host), Ok(own)) = (&snapshot.host.data, &tenant.layer.data) else { return Vec::new() };
+    let over = |name: &&str| own.get(name).is_none();
+    let of_host = host.names().filter(over).filter_map(|name| document(host, name, Origin::Host));
+    let of_tenant = own.names().filter_map(|name| document(own, name, Origin::Tenant));
+    let mut documents: Vec<_> = of_host.chain(of_tenant).collect();
+    documents.sort_by(|a, b| a.name.cmp(&b.name));
+    documents
+}
+
+fn document(data: &Arc<Data>, name: &str, origin: Origin) -> Option<DocumentReport> {
+    let bytes = data.get(name)?.json_len() as u64;
+    Some(DocumentReport { name: name.to_owned(), origin: origin.as_str().to_owned(), bytes })
+}

@@ -1,0 +1,517 @@
+//! From a plugin call's bytes to the answer: whose it is, whether there is room, read as dockerd reads it, ask, log,
+//! answer.
+
+mod work;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use portcullis_config::Config;
+use portcullis_decision_log::{About, Account, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept};
+use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
+use portcullis_engine::{PolicyLog, Share};
+use portcullis_model::decision::Mode;
+use portcullis_model::request::UnreadableCertificate;
+use portcullis_model::tenant::Caller;
+use portcullis_model::view::Certificate;
+use portcullis_model::{Answer, Cause, Decision, Generation, Request, TenantName};
+use portcullis_mounts::created::Created;
+use portcullis_mounts::masked::masked_paths;
+use portcullis_mounts::resolve::{Resolver, Stuck};
+use portcullis_policies::tenant::Tally;
+use portcullis_policies::{Live, Snapshot, Tenant};
+use tokio::time::timeout_at;
+use tracing::warn;
+
+use self::work::{Reading, Unread, work};
+use crate::body::Received;
+use crate::explain::explained;
+use crate::recorder::Recorder;
+
+/// A call of this size is read on a thread of its own: the others that answer calls are not to wait for it.
+const LARGE: usize = 256 << 10;
+const PING: [&str; 2] = ["SystemPing", "SystemPingHead"];
+
+/// Decides calls: finds whose they are, reads them as dockerd does, and asks what is in force.
+#[derive(Debug)]
+pub struct Judge {
+    /// Another one after a reload with other rules.
+    reader: ArcSwap<Reader>,
+    resolver: Resolver,
+    created: Created,
+    live: Arc<Live>,
+    exempt_ping: AtomicBool,
+    timeout: Duration,
+}
+
+/// A call, decided.
+#[derive(Debug)]
+pub struct Judged {
+    pub decision: Decision,
+    /// None where it cannot be told.
+    pub tenant: Option<Arc<Tenant>>,
+    /// What the operator is told and the caller is not.
+    problem: Option<String>,
+    about: About,
+    lines: PolicyLog,
+    times: Times,
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub struct Considered {
+    pub(crate) judged: Judged,
+    /// With which it was answered.
+    pub snapshot: Arc<Snapshot>,
+    /// The call as policies see it, where that was asked for.
+    pub explained: Option<serde_json::Value>,
+}
+
+/// Decides the calls of the plugin sockets, and logs what was decided.
+#[derive(Debug)]
+pub struct Decider {
+    judge: Judge,
+    log: DecisionLog,
+    /// Of calls that are nobody's.
+    strangers: Tally,
+    recorder: Recorder,
+}
+
+/// A call that has come, or that could not come whole.
+#[derive(Debug)]
+struct Arrived<'a> {
+    sender: &'a Sender,
+    /// By the clock, and for measuring.
+    at: (SystemTime, Instant),
+    /// Bytes.
+    size: usize,
+}
+
+/// Who sent a call, and where it came in.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    pub listener: &'a str,
+    pub call: &'a wire::Call,
+}
+
+// === impl Judge ===
+
+impl Judge {
+    pub fn new(config: &Config, live: Arc<Live>) -> Self {
+        let timeout = config.limits.decision_timeout;
+        // Where mounts lead is looked up before policies are asked, and not here.
+        let reader = Reader::new(config.rules.clone(), Arc::new(NoResolve)).masking(masked_paths());
+        let (reader, exempt_ping) = (ArcSwap::from_pointee(reader), config.exempt_ping.into());
+        let (resolver, created) = (Resolver::new(timeout), Created::default());
+        Self { reader, resolver, created, live, exempt_ping, timeout }
+    }
+
+    /// Every lookup of a mount's path that has not come back in time.
+    pub fn stuck(&self) -> Vec<Stuck> {
+        self.resolver.stuck()
+    }
+
+    /// Takes the host rules, and whether `/_ping` is exempt, for the calls to come.
+    pub fn take(&self, config: &Config) {
+        self.reader.store(Arc::new(self.reader.load().with_rules(config.rules.clone())));
+        self.exempt_ping.store(config.exempt_ping, Ordering::Relaxed);
+    }
+
+    /// What is in force.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// What would be answered to a call, without a trace: what policies would keep is forgotten, and the call takes no place of its
+    /// tenant's. None where there is no such tenant. A tenant that is named is asked, whoever calls.
+    pub(crate) async fn consider(
+        &self,
+        call: Result<wire::Call, String>,
+        listener: &str,
+        tenant: Option<&TenantName>,
+        explain: bool,
+        share: &Arc<Share>,
+    ) -> Option<Considered> {
+        let snapshot = self.live.load();
+        let refused = |cause, told: &str, problem, about| {
+            let decision = Decision::refuse(cause, told, snapshot.generation);
+            Judged { problem, ..Judged::refused(decision, None, about) }
+        };
+        let named = match tenant {
+            Some(name) => Some(Arc::clone(snapshot.tenants.iter().find(|tenant| tenant.name == *name)?)),
+            None => None,
+        };
+        let call = match call {
+            Ok(call) => call,
+            Err(told) => {
+                let judged = refused(Cause::BadCall, &told, None, About::Nothing);
+                return Some(Considered { judged, snapshot, explained: None });
+            }
+        };
+        let is_large = call.body.as_ref().is_some_and(|body| body.len() >= LARGE);
+        let placed = match named {
+            Some(tenant) => Ok(tenant),
+            None => snapshot.place(&Arrival { listener, call: &call }).cloned(),
+        };
+        let explained = match explain {
+            true => {
+                let tenant = placed.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default();
+                let deadline = self.deadline();
+                self.explain(call.clone(), Reading { listener, tenant: &tenant, is_large, deadline }).await
+            }
+            false => None,
+        };
+        let judged = match placed {
+            Ok(tenant) => {
+                let (name, deadline) = (tenant.name.clone(), self.deadline());
+                let reading = Reading { listener, tenant: &name, is_large, deadline };
+                self.read_and_ask(&snapshot, tenant, call, reading, Some(share)).await
+            }
+            Err(unplaced) => refused(Cause::Unplaced, &unplaced.told(), Some(unplaced.to_string()), About::of(call)),
+        };
+        Some(Considered { judged, snapshot, explained })
+    }
+
+    /// A call as policies see it, whether or not a host rule refuses it.
+    async fn explain(&self, call: wire::Call, reading: Reading<'_>) -> Option<serde_json::Value> {
+        let Reading { listener, tenant, is_large, deadline } = reading;
+        let reader = self.reader.load_full();
+        let (refusals, mut request) = work(is_large, deadline, move || reader.explain(&call)).await.ok()?;
+        if let Some(request) = &mut request {
+            request.set_created_with(self.created.mounts(listener, tenant, request));
+            self.resolver.resolve(request, tenant).await;
+        }
+        work(is_large, deadline, move || explained(&refusals, request.as_ref())).await.ok()
+    }
+
+    /// Decides a call, as dockerd posts it to a listener.
+    pub async fn judge(&self, call: Bytes, listener: &str) -> Judged {
+        let start = Instant::now();
+        let deadline = start + self.timeout;
+        let snapshot = self.live.load();
+        let is_large = call.len() >= LARGE;
+        let read = work(is_large, deadline, move || wire::read_call(&call)).await;
+        let parse = start.elapsed();
+        let mut times = Times { read: parse, parse, ..Times::default() };
+        let call = match read {
+            Ok(Ok(call)) => call,
+            Ok(Err(error)) => {
+                let decision = Decision::refuse(Cause::BadCall, &error.to_string(), snapshot.generation);
+                return Judged { times, ..Judged::refused(decision, None, About::Nothing) };
+            }
+            Err(unread) => return Judged { times, ..self.unread(unread, &snapshot, None) },
+        };
+        let tenant = match snapshot.place(&Arrival { listener, call: &call }) {
+            Ok(tenant) => Arc::clone(tenant),
+            Err(unplaced) => {
+                let decision = Decision::refuse(Cause::Unplaced, &unplaced.told(), snapshot.generation);
+                let problem = Some(unplaced.to_string());
+                return Judged { problem, times, ..Judged::refused(decision, None, About::of(call)) };
+            }
+        };
+        let admission = Arc::clone(&tenant.resources.admission);
+        let waits = Instant::now();
+        let place = admission.enter(is_large).await;
+        times.wait = waits.elapsed();
+        let _place = match place {
+            Ok(place) => place,
+            Err(overload) => {
+                let told = "too many decisions are in flight";
+                let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
+                let problem = Some(overload.to_string());
+                return Judged { problem, times, ..Judged::refused(decision, Some(tenant), About::of(call)) };
+            }
+        };
+        let name = tenant.name.clone();
+        let reading = Reading { listener, tenant: &name, is_large, deadline };
+        let judged = self.read_and_ask(&snapshot, tenant, call, reading, None).await;
+        if let (true, About::Request(request)) = (judged.decision.answer.is_allow(), &judged.about) {
+            self.created.expect(listener, &name, request);
+        }
+        let Times { read, ask, .. } = judged.times;
+        Judged { times: Times { read: times.read + read, ask, ..times }, ..judged }
+    }
+
+    /// A question has a share of its own, and leaves no trace.
+    async fn read_and_ask(
+        &self,
+        snapshot: &Snapshot,
+        tenant: Arc<Tenant>,
+        call: wire::Call,
+        reading: Reading<'_>,
+        question: Option<&Arc<Share>>,
+    ) -> Judged {
+        let start = Instant::now();
+        let read = self.read(call, reading).await;
+        let took_to_read = start.elapsed();
+        let mut times = Times { read: took_to_read, ..Times::default() };
+        match read {
+            Ok(Ok((request, problem))) => {
+                let request = Arc::new(request);
+                let asked = Arc::clone(&request) as Arc<dyn Request>;
+                let (decision, lines) = self.ask(snapshot, &tenant, asked, question, reading.deadline).await;
+                times.ask = start.elapsed() - took_to_read;
+                let about = About::Request(request);
+                Judged { decision, tenant: Some(tenant), problem, about, lines, times }
+            }
+            Ok(Err(refusal)) => {
+                let cause = Cause::Rule(refusal.rule.name());
+                let decision = Decision::refuse(cause, &refusal.to_string(), snapshot.generation);
+                let about = About::Refused(Box::new(refusal));
+                Judged { times, ..Judged::refused(decision, Some(tenant), about) }
+            }
+            Err(unread) => Judged { times, ..self.unread(unread, snapshot, Some(tenant)) },
+        }
+    }
+
+    /// Reads a call, and looks up where its mounts lead. Of a large call, all views are made here: not where others are answered.
+    async fn read(
+        &self,
+        call: wire::Call,
+        reading: Reading<'_>,
+    ) -> Result<Result<(DockerRequest, Option<String>), Refusal>, Unread> {
+        let Reading { listener, tenant, is_large, deadline } = reading;
+        let reader = self.reader.load_full();
+        let mut request = match work(is_large, deadline, move || reader.read(call)).await? {
+            Ok(request) => request,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let created_with = self.created.mounts(listener, tenant, &request);
+        let problem = if is_large {
+            let (named, paths) = work(is_large, deadline, move || {
+                request.set_created_with(created_with);
+                let paths = request.paths_to_resolve();
+                (request, paths)
+            })
+            .await?;
+            let found = self.resolver.look_up(paths, tenant).await;
+            let problem = found.as_ref().err().map(ToString::to_string);
+            request = work(is_large, deadline, move || {
+                let mut request = named;
+                request.set_resolver(Arc::new(found.unwrap_or_default()));
+                request.make_views();
+                request
+            })
+            .await?;
+            problem
+        } else {
+            request.set_created_with(created_with);
+            self.resolver.resolve(&mut request, tenant).await.map(|too_slow| too_slow.to_string())
+        };
+        Ok(Ok((request, problem)))
+    }
+
+    /// A denial for a call that was not read.
+    fn unread(&self, unread: Unread, snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Judged {
+        let decision = match unread {
+            Unread::Lost => Decision::refuse(Cause::Internal, "the host failed; its log says how", snapshot.generation),
+            Unread::Late => self.too_late(snapshot.generation),
+        };
+        Judged::refused(decision, tenant, About::Nothing)
+    }
+
+    fn too_late(&self, generation: Generation) -> Decision {
+        let told = format!("no decision within {} ms", self.timeout.as_millis());
+        Decision::refuse(Cause::Overloaded, &told, generation)
+    }
+
+    /// Asks about a call that could be read.
+    pub async fn ask(
+        &self,
+        snapshot: &Snapshot,
+        tenant: &Tenant,
+        request: Arc<dyn Request>,
+        question: Option<&Arc<Share>>,
+        deadline: Instant,
+    ) -> (Decision, PolicyLog) {
+        let generation = snapshot.generation;
+        if self.exempt_ping.load(Ordering::Relaxed) && PING.contains(&request.operation()) {
+            let (answer, cause) = (Answer::Allow, Cause::Exempt);
+            return (Decision { answer, cause, generation, opinions: Vec::new(), would: None }, Vec::new());
+        }
+        let decided = async {
+            match question {
+                None => tenant.set.decide(request, &tenant.resources.share, generation).await,
+                Some(share) => tenant.set.decide_dry(request, share, generation).await,
+            }
+        };
+        match timeout_at(deadline.into(), decided).await {
+            Ok(decided) => decided,
+            Err(_) => (self.too_late(generation), Vec::new()),
+        }
+    }
+
+    /// When a decision that begins now must be made.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+}
+
+// === impl Judged ===
+
+impl Judged {
+    fn refused(decision: Decision, tenant: Option<Arc<Tenant>>, about: About) -> Self {
+        Self { decision, tenant, problem: None, about, lines: Vec::new(), times: Times::default() }
+    }
+
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    pub fn lines(&self) -> &PolicyLog {
+        &self.lines
+    }
+
+    pub fn subject(&self) -> Subject<'_> {
+        self.about.subject()
+    }
+
+    /// Leaves so many lines of its policies as the tenant may write now.
+    fn bound_lines(&mut self) {
+        let Some(tenant) = &self.tenant else { return };
+        let count = |lines: usize| u32::try_from(lines).unwrap_or(u32::MAX);
+        let wanted = count(self.lines.iter().map(|(_, lines, _)| lines.len()).sum());
+        if wanted == 0 {
+            return;
+        }
+        let mut granted = tenant.resources.lines.take(wanted);
+        for (_, lines, dropped) in &mut self.lines {
+            let kept = count(lines.len()).min(granted);
+            granted -= kept;
+            *dropped = dropped.saturating_add(count(lines.len()) - kept);
+            lines.truncate(kept as usize);
+        }
+    }
+}
+
+// === impl Arrival ===
+
+impl Caller for Arrival<'_> {
+    fn listener(&self) -> &str {
+        self.listener
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.call.user.as_deref()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.call.header(name)
+    }
+
+    fn certificates(&self) -> Result<&[Certificate], UnreadableCertificate> {
+        self.call.certificates.read()
+    }
+}
+
+// === impl Decider ===
+
+impl Decider {
+    pub fn new(judge: Judge, log: DecisionLog, recorder: Recorder) -> Self {
+        Self { judge, log, strangers: Tally::default(), recorder }
+    }
+
+    /// Takes what of the configuration needs no restart, for the calls to come.
+    pub fn take(&self, config: &Config) {
+        self.judge.take(config);
+    }
+
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    pub fn live(&self) -> &Arc<Live> {
+        self.judge.live()
+    }
+
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// Where decisions go.
+    pub fn log(&self) -> &DecisionLog {
+        &self.log
+    }
+
+    /// Of calls that are nobody's.
+    pub fn strangers(&self) -> &Tally {
+        &self.strangers
+    }
+
+    /// Decides one plugin call.
+    pub async fn decide(&self, received: Received, sender: &Sender) -> Answer {
+        let arrived = Arrived::now(sender, received.bytes.len());
+        // What it holds of the room for large calls is given back when it is decided.
+        let judged = self.judge.judge(received.bytes.clone(), &sender.listener).await;
+        self.conclude(judged, arrived).await
+    }
+
+    /// Remembers what an operation that was carried out has made, from the body of its `AuthZRes`.
+    pub(crate) async fn remember(&self, received: Received, sender: &Sender) {
+        let reader = self.judge.reader.load_full();
+        let (is_large, bytes) = (received.bytes.len() >= LARGE, received.bytes.clone());
+        let read = work(is_large, self.judge.deadline(), move || answer::read(&bytes, &reader)).await;
+        match read {
+            Ok(Some((request, change))) => self.judge.created.settle(&sender.listener, &request, change),
+            Ok(None) => {}
+            Err(_) => warn!("an answer could not be read in time; what it may have made is not remembered"),
+        }
+    }
+
+    /// Denies a call that could not even be received.
+    pub async fn refuse(&self, cause: Cause, told: &str, sender: &Sender) -> Answer {
+        let decision = Decision::refuse(cause, told, self.judge.live.load().generation);
+        self.conclude(Judged::refused(decision, None, About::Nothing), Arrived::now(sender, 0)).await
+    }
+
+    /// Counts and logs what was decided, and gives what the caller is told.
+    async fn conclude(&self, mut judged: Judged, arrived: Arrived<'_>) -> Answer {
+        judged.bound_lines();
+        let Arrived { sender, at: (at, start), size } = arrived;
+        let Judged { decision, tenant, problem, about, lines, times } = judged;
+        let times = Times { whole: start.elapsed(), ..times };
+        let tally = tenant.as_ref().map_or(&self.strangers, |tenant| &*tenant.resources.tally);
+        tally.count(&decision, times.whole);
+        if let Some(tenant) = &tenant {
+            tenant.set.count(&decision);
+        }
+        let noted = self.recorder.note(&decision, &about, &lines, tenant.as_deref(), tally, &times);
+        let mode = tenant.as_ref().map_or(Mode::Enforce, |tenant| tenant.mode());
+        let id = DecisionId::new(at);
+        let answer = with_id(&decision.answer, id);
+        let kept = if self.log.is_wanted() {
+            let (tenant, sender, waits) = (tenant.as_ref().map(|tenant| tenant.name.clone()), sender.clone(), None);
+            let account = Account { id, at, decision, tenant, mode, problem, about, size, lines, sender, times, waits };
+            self.log.keep(account).await
+        } else {
+            Ok(())
+        };
+        self.recorder.finish(noted, tally, kept.is_ok(), start.elapsed());
+        match kept {
+            Ok(()) => answer,
+            Err(Unkept) => {
+                tally.overturn();
+                with_id(&Answer::deny(UNWRITTEN), id)
+            }
+        }
+    }
+}
+
+/// What the caller is told: a denial has the ID by which the operator finds it.
+fn with_id(answer: &Answer, id: DecisionId) -> Answer {
+    match answer {
+        Answer::Allow => Answer::Allow,
+        Answer::Deny(reason) => Answer::Deny(reason.tagged(id.short(&mut [0; DecisionId::LEN]))),
+    }
+}
+
+// === impl Arrived ===
+
+impl<'a> Arrived<'a> {
+    fn now(sender: &'a Sender, size: usize) -> Self {
+        Self { sender, at: (SystemTime::now(), Instant::now()), size }
+    }
+}

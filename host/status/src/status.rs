@@ -1,0 +1,238 @@
+//! What the host tells its operator of itself: what is in force, what is not and why, and what became of calls.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Instant, SystemTime};
+
+use portcullis_config::{Config, Listener};
+use portcullis_model::TenantName;
+use portcullis_model::decision::Mode;
+use portcullis_mounts::resolve::Stuck;
+use portcullis_policies::tenant::Figures;
+use portcullis_policies::{Member, Snapshot, Tenant, Trouble, Troubles};
+use portcullis_service::decide::Decider;
+use portcullis_state::Store;
+use serde::{Deserialize, Serialize};
+
+use crate::end::End;
+use crate::gate::Gate;
+use crate::health::{Finding, Readiness};
+use crate::inspect::Inspector;
+use crate::listen::Unheard;
+
+/// The answer to `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    /// Unix time in seconds.
+    pub started: u64,
+    pub uptime_s: u64,
+    pub generation: u64,
+    /// Nothing lies in a folder that is not in force.
+    pub is_sound: bool,
+    /// Nothing has calls denied that no policy denies.
+    pub is_ready: bool,
+    /// Why calls are denied.
+    pub denying: Vec<Finding>,
+    /// What is wrong and has no call denied.
+    #[serde(default)]
+    pub warnings: Vec<Finding>,
+    pub listeners: Vec<ListenerStatus>,
+    /// Host-wide policies.
+    pub policies: Vec<PolicyStatus>,
+    pub problems: Vec<Problem>,
+    pub tenants: Vec<TenantStatus>,
+    /// Of calls of which cannot be told whose they are.
+    pub unplaced: Figures,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    pub name: String,
+    pub socket: String,
+    /// That it is bound to.
+    pub tenant: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantStatus {
+    pub name: String,
+    /// Its own policies and its default are only observed.
+    pub is_observed: bool,
+    /// In which it last changed.
+    pub generation: u64,
+    pub policies: Vec<PolicyStatus>,
+    pub problems: Vec<Problem>,
+    #[serde(flatten)]
+    pub figures: Figures,
+    pub in_flight: u32,
+    pub waiting: u32,
+    /// Bytes of memory of the policies that run now.
+    pub memory: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyStatus {
+    pub name: String,
+    /// None where the file could not be read.
+    pub digest: Option<String>,
+    pub is_observed: bool,
+    /// Why it denies every call.
+    pub broken: Option<String>,
+    /// How often it would have denied and did not count, since it is in force as it is; of a host-wide policy, for all tenants.
+    pub would_deny: u64,
+}
+
+/// Something that lies in a folder and is not in force, a remark on what lies there, or a mount's path that could not
+/// be looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `policy`, `data`, `tenant`, `folder`, `ignored`, `permissions` or `mount`.
+    pub what: String,
+    pub name: String,
+    pub problem: String,
+}
+
+/// Makes the status. Cheap to clone the `Arc` of.
+#[derive(Debug)]
+pub struct Reporter {
+    started: (Instant, SystemTime),
+    listeners: Vec<ListenerStatus>,
+    decider: Arc<Decider>,
+    store: Store,
+    inspector: Inspector,
+    gate: Option<Arc<Gate>>,
+    unheard: Unheard,
+}
+
+// === impl Reporter ===
+
+impl Reporter {
+    pub fn new(
+        config: &Config,
+        decider: Arc<Decider>,
+        store: Store,
+        (inspector, gate, unheard): (Inspector, Option<Arc<Gate>>, Unheard),
+    ) -> Self {
+        let listeners = config.listeners.iter().map(ListenerStatus::of).collect();
+        Self { started: (Instant::now(), SystemTime::now()), listeners, decider, store, inspector, gate, unheard }
+    }
+
+    /// Whether calls are decided as they should be.
+    pub fn readiness(&self) -> Readiness {
+        let live = self.decider.live();
+        let store = self.store.problem().or_else(|| self.store.write_problem());
+        let readiness = Readiness::of(&live.load(), &live.troubles(), store);
+        let readiness = readiness.with_unheard(&self.unheard).with_log(self.decider.log());
+        let readiness = readiness.with_stuck(&self.decider.judge().stuck());
+        readiness.with_found(self.inspector.found()).with_ends(&self.ends())
+    }
+
+    /// When certificates of the admin API end.
+    pub fn ends(&self) -> Vec<End> {
+        self.gate.as_ref().map(|gate| gate.ends()).unwrap_or_default()
+    }
+
+    pub fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    pub fn status(&self) -> Status {
+        let live = self.decider.live();
+        let (snapshot, troubles) = (live.load(), live.troubles());
+        let Snapshot { generation, host, tenants, .. } = &*snapshot;
+        let Readiness { is_ready, denying, warnings, .. } = self.readiness();
+        let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
+        let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
+        // Of tenants that are not in force, too.
+        let stuck = self.decider.judge().stuck();
+        let others = troubles.keys().flatten().filter(|name| !in_force.contains(name));
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: since_epoch.map_or(0, |since| since.as_secs()),
+            uptime_s: self.started.0.elapsed().as_secs(),
+            generation: generation.0,
+            is_sound: troubles.values().flatten().all(Trouble::is_remark),
+            is_ready,
+            denying,
+            warnings,
+            listeners: self.listeners.clone(),
+            policies: host.members.iter().map(|member| PolicyStatus::of(member)).collect(),
+            problems: others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)).collect(),
+            tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles, &stuck)).collect(),
+            unplaced: self.decider.strangers().read(),
+        }
+    }
+
+    /// Of one tenant that is in force.
+    pub fn tenant(&self, name: &TenantName) -> Option<TenantStatus> {
+        let live = self.decider.live();
+        let (snapshot, troubles) = (live.load(), live.troubles());
+        let tenant = snapshot.tenants.iter().find(|tenant| tenant.name == *name)?;
+        Some(TenantStatus::of(tenant, &troubles, &self.decider.judge().stuck()))
+    }
+}
+
+fn problems(troubles: &Troubles, tenant: Option<&TenantName>) -> Vec<Problem> {
+    let troubles = troubles.get(&tenant.cloned()).map(Vec::as_slice).unwrap_or_default();
+    let problem = |trouble: &Trouble| Problem {
+        what: trouble.what.to_owned(),
+        name: trouble.name.clone(),
+        problem: trouble.problem.to_string(),
+    };
+    troubles.iter().map(problem).collect()
+}
+
+// === impl ListenerStatus, TenantStatus, Problem, PolicyStatus ===
+
+impl ListenerStatus {
+    fn of(listener: &Listener) -> Self {
+        Self {
+            name: listener.name.clone(),
+            socket: listener.socket.display().to_string(),
+            tenant: listener.tenant.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl TenantStatus {
+    fn of(tenant: &Tenant, troubles: &Troubles, stuck: &[Stuck]) -> Self {
+        let (in_flight, waiting) = tenant.resources.admission.load();
+        let stuck = stuck.iter().filter(|stuck| stuck.tenant == tenant.name).map(Problem::of_mount);
+        Self {
+            name: tenant.name.to_string(),
+            is_observed: tenant.mode() == Mode::Observe,
+            generation: tenant.generation.0,
+            policies: tenant.layer.members.iter().map(|member| PolicyStatus::of(member)).collect(),
+            problems: problems(troubles, Some(&tenant.name)).into_iter().chain(stuck).collect(),
+            figures: tenant.resources.tally.read(),
+            in_flight,
+            waiting,
+            memory: tenant.resources.share.memory() as u64,
+        }
+    }
+}
+
+impl Problem {
+    fn of_mount(stuck: &Stuck) -> Self {
+        let (what, name) = ("mount".to_owned(), stuck.path.display().to_string());
+        Self { what, name, problem: stuck.problem() }
+    }
+}
+
+impl PolicyStatus {
+    /// A word for a person.
+    pub fn mode(&self) -> &'static str {
+        if self.is_observed { "observe" } else { "enforce" }
+    }
+
+    pub fn of(member: &Member) -> Self {
+        Self {
+            name: member.name.to_string(),
+            digest: member.digest.map(|digest| digest.to_string()),
+            is_observed: member.file.mode == Mode::Observe,
+            broken: member.policy.as_ref().err().map(ToString::to_string),
+            would_deny: member.would_deny.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What a policy said.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use portcullis_model::{Judgement, Verdict};
+
+/// How often a policy said what, since it was loaded, in decisions of all tenants that ask it.
+#[derive(Debug, Default)]
+pub struct Said {
+    allow: AtomicU64,
+    deny: AtomicU64,
+    abstain: AtomicU64,
+    fault: AtomicU64,
+}
+
+impl Said {
+    pub fn count(&self, judgement: &Judgement) {
+        let counter = match judgement {
+            Ok(Verdict::Allow) => &self.allow,
+            Ok(Verdict::Deny(_)) => &self.deny,
+            Ok(Verdict::Abstain) => &self.abstain,
+            Err(_) => &self.fault,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn read(&self) -> [(&'static str, u64); 4] {
+        [("allow", &self.allow), ("deny", &self.deny), ("abstain", &self.abstain), ("fault", &self.fault)]
+            .map(|(said, count)| (said, count.load(Ordering::Relaxed)))
+    }
+}
