@@ -1,6 +1,7 @@
 //! The real `portcullis` binary on a configuration folder of its own.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -16,6 +17,9 @@ use crate::{artifacts, guests, wait};
 
 /// The plugin's name, as dockerd has it.
 pub const NAME: &str = "portcullis";
+
+/// For a busy machine, where each call may take its time. Tests that have `[limits]` of their own say there what they need.
+const UNHURRIED: &str = "[limits]\ndecision_timeout = \"60s\"\n";
 
 /// A configuration folder: what `portcullis serve --config` reads.
 #[derive(Debug)]
@@ -124,12 +128,13 @@ impl Config {
     /// Writes `portcullis.toml` and says where the folder is, for those who start the host themselves.
     pub fn write(&self) -> Result<PathBuf> {
         let toml = format!(
-            "state_dir = {state:?}\ncache_dir = {cache:?}\nadmin_socket = {admin:?}\n{extra}\n\
+            "state_dir = {state:?}\ncache_dir = {cache:?}\nadmin_socket = {admin:?}\n{extra}\n{limits}\
              [[listener]]\nname = \"docker\"\nsocket = {socket:?}\n{extra_of_listener}\n",
             state = self.scratch.path().join("state"),
             cache = cache()?,
             admin = self.admin_socket(),
             extra = self.extra,
+            limits = if self.extra.contains("[limits]") { "" } else { UNHURRIED },
             socket = self.socket(),
             extra_of_listener = self.extra_of_listener,
         );
@@ -348,15 +353,22 @@ pub fn run(arguments: &[&str]) -> Result<Finished> {
 
 /// The same, by a root who may not pass over the permissions of files.
 pub fn run_without_override(arguments: &[&str]) -> Result<Finished> {
-    const NO_OVERRIDE: [&str; 2] = ["--bounding-set=-dac_override,-dac_read_search", "timeout"];
-    Finished::of(command_that_ends("setpriv", &NO_OVERRIDE).arg(artifacts::portcullis()?).args(arguments))
+    run_by(&["--bounding-set=-dac_override,-dac_read_search"], arguments)
 }
 
 /// The same, by another user.
 pub fn run_as(user: u32, arguments: &[&str]) -> Result<Finished> {
-    let user = format!("--reuid={user}");
-    let arguments_of_setpriv = [&user, "--clear-groups", "timeout"];
-    Finished::of(command_that_ends("setpriv", &arguments_of_setpriv).arg(artifacts::portcullis()?).args(arguments))
+    run_by(&[&format!("--reuid={user}"), "--clear-groups"], arguments)
+}
+
+/// Runs a copy of the binary where everybody reaches it: the repository may lie in a folder that is its owner's alone.
+fn run_by(who: &[&str], arguments: &[&str]) -> Result<Finished> {
+    let scratch = Scratch::new()?;
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).doing_to("opening", scratch.path())?;
+    let binary = scratch.path().join(NAME);
+    // By a process of its own: a file that this process holds open to be written cannot be run.
+    Finished::well(Command::new("install").args(["-m", "755"]).arg(artifacts::portcullis()?).arg(&binary))?;
+    Finished::of(command_that_ends("setpriv", &[who, &["timeout"]].concat()).arg(&binary).args(arguments))
 }
 
 fn command_that_ends(program: &str, arguments: &[&str]) -> Command {

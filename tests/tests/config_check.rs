@@ -252,7 +252,7 @@ fn a_host_is_asked_whatever_is_wrong_in_its_folder() -> Result<()> {
     let toml = fs::read_to_string(&path).map_err(io)?;
     for (what, text) in [
         ("an unknown key", format!("statedir = 1\n{toml}")),
-        ("a value of another type", format!("{toml}\n[limits]\nconnections = \"many\"\n")),
+        ("a value of another type", toml.replacen("[limits]", "[limits]\nconnections = \"many\"", 1)),
         ("not TOML at its end", format!("{toml}\n[limits\n")),
         ("not TOML before", format!("default = \n{toml}")),
         (
