@@ -24,6 +24,31 @@ pub enum Release {
     V28_5,
 }
 
+/// Makes a test of each release, `NAME::docker_RELEASE`, that calls a function of the file with it.
+#[macro_export]
+macro_rules! for_each_release {
+    ($name:ident, $play:ident) => {
+        mod $name {
+            use $crate::{Release, Result};
+
+            #[test]
+            fn docker_20_10() -> Result<()> {
+                super::$play(Release::V20_10)
+            }
+
+            #[test]
+            fn docker_26_1() -> Result<()> {
+                super::$play(Release::V26_1)
+            }
+
+            #[test]
+            fn docker_28_5() -> Result<()> {
+                super::$play(Release::V28_5)
+            }
+        }
+    };
+}
+
 // === impl Release ===
 
 impl Release {

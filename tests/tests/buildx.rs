@@ -29,20 +29,7 @@ struct Stage {
     context: Scratch,
 }
 
-#[test]
-fn buildx_builds_with_20_10_as_the_docs_say() -> Result<()> {
-    play(Release::V20_10)
-}
-
-#[test]
-fn buildx_builds_with_26_1_as_the_docs_say() -> Result<()> {
-    play(Release::V26_1)
-}
-
-#[test]
-fn buildx_builds_with_28_5_as_the_docs_say() -> Result<()> {
-    play(Release::V28_5)
-}
+portcullis_tests::for_each_release!(buildx_builds_as_the_docs_say, play);
 
 fn play(release: Release) -> Result<()> {
     let stage = Stage::set(release)?;

@@ -59,20 +59,7 @@ struct Counts {
     limits: usize,
 }
 
-#[test]
-fn no_way_round_leads_past_the_policies_of_20_10() -> Result<()> {
-    play(Release::V20_10)
-}
-
-#[test]
-fn no_way_round_leads_past_the_policies_of_26_1() -> Result<()> {
-    play(Release::V26_1)
-}
-
-#[test]
-fn no_way_round_leads_past_the_policies_of_28_5() -> Result<()> {
-    play(Release::V28_5)
-}
+portcullis_tests::for_each_release!(no_way_round_leads_past_the_policies, play);
 
 fn play(release: Release) -> Result<()> {
     let cases = corpus::read("bypass", |case: &Bypass| &case.note)?;

@@ -48,15 +48,7 @@ fn guarded(clients: &[Client], place: &Place) -> Result<Config> {
         .policy("user-roles")
 }
 
-#[test]
-fn clients_work_as_ever_with_the_installed_daemon() -> Result<()> {
-    work_with(Release::V20_10)
-}
-
-#[test]
-fn clients_work_as_ever_with_the_newest_daemon() -> Result<()> {
-    work_with(Release::V28_5)
-}
+portcullis_tests::for_each_release!(clients_work_as_ever, work_with);
 
 /// Everything that the clients do, with a daemon of this release.
 fn work_with(release: Release) -> Result<()> {

@@ -15,20 +15,7 @@ const AT_LEAST: usize = 60;
 /// Other clients say who they are; the policies here do not ask.
 const AGENT: (&str, &str) = ("User-Agent", "docker-sdk-python/7.1.0");
 
-#[test]
-fn no_ordinary_call_is_denied_by_20_10() -> Result<()> {
-    play(Release::V20_10)
-}
-
-#[test]
-fn no_ordinary_call_is_denied_by_26_1() -> Result<()> {
-    play(Release::V26_1)
-}
-
-#[test]
-fn no_ordinary_call_is_denied_by_28_5() -> Result<()> {
-    play(Release::V28_5)
-}
+portcullis_tests::for_each_release!(no_ordinary_call_is_denied, play);
 
 fn play(release: Release) -> Result<()> {
     let cases = corpus::read("ordinary", |case: &Ordinary| &case.note)?;

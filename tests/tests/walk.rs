@@ -3,20 +3,7 @@
 use portcullis_tests::walk::{Stage, Step, hello, tutorial};
 use portcullis_tests::{Release, Result};
 
-#[test]
-fn the_walk_of_both_seeds_goes_as_expected_with_20_10() -> Result<()> {
-    walk(Release::V20_10)
-}
-
-#[test]
-fn the_walk_of_both_seeds_goes_as_expected_with_26_1() -> Result<()> {
-    walk(Release::V26_1)
-}
-
-#[test]
-fn the_walk_of_both_seeds_goes_as_expected_with_28_5() -> Result<()> {
-    walk(Release::V28_5)
-}
+portcullis_tests::for_each_release!(the_walk_of_both_seeds_goes_as_expected, walk);
 
 fn walk(release: Release) -> Result<()> {
     let mut stage = Stage::set(release)?;
