@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::wait;
 
@@ -13,7 +12,7 @@ pub(crate) fn remove(name: &str) {
     for tree in std::iter::once(root.to_owned()).chain(controllers) {
         let doomed = tree.join(name);
         if doomed.is_dir() {
-            let emptied = wait::until("removal", Duration::from_secs(5), || remove_folders(&doomed).ok());
+            let emptied = wait::until("removal", wait::PATIENCE, || remove_folders(&doomed).ok());
             if emptied.is_err() {
                 eprintln!("the control group `{}` could not be removed", doomed.display());
             }

@@ -17,7 +17,7 @@ use crate::scratch::Scratch;
 use crate::tls::Authority;
 
 /// Longer than any of them takes on a loaded machine.
-const PATIENCE: &str = "300";
+const PATIENCE: &str = "900";
 const DOCKERFILE: &str = "FROM alpine\nARG A\nENV A=$A\nRUN true\n";
 
 /// A client, as `clients.yaml` has it.

@@ -4,11 +4,10 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::error::{Doing, Error, Result};
+use crate::wait::PATIENCE;
 
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_HEADERS: usize = 64;
 
 /// Something that carries bytes both ways.
@@ -84,8 +83,8 @@ pub fn send(socket: &Path, bytes: &[u8]) -> Result<Answer> {
 impl Connection {
     pub fn open(socket: &Path) -> Result<Self> {
         let stream = UnixStream::connect(socket).doing_to("connecting to", socket)?;
-        stream.set_read_timeout(Some(READ_TIMEOUT)).doing("setting a timeout")?;
-        stream.set_write_timeout(Some(READ_TIMEOUT)).doing("setting a timeout")?;
+        stream.set_read_timeout(Some(PATIENCE)).doing("setting a timeout")?;
+        stream.set_write_timeout(Some(PATIENCE)).doing("setting a timeout")?;
         Ok(Self::over(stream))
     }
 

@@ -9,19 +9,20 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
+use std::time::Instant;
 
 use portcullis_tests::caller::Caller;
 use portcullis_tests::http::{self, Connection};
 use portcullis_tests::plugin::{self, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis};
-use portcullis_tests::{Error, Result, guests};
+use portcullis_tests::{Error, Result, guests, wait};
 use serde_json::{Value, json};
 
 const ROUNDS: u64 = 200;
-/// The host runs so long before it is killed, at most.
-const LIFE: Duration = Duration::from_millis(60);
+/// So many writes are acknowledged before the host is killed, at most.
+const WRITES: u64 = 40;
 /// Policies that are replaced, and one that stays and is configured.
 const POLICIES: [&str; 3] = ["10-a", "20-b", "30-c"];
 const CONFIGURED: &str = "40-d";
@@ -37,6 +38,13 @@ struct Written {
 /// What every writer has written, by the name of the thing.
 #[derive(Debug, Default)]
 struct Ledger(Mutex<BTreeMap<&'static str, Written>>);
+
+/// Writers between two kills.
+#[derive(Debug, Default)]
+struct Round {
+    acknowledged: AtomicU64,
+    is_over: AtomicBool,
+}
 
 /// What became of the kills.
 #[derive(Debug, Default)]
@@ -130,16 +138,15 @@ fn words(value: u64) -> String {
     format!("number {value:010}")
 }
 
-/// One of those who write until the host is gone; gives how often it was acknowledged.
-fn writer(admin: &Path, plugin: &Path, ledger: &Ledger, which: usize, stop: &AtomicBool) -> Result<u64> {
-    let mut acknowledged = 0;
+/// One of those who write until the host is gone.
+fn writer(admin: &Path, plugin: &Path, ledger: &Ledger, which: usize, round: &Round) -> Result<()> {
     let mut connection = match Connection::open(if which == 5 { plugin } else { admin }) {
         Ok(connection) => connection,
         // Killed before it could be spoken to.
-        Err(_) if stop.load(Ordering::Relaxed) => return Ok(acknowledged),
+        Err(_) if round.is_over.load(Ordering::SeqCst) => return Ok(()),
         Err(error) => return Err(error),
     };
-    while !stop.load(Ordering::Relaxed) {
+    loop {
         let write = match (POLICIES.get(which), which) {
             (Some(name), _) => ledger.write(name, |next| {
                 done(&mut connection, "PUT", &format!("/v1/policies/{name}"), &guests::that_says(&words(next))?)
@@ -158,13 +165,42 @@ fn writer(admin: &Path, plugin: &Path, ledger: &Ledger, which: usize, stop: &Ato
             }),
         };
         match write {
-            Ok(()) => acknowledged += 1,
+            Ok(()) => round.acknowledged.fetch_add(1, Ordering::SeqCst),
             // The host is gone, or it is not: then this is a defect.
-            Err(error) if stop.load(Ordering::Relaxed) => return Ok(acknowledged).inspect(|_| drop(error)),
+            Err(_) if round.is_over.load(Ordering::SeqCst) => return Ok(()),
             Err(error) => return Err(error),
-        }
+        };
     }
-    Ok(acknowledged)
+}
+
+/// Has everybody write, and kills the host when so many writes were acknowledged.
+fn write_until_killed(host: &Portcullis, ledger: &Ledger, writes: u64, tally: &mut Tally) -> Result<()> {
+    let (admin, plugin, round) = (host.config().admin_socket(), host.socket(), Round::default());
+    std::thread::scope(|scope| {
+        let writer = |which| {
+            let (admin, plugin, round) = (&admin, &plugin, &round);
+            scope.spawn(move || writer(admin, plugin, ledger, which, round))
+        };
+        let writers: Vec<_> = (0..6).map(writer).collect();
+        let began = Instant::now();
+        while round.acknowledged.load(Ordering::SeqCst) < writes
+            && began.elapsed() < wait::PATIENCE
+            && !writers.iter().any(ScopedJoinHandle::is_finished)
+        {
+            std::thread::yield_now();
+        }
+        tally.in_a_write += u64::from(ledger.locked().values().any(|written| written.under_way.is_some()));
+        round.is_over.store(true, Ordering::SeqCst);
+        host.process().kill();
+        let panicked = |_| Err(Error::Unexpected("a writer panicked".to_owned()));
+        writers.into_iter().try_for_each(|writer| writer.join().unwrap_or_else(panicked))
+    })?;
+    let acknowledged = round.acknowledged.into_inner();
+    tally.acknowledged += acknowledged;
+    if acknowledged >= writes {
+        return Ok(());
+    }
+    Err(Error::Unexpected(format!("{acknowledged} writes were acknowledged, and not {writes}")))
 }
 
 /// Everything that was acknowledged is there, and decisions agree with it. Gives how much had not been acknowledged.
@@ -227,33 +263,9 @@ fn what_was_acknowledged_outlives_every_kill() -> Result<()> {
     }
     let (mut host, mut seed, mut tally) = (config.start()?, first, Tally::default());
     let (ledger, began) = (Ledger::default(), Instant::now());
-    let (admin, plugin) = (host.config().admin_socket(), host.socket());
     for round in 0..rounds {
-        let life = Duration::from_micros(random(&mut seed) % LIFE.as_micros() as u64);
-        let stop = AtomicBool::new(false);
-        let written = std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..6)
-                .map(|which| {
-                    scope.spawn({
-                        let (admin, plugin, ledger, stop) = (&admin, &plugin, &ledger, &stop);
-                        move || writer(admin, plugin, ledger, which, stop)
-                    })
-                })
-                .collect();
-            let killed = Instant::now() + life;
-            while Instant::now() < killed {
-                std::thread::yield_now();
-            }
-            stop.store(true, Ordering::Relaxed);
-            host.process().kill();
-            writers
-                .into_iter()
-                .map(|writer| writer.join().unwrap_or_else(|_| panic!("a writer panicked")))
-                .sum::<Result<u64>>()
-        });
         let failed = |error: Error| Error::Unexpected(format!("round {round} of seed {first}: {error}"));
-        tally.acknowledged += written.map_err(failed)?;
-        tally.in_a_write += u64::from(ledger.locked().values().any(|written| written.under_way.is_some()));
+        write_until_killed(&host, &ledger, random(&mut seed) % WRITES, &mut tally).map_err(failed)?;
         tally.half_written += u64::from(half_written(host.config().path()));
         host.crash_and_restart()?;
         tally.unacknowledged += check(&host, &ledger).map_err(failed)?;

@@ -17,7 +17,7 @@ const IN_NAMESPACE: &str = "mount -t tmpfs tmpfs /run && mkdir -p /run/docker/pl
 
 /// A reader is slower than a swap; the test asks until the promised answer comes.
 const ASK: &str = r#"ask() {
-    for _ in $(seq 100); do
+    for _ in $(seq 1000); do
         answer=$(eval "$1" 2>&1 || true)
         case $answer in *"$2"*) echo "as promised: $1"; return ;; esac
         sleep 0.1

@@ -32,7 +32,7 @@ fn demo_under_way() -> Result<Child> {
     let mut child = Command::new(&demo).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
     let log = Log::default();
     child.stdout.take().into_iter().for_each(|pipe| log.follow(pipe));
-    let ran = log.wait(Log::START, wait::PATIENCE, |line| line.contains("Hello from Docker!").then_some(()));
+    let ran = log.wait(Log::START, 3 * wait::PATIENCE, |line| line.contains("Hello from Docker!").then_some(()));
     ran.map(|()| child).map_err(|error| Error::Unexpected(format!("no container ({error:?}): {}", log.tail(20))))
 }
 

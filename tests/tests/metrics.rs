@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use portcullis_tests::caller::Caller;
 use portcullis_tests::collector::Collector;
@@ -26,7 +25,7 @@ const ELSEWHERE: [&str; 4] = [
     "process_threads",
 ];
 const CALL: &[u8] = br#"{"RequestMethod":"GET","RequestUri":"/v1.41/containers/json","User":"alice"}"#;
-const TENANT: &str = "grants = [\"log\"]\n[[match]]\nuser = \"alice\"\n[limits]\ndecisions = 1\nqueue = 1\nqueue_wait = \"30s\"\ndeadline = \"3s\"\n";
+const TENANT: &str = "grants = [\"log\"]\n[[match]]\nuser = \"alice\"\n[limits]\ndecisions = 1\nqueue = 1\nqueue_wait = \"10m\"\ndeadline = \"3s\"\n";
 
 fn scrape(host: &Portcullis) -> Result<Scrape> {
     Scrape::of(&host.config().admin_socket())
@@ -51,7 +50,7 @@ fn send(host: &Portcullis, method: &str, path: &str, body: &[u8]) -> Result<u16>
 fn every_metric_is_moved_by_something_that_happens() -> Result<()> {
     let collector = Collector::start()?;
     // Two calls wait for each other and for a busy machine: no time may be over but the policy's own.
-    let limits = "[limits]\ndecision_timeout = \"5m\"\n";
+    let limits = "[limits]\ndecision_timeout = \"10m\"\n";
     let traces = format!("{limits}[traces]\nendpoint = \"{}\"\nsample = 1", collector.url("/v1/traces"));
     let config = Config::new()?.toml(&traces).policy("allow-all")?.tenant("ci", TENANT)?;
     // A damaged store is the operator's to give up.
@@ -236,7 +235,7 @@ fn ask(socket: &Path, calls: u32) -> Result<()> {
 fn by_tcp(address: &str, call: &str) -> Result<String> {
     let failed = |error: std::io::Error| Error::Unexpected(format!("{address}: {error}"));
     let mut stream = TcpStream::connect(address).map_err(failed)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60))).map_err(failed)?;
+    stream.set_read_timeout(Some(wait::PATIENCE)).map_err(failed)?;
     stream.write_all(call.as_bytes()).map_err(failed)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(failed)?;

@@ -294,10 +294,10 @@ fn a_fuzzer_gets_no_answer_that_is_not_described() -> Result<()> {
     let proxy = Proxy::to(&host.config().admin_socket())?;
     let scratch = Scratch::new()?;
     let mut command = Command::new("timeout");
-    command.arg("110").arg(artifacts::schemathesis()?).args(["run", "--no-color", "--url", &proxy.url()]);
+    command.arg("1200").arg(artifacts::schemathesis()?).args(["run", "--no-color", "--url", &proxy.url()]);
     command.args(["--header", "Host:portcullis", "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]);
     // The same calls each time, and not so many that somebody waits for them. (Python's parser is not made for two workers.)
-    command.args(["--max-examples", "10", "--generation-deterministic", "--workers", "1", "--request-timeout", "20"]);
+    command.args(["--max-examples", "10", "--generation-deterministic", "--workers", "1", "--request-timeout", "120"]);
     // It would wait for the end of an answer that has none.
     for stream in Document::of(&host.config().admin_socket())?.streams() {
         command.args(["--exclude-operation-id", stream]);

@@ -3,12 +3,13 @@
 //! The one policy allows everything, so that whatever is denied here is denied by the host.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use portcullis_tests::command::Finished;
 use portcullis_tests::http::{self, Answer, Connection};
@@ -240,11 +241,14 @@ fn who_is_slow_is_cut_off_and_delays_nobody() -> Result<()> {
     assert_allowed(&ask(&portcullis, &list_containers())?, "a call beside 200 slow ones")?;
     println!("a call beside 200 slow ones: {} ms", started.elapsed().as_millis());
     for (mut connection, note) in slow {
-        if let Ok(answer) = connection.read() {
-            assert!(!answer.text().contains("\"Allow\":true"), "{note}: {}", answer.text());
+        match connection.read() {
+            Ok(answer) => assert!(!answer.text().contains("\"Allow\":true"), "{note}: {}", answer.text()),
+            Err(Error::Io { source, .. }) => {
+                assert_eq!(source.kind(), ErrorKind::ConnectionReset, "{note}: it is held")
+            }
+            Err(_) => {}
         }
     }
-    assert!(started.elapsed() < Duration::from_secs(30), "the slow ones were held for {:?}", started.elapsed());
     assert_allowed(&ask(&portcullis, &list_containers())?, "after the slow ones")
 }
 

@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use portcullis_tests::caller::Caller;
 use portcullis_tests::http::{Answer, Connection};
@@ -13,7 +12,7 @@ use portcullis_tests::log::Log;
 use portcullis_tests::plugin::{self, REQUEST, RESPONSE, Reply};
 use portcullis_tests::portcullis::{self, Config};
 use portcullis_tests::process::Process;
-use portcullis_tests::restart::{Report, Restart, Scene};
+use portcullis_tests::restart::{Restart, Scene};
 use portcullis_tests::scratch::Scratch;
 use portcullis_tests::{Error, Portcullis, Result, artifacts, guests, http, wait};
 use rustix::process::Signal;
@@ -118,13 +117,11 @@ fn who_waits_in_the_queue_of_a_host_that_ends_is_answered() -> Result<()> {
 
 #[test]
 fn idle_connections_do_not_hold_up_the_end() -> Result<()> {
-    let host = Config::new()?.policy("allow-all")?.toml("[limits]\nshutdown_grace = \"30s\"").start()?;
+    // Longer than anybody here waits.
+    let host = Config::new()?.policy("allow-all")?.toml("[limits]\nshutdown_grace = \"10m\"").start()?;
     let mut idle = [used(&host)?, used(&host)?, Connection::open(&host.socket())?];
-    let told = std::time::Instant::now();
     told_to_end(&host)?;
     ended(&host)?;
-    println!("a host with idle connections ended after {:?}", told.elapsed());
-    assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
     for connection in &mut idle {
         assert!(connection.is_closed()?);
     }
@@ -256,31 +253,32 @@ fn io(error: std::io::Error) -> Error {
 }
 
 /// Restarts, and prints the figures.
-fn experiment(restart: Restart) -> Result<Report> {
+fn experiment(restart: Restart) -> Result<()> {
     let mut scene = Scene::set()?;
     let report = scene.run(restart, RESTARTS)?;
     report.print();
     assert!(report.calls > 100, "the callers were busy: {}", report.calls);
-    assert!(report.is_good(), "{:#}\n{}", serde_json::to_value(&report).unwrap_or(Value::Null), scene.dockerd_log());
-    Ok(report)
-}
-
-#[test]
-fn sigterm_and_a_new_start_lose_no_call_of_dockerd() -> Result<()> {
-    experiment(Restart::Terminate).map(drop)
-}
-
-#[test]
-fn a_hand_over_loses_no_call_of_dockerd() -> Result<()> {
-    let report = experiment(Restart::HandOver)?;
-    // dockerd would have tried again after a second.
-    assert!(report.all_ms.p50 < 1000.0, "{:?}", report.all_ms);
+    let log = scene.dockerd_log();
+    assert!(report.is_good(), "{:#}\n{log}", serde_json::to_value(&report).unwrap_or(Value::Null));
+    // dockerd says so when it finds nobody, and tries again a second later.
+    let is_noticed = log.contains("Unable to connect to plugin");
+    assert!(!is_noticed || restart != Restart::HandOver, "{log}");
     Ok(())
 }
 
 #[test]
+fn sigterm_and_a_new_start_lose_no_call_of_dockerd() -> Result<()> {
+    experiment(Restart::Terminate)
+}
+
+#[test]
+fn a_hand_over_loses_no_call_of_dockerd() -> Result<()> {
+    experiment(Restart::HandOver)
+}
+
+#[test]
 fn a_killed_host_allows_nothing_wrongly() -> Result<()> {
-    experiment(Restart::Kill).map(drop)
+    experiment(Restart::Kill)
 }
 
 /// Starts a host that tells a supervisor how far it is.

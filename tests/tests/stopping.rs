@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use portcullis_tests::caller::Caller;
 use portcullis_tests::command::Finished;
@@ -15,22 +15,18 @@ use portcullis_tests::scratch::Scratch;
 use portcullis_tests::{Error, Portcullis, Result, artifacts, wait};
 use rustix::process::Signal;
 
-const GRACE: Duration = Duration::from_secs(1);
 const LIMITS: &str = "[limits]\nshutdown_grace = \"1s\"\n";
-/// By which the process ends in any case, and what a busy machine adds to it.
-const BY_THEN: Duration = Duration::from_secs(1 + 5 + 20);
 
 fn io(error: std::io::Error) -> Error {
     Error::Unexpected(error.to_string())
 }
 
-/// Sends SIGTERM and says how long the end took, and how it ended.
-fn end(process: &Process, note: &str) -> Result<(Duration, Option<i32>)> {
+/// Sends SIGTERM, and says how the process ended. What hangs here hangs for as long as anybody waits.
+fn end(process: &Process, note: &str) -> Result<Option<i32>> {
     let told = Instant::now();
     let status = process.terminate(wait::PATIENCE)?;
-    println!("{note}: ended with {status} after {:?}, {GRACE:?} of it grace", told.elapsed());
-    assert!(told.elapsed() < BY_THEN, "{note}: {:?}", told.elapsed());
-    Ok((told.elapsed(), status.code()))
+    println!("{note}: ended with {status} after {:?}, 1 s of it grace", told.elapsed());
+    Ok(status.code())
 }
 
 /// More lines than a pipe holds.
@@ -61,7 +57,7 @@ fn a_host_ends_while_nobody_reads_what_it_writes() -> Result<()> {
         let ping = http::request("GET", "/", &[], b"");
         wait::until("the host's first answer", wait::PATIENCE, || http::send(&config.socket(), &ping).ok())?;
         fill(&config)?;
-        let (_, code) = end(&process, &format!("{kind} is not read"))?;
+        let code = end(&process, &format!("{kind} is not read"))?;
         assert_eq!(code, Some(0));
         assert!(!config.socket().exists(), "{kind}: the socket's file");
     }
@@ -79,7 +75,7 @@ fn a_host_ends_while_a_collector_hangs() -> Result<()> {
     );
     let host = Config::new()?.policy("allow-all")?.toml(&toml).start()?;
     fill(host.config())?;
-    let (_, code) = end(host.process(), "a collector hangs")?;
+    let code = end(host.process(), "a collector hangs")?;
     assert_eq!(code, Some(0));
     Ok(())
 }
@@ -94,7 +90,7 @@ fn a_host_ends_while_a_call_and_an_operator_wait() -> Result<()> {
     assert_eq!(stream.read_status()?, 200);
     let mut put = http::Connection::open(&host.config().admin_socket())?;
     put.write(b"PUT /v1/policies/a HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")?;
-    let (_, code) = end(host.process(), "a call is half written")?;
+    let code = end(host.process(), "a call is half written")?;
     assert_eq!(code, Some(0));
     Ok(())
 }
@@ -146,7 +142,6 @@ fn a_host_says_that_it_cannot_end_while_a_disk_hangs() -> Result<()> {
     host.process().signal(Signal::TERM)?;
     host.wait_for(mark, "that it could not end", |record| record.message().contains("could not"))?;
     println!("a disk hangs: the process ends after {:?}", told.elapsed());
-    assert!(told.elapsed() < BY_THEN, "{:?}", told.elapsed());
     // Files that are open there are closed by the kernel, which waits for the disk; if it is back at this very moment, all
     // can still end well.
     disk.server.signal(Signal::CONT)?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 use std::{fs, thread};
 
 use portcullis_decision_log::record::DecisionRecord;
@@ -99,7 +98,7 @@ fn what_waits_is_written_when_the_host_stops() -> Result<()> {
     for number in 0..50 {
         assert!(crate::ask(&host, &numbered(number))?.allow);
     }
-    let status = host.process().terminate(Duration::from_secs(20))?;
+    let status = host.process().terminate(wait::PATIENCE)?;
     assert!(status.success(), "{status}");
     assert_all(&log.records()?, 50);
     let on_stdout = host.records(portcullis_tests::log::Log::START);

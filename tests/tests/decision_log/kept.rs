@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use portcullis_tests::decisions::{LogFile, SmallDisk};
 use portcullis_tests::http::Connection;
@@ -162,7 +162,7 @@ fn a_host_starts_with_a_log_that_cannot_be_written_and_allows_nothing() -> Resul
     Ok(())
 }
 
-/// Kills the host at seeded moments under load, and starts it again: every call that was allowed is in the log.
+/// Kills the host after seeded numbers of calls under load, and starts it again: every call that was allowed is in the log.
 #[test]
 fn a_host_that_is_killed_has_logged_what_it_allowed() -> Result<()> {
     let rounds = std::env::var("PORTCULLIS_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(40);
@@ -173,10 +173,9 @@ fn a_host_that_is_killed_has_logged_what_it_allowed() -> Result<()> {
         let load = Load::default();
         for _ in 0..rounds {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let moment = Duration::from_micros(1_000 + (seed >> 33) % 40_000);
+            let more = 1 + (seed >> 33) % 40;
             load.run(&host, || {
-                let begun = Instant::now();
-                wait::until("the moment", wait::PATIENCE, || (begun.elapsed() >= moment).then_some(()))?;
+                load.wait_for_allowed(usize::try_from(more).unwrap_or(1))?;
                 host.process().kill();
                 Ok(())
             })?;

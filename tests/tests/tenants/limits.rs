@@ -149,7 +149,7 @@ fn lines_of_a_tenants_policies_are_bounded_by_the_second_and_others_lines_are_no
 fn spinning(limits: &str) -> Result<Portcullis> {
     let a = format!("match = [{{ user = \"a\" }}]\n[limits]\n{limits}\n");
     Config::new()?
-        .toml("[limits]\ndecision_timeout = \"60s\"")
+        .toml("[limits]\ndecision_timeout = \"10m\"")
         .tenant("a", &a)?
         .file("tenants/a/policies/spin.wasm", &guests::wasm("spin")?)?
         .tenant("b", "match = [{ user = \"b\" }]")?
@@ -192,7 +192,7 @@ fn who_fills_all_its_places_is_denied_and_nobody_else_waits() -> Result<()> {
 
 #[test]
 fn who_finds_all_places_taken_waits_for_one() -> Result<()> {
-    let host = spinning("deadline = \"50ms\"\ndecisions = 1\nqueue = 3\nqueue_wait = \"60s\"")?;
+    let host = spinning("deadline = \"50ms\"\ndecisions = 1\nqueue = 3\nqueue_wait = \"10m\"")?;
     let calls: Vec<_> = (0..4)
         .map(|_| {
             let socket = host.socket();
@@ -209,7 +209,7 @@ fn who_finds_all_places_taken_waits_for_one() -> Result<()> {
 /// What waits holds memory: a large call is answered at once.
 #[test]
 fn a_large_call_does_not_wait() -> Result<()> {
-    let host = spinning("deadline = \"3s\"\ndecisions = 1\nqueue = 8\nqueue_wait = \"60s\"")?;
+    let host = spinning("deadline = \"3s\"\ndecisions = 1\nqueue = 8\nqueue_wait = \"10m\"")?;
     let socket = host.socket();
     let spinning = thread::spawn(move || Caller::named("a").list(&socket));
     let large = Caller::named("a").header("X-Large", &"x".repeat(300 << 10)).listing();
