@@ -9,20 +9,25 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test clients capture-clients setup setup-demo policies build lint unit e2e bench bench-isolation bench-hostile bench-tenants bench-data bench-replay bench-restart fuzz clean deny
+.PHONY: help demo test clients capture-clients setup policies build lint unit e2e bench bench-isolation bench-hostile bench-tenants bench-data bench-replay bench-restart fuzz clean deny
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup-demo policies build ## Walk the two seeds with a real, throwaway dockerd, step by step (as root; RELEASE=28.5: with that Docker, after `make setup`)
+# Builds no benchmarks and no tests, and with the features of the whole workspace: `make test` finds wasmtime built.
+demo: ## Walk the two seeds with a real, throwaway dockerd, step by step (as root; RELEASE=28.5: with that Docker, after `make setup`)
+	@[ -e $(TARGET)/release/portcullis ] || echo "demo: the first build takes about 15 minutes on two cores, most of them for wasmtime; cargo names each crate that it comes to"
+	@echo "demo: 1 of 4: what is missing on this machine"
+	@scripts/setup demo
+	@echo "demo: 2 of 4: the policies, to .wasm files"
+	$(CARGO) build $(WASM)
+	@echo "demo: 3 of 4: portcullis, and the walk"
+	$(CARGO) build --release --workspace --bin portcullis --bin demo
+	@echo "demo: 4 of 4: the walk"
 	@$(TARGET)/release/demo $(RELEASE)
 
 test: setup policies build ## Run every test, with the walk against a real dockerd among them (as root)
 	$(CARGO) test --release --workspace
-
-# What the demo needs; the tests need more.
-setup-demo:
-	@scripts/setup demo
 
 setup: ## Install what is missing on a Debian machine: Docker, newer daemons of it, busybox, schemathesis, Prometheus, the wasm target, … (as root)
 	@scripts/setup
