@@ -66,9 +66,9 @@ enum Accepted {
 
 /// What every connection needs.
 pub(crate) struct Server {
-    pub routes: Router,
+    pub(crate) routes: Router,
     pub(crate) idle: Duration,
-    pub grace: Duration,
+    pub(crate) grace: Duration,
     addresses: Places,
     lines: LineBudget,
 }

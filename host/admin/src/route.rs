@@ -21,10 +21,10 @@ use crate::{
 
 /// One method of one path.
 pub(crate) struct Route {
-    pub method: Method,
+    pub(crate) method: Method,
     /// `/v1/tenants/{tenant}/policies/{name}`: whoever may only ask about one tenant must ask about that one.
-    pub path: &'static str,
-    pub needs: Needs,
+    pub(crate) path: &'static str,
+    pub(crate) needs: Needs,
     handler: MethodRouter<Admin>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// None: it is answered whoever asks.
-    pub scope: Option<Scope>,
+    pub(crate) scope: Option<Scope>,
     /// The operator's, though its path names a tenant.
     is_host_wide: bool,
 }

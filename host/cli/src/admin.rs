@@ -17,11 +17,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 use crate::args::Host;
-use crate::commands::{admin_socket, runtime};
-use crate::exit::{Exit, fail};
+use crate::exit::Exit;
+use crate::out::fail;
 use crate::patience::{Moved, Patience};
 use crate::progress::{Upload, receive};
 use crate::remote::{self, Remote};
+use crate::setup::{admin_socket, runtime};
 
 /// A call to the admin socket.
 #[derive(Debug)]

@@ -2,8 +2,6 @@
 
 use std::process::{ExitCode, Termination};
 
-use crate::out::note;
-
 /// The exit code. `--help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -28,10 +26,4 @@ impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self as u8)
     }
-}
-
-/// Says on stderr what went wrong.
-pub(crate) fn fail(exit: Exit, what: impl std::fmt::Display) -> Exit {
-    note!("portcullis: {what}");
-    exit
 }

@@ -14,6 +14,7 @@ mod progress;
 mod record;
 mod remote;
 mod serve;
+mod setup;
 mod table;
 mod words;
 

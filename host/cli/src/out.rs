@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use portcullis_model::printable::{escape_json, escape_lines};
 use serde::Serialize;
 
-use crate::exit::{Exit, fail};
+use crate::exit::Exit;
 
 /// Why stdout cannot be written any more.
 static CLOSED: OnceLock<io::Error> = OnceLock::new();
@@ -32,6 +32,12 @@ macro_rules! note {
 }
 
 pub(crate) use {note, say};
+
+/// Says on stderr what went wrong.
+pub(crate) fn fail(exit: Exit, what: impl Display) -> Exit {
+    note!("portcullis: {what}");
+    exit
+}
 
 pub(crate) fn line(text: Arguments<'_>) {
     bytes(escape_lines(&format!("{text}\n")).as_bytes());

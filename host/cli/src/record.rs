@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use portcullis_decision_log::archive::{Content, Line, Logs};
 use portcullis_decision_log::record::DecisionRecord;
 
-use crate::exit::{Exit, fail};
-use crate::out::note;
+use crate::exit::Exit;
+use crate::out::{fail, note};
 
 /// Every decision of these logs, in the order in which they were made; damaged lines are told on stderr.
 pub(crate) fn of_logs(paths: &[PathBuf], mut each: impl FnMut(DecisionRecord) -> bool) -> Result<(), Exit> {

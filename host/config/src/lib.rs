@@ -16,6 +16,7 @@ mod restart;
 mod setting;
 mod telemetry;
 mod tenant_file;
+mod terms;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -29,10 +30,11 @@ use crate::fs::{Fence, Root};
 
 pub use admin::{AdminListener, Client, Proof, Rights, Scope, TlsFiles, Token};
 pub use decision_log::{DecisionLogSettings, FileSettings, JOURNAL, OnFull, SinkSettings};
-pub use policy_file::{PolicyFile, Terms};
+pub use policy_file::PolicyFile;
 pub use problem::{Problem, Problems};
 pub use telemetry::{MetricsConfig, TracesConfig};
 pub use tenant_file::{TenantFile, Vocabulary};
+pub use terms::Terms;
 
 /// The folder's file.
 pub const FILE: &str = "portcullis.toml";

@@ -5,9 +5,9 @@ use std::time::Duration;
 use portcullis_model::limits::StateLimits;
 use portcullis_model::{Limits, TenantLimits};
 
-use crate::policy_file::Terms;
 use crate::reader::Table;
 use crate::setting::{Bytes, Count};
+use crate::terms::Terms;
 
 type Objection = Result<(), (String, String)>;
 

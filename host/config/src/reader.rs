@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::problem::Problems;
-use crate::setting::{Setting, Texts};
+use crate::setting::{Setting, Texts, article};
 
 /// How alike two keys are (1 is the same) for one to be what was meant by the other.
 const ALIKE: f64 = 0.7;
@@ -245,14 +245,6 @@ fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     }
     let alike = known.iter().map(|key| (strsim::jaro_winkler(name, key), *key));
     alike.filter(|(score, _)| *score >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key)
-}
-
-/// What a value is, in words.
-pub(crate) fn article(value: &DeValue<'_>) -> String {
-    match value.type_str() {
-        kind @ ("integer" | "array") => format!("an {kind}"),
-        kind => format!("a {kind}"),
-    }
 }
 
 fn json(value: &DeValue<'_>) -> Result<serde_json::Value, String> {

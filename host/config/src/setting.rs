@@ -7,8 +7,6 @@ use std::time::Duration;
 use portcullis_model::TenantName;
 use toml::de::DeValue;
 
-use crate::reader::article;
-
 /// A value that can be read from TOML. An error continues the sentence that begins with the key's name.
 pub(crate) trait Setting: Sized {
     const EXPECTED: &str;
@@ -174,4 +172,12 @@ fn split(text: &str) -> (&str, &str) {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     (number, unit.trim_start())
+}
+
+/// What a value is, in words.
+pub(crate) fn article(value: &DeValue<'_>) -> String {
+    match value.type_str() {
+        kind @ ("integer" | "array") => format!("an {kind}"),
+        kind => format!("a {kind}"),
+    }
 }

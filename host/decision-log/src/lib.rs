@@ -4,9 +4,11 @@
 //! [`writer`], makes a [`line`] of JSON of it, without what is secret ([`redact`]), and gives that, an [`Entry`], to every
 //! [`sink`] and to those who listen ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
 
+mod account;
 pub mod archive;
 mod entry;
 pub mod feed;
+mod figures;
 pub mod filter;
 pub mod id;
 mod line;
@@ -18,37 +20,32 @@ mod text;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis_config::{DecisionLogSettings, OnFull, SinkSettings};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-pub use self::entry::{About, Account, Entry, Peer, Sender, Subject, Times};
+pub use self::account::{About, Account, Peer, Sender, Subject, Times};
+pub use self::entry::{Entry, UNWRITTEN};
 pub use self::feed::Feed;
+pub use self::figures::Figures;
 pub use self::id::DecisionId;
 pub use self::line::{level, micros};
 use self::queue::{Decision, Message, Queue};
 use self::redact::Redactor;
-use self::sink::Sink;
+use self::sink::{FILE, Sink};
 use self::writer::{Outlet, Writer};
 use portcullis_telemetry::log_sink::{Flush, Format, LogSink};
 use portcullis_telemetry::otlp::{self, Exports};
-
-/// What the caller is told where the record cannot be kept.
-pub const UNWRITTEN: &str = "the decision log cannot be written";
 
 /// The record of a plugin call of more bytes is written by who decided it.
 const LARGE: usize = 64 << 10;
 /// And of more than this, on a thread of its own: others are answered meanwhile.
 const VERY_LARGE: usize = 256 << 10;
-/// A sink that takes longer than this to write does not answer.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
-/// The sink that can be required.
-const FILE: &str = "file";
 
 /// Takes decisions. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,26 +68,6 @@ pub struct LogThread {
     /// Of sinks with a thread of their own: dropped when all that waits has come to them.
     flushes: Vec<Flush>,
 }
-
-/// What became of records.
-#[derive(Debug, Default)]
-pub struct Figures {
-    /// By each sink.
-    pub written: AtomicU64,
-    /// Records that a sink has not, because the queue was full or it failed.
-    pub lost: AtomicU64,
-    /// Calls that were denied because their record could not be kept.
-    pub refused: AtomicU64,
-    /// Lost in the queue, and not told yet.
-    dropped: AtomicU64,
-    /// By sink, why it fails now.
-    problems: Mutex<BTreeMap<&'static str, String>>,
-    /// The sink that is being written to, and since when.
-    busy: Mutex<Option<(&'static str, Instant)>>,
-}
-
-/// Says that a sink is being written to for as long as this lives.
-pub(crate) struct Busy<'a>(&'a Figures);
 
 /// The record of an allowed call cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,40 +215,6 @@ impl Drop for LogThread {
         // An error is a panic, which was told.
         let _ = self.thread.take().map(JoinHandle::join);
         self.flushes.clear();
-    }
-}
-
-// === impl Figures ===
-
-impl Figures {
-    fn problems(&self) -> BTreeMap<&'static str, String> {
-        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((sink, since)) = busy.filter(|(_, since)| since.elapsed() > WRITTEN_WITHIN) {
-            let seconds = since.elapsed().as_secs();
-            problems.insert(sink, format!("it has been written to for {seconds} s: its file system does not answer"));
-        }
-        problems
-    }
-
-    /// To be held while a sink is written to.
-    fn busy(&self, sink: &'static str) -> Busy<'_> {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = Some((sink, Instant::now()));
-        Busy(self)
-    }
-
-    fn set_problem(&self, sink: &'static str, problem: Option<String>) {
-        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        match problem {
-            Some(problem) => drop(problems.insert(sink, problem)),
-            None => drop(problems.remove(sink)),
-        }
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        *self.0.busy.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

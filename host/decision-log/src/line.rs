@@ -11,7 +11,7 @@ use portcullis_engine::{Level, LogLine};
 use portcullis_model::printable::escape_json;
 use portcullis_model::{Answer, Cause, Opinion, Verdict};
 
-use crate::entry::{Account, Peer, Subject, Times};
+use crate::account::{Account, Peer, Subject, Times};
 use crate::id::DecisionId;
 use crate::record::{DecisionRecord, WouldBe};
 use crate::redact::{self, Redactor};

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
-use crate::entry::{Account, Entry};
+use crate::account::Account;
+use crate::entry::Entry;
 use crate::redact::Redactor;
 
 /// Decisions that may wait.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
-use crate::Figures;
 use crate::entry::Entry;
 use crate::feed::{Feed, Published};
+use crate::figures::Figures;
 use crate::queue::{Decision, Drain, Message};
 use crate::redact::Redactor;
 use crate::sink::{Batch, Sink, SinkError};
@@ -26,12 +26,12 @@ const BATCH: usize = 512;
 /// What the thread works with.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    pub drain: Drain,
+    pub(crate) drain: Drain,
     /// Those that nothing is allowed without come first.
-    pub sinks: Vec<Outlet>,
+    pub(crate) sinks: Vec<Outlet>,
     pub(crate) redactor: Arc<Redactor>,
-    pub feed: Feed,
-    pub figures: Arc<Figures>,
+    pub(crate) feed: Feed,
+    pub(crate) figures: Arc<Figures>,
     /// Whether answers wait for what is written.
     pub(crate) is_awaited: bool,
 }

@@ -12,6 +12,7 @@ pub mod json;
 pub mod operation;
 mod reader;
 mod request;
+mod resolve;
 mod rules;
 pub mod target;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub mod wire;
 
 pub use self::identity::Certificates;
 pub use self::reader::{Reader, Refusal};
-pub use self::request::{DockerRequest, NoResolve, Resolve, Resolved, clean_path};
+pub use self::request::DockerRequest;
+pub use self::resolve::{NoResolve, Resolve, Resolved, clean_path};
 pub use self::rules::{HostRule, Rules, UnknownRule};
 pub use self::target::ApiVersion;

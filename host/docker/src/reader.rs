@@ -8,7 +8,8 @@ use portcullis_model::Access;
 
 use crate::json::{self, Reading};
 use crate::operation::{self, Body, Operation, Parameters, Query};
-use crate::request::{DockerRequest, Machine, Resolve};
+use crate::request::{DockerRequest, Machine};
+use crate::resolve::Resolve;
 use crate::rules::{HostRule, Rules, Violation, body, size, stray};
 use crate::target::{ApiVersion, Target};
 use crate::view::Facts;

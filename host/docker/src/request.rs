@@ -1,6 +1,5 @@
 //! One call, as policies see it.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use portcullis_document::Document;
@@ -12,44 +11,10 @@ use portcullis_model::{Access, Request};
 
 use crate::json::{Reading, Shape};
 use crate::operation::{Body, Operation, Parameters};
+use crate::resolve::{NoResolve, Resolve, Resolved, clean_path};
 use crate::target::Target;
 use crate::view::{Facts, devices, image, mounts, namespaces, ports, security, sysctls};
 use crate::wire::Call;
-
-/// How a path of the host is resolved. None where that cannot be found out.
-pub trait Resolve: Send + Sync + fmt::Debug {
-    fn resolve(&self, path: &str) -> Option<Resolved>;
-}
-
-/// Where a path of the host leads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resolved {
-    /// The path after every symlink and `..` is followed; what does not exist is taken as it is written, below the deepest
-    /// folder that does.
-    pub path: String,
-    /// Where the symlinks lie that were followed, and the folders that `..` led out of, each by a path without symlinks: who
-    /// can replace one of them decides where the path leads.
-    pub links: Vec<String>,
-    /// Whether nothing exists at `path`.
-    pub missing: bool,
-}
-
-/// An absolute path without `.`, `..` and empty parts, by its text alone: Go's `path.Clean`.
-pub fn clean_path(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            other => parts.push(other),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
-/// Resolves nothing, for calls that are read on another machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoResolve;
 
 /// What is known of the machine that the daemon runs on.
 #[derive(Debug)]
@@ -83,23 +48,6 @@ pub struct DockerRequest {
     namespaces: OnceLock<Vec<Namespace>>,
     sysctls: OnceLock<Vec<Sysctl>>,
     ports: OnceLock<Vec<Port>>,
-}
-
-// === impl Resolved ===
-
-impl Resolved {
-    /// Something that exists, and is reached without symlinks.
-    pub fn plain(path: impl Into<String>) -> Self {
-        Self { path: path.into(), links: Vec::new(), missing: false }
-    }
-}
-
-// === impl NoResolve ===
-
-impl Resolve for NoResolve {
-    fn resolve(&self, _: &str) -> Option<Resolved> {
-        None
-    }
 }
 
 // === impl Collect ===

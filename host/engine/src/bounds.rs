@@ -7,7 +7,7 @@
 
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
-use crate::load::LoadError;
+use crate::error::LoadError;
 
 /// Composed components nest a few levels; `wit-component` makes one or two.
 const DEPTH: u64 = 16;

@@ -4,8 +4,8 @@ use wasmtime::{Engine, OptLevel};
 
 use crate::bounds::{self, Contents};
 use crate::component::componentize;
-use crate::config::{count_instructions, settings};
-use crate::load::LoadError;
+use crate::error::LoadError;
+use crate::settings::{count_instructions, settings};
 
 /// As wasmtime's own cache does.
 const COMPRESSION: i32 = 3;

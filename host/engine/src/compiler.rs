@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use crate::code;
-use crate::load::{LoadError, Order, Owner};
-use crate::store;
+use crate::error::LoadError;
+use crate::layout;
+use crate::order::{Order, Owner};
 
 pub use self::child::compile_if_asked;
 use self::gate::Gate;
@@ -58,11 +59,11 @@ impl Compiler {
         Self::Process("/proc/self/exe".into())
     }
 
-    /// See [`store::find_version`].
+    /// See [`layout::find_version`].
     pub(crate) fn find_version(&self, scratch: &Path) -> Result<String, String> {
         match self {
             Self::Process(program) => process::find_version(program, scratch),
-            Self::InProcess => store::find_version(scratch),
+            Self::InProcess => layout::find_version(scratch),
         }
     }
 }

@@ -4,8 +4,7 @@ use portcullis_model::{Digest, TenantName};
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-use crate::load::LoadError;
-use crate::store::Ticket;
+use crate::error::LoadError;
 
 /// Bytes 4 to 8: the binary format's version and, for components, its layer.
 const MAGIC: &[u8] = b"\0asm";
@@ -21,6 +20,10 @@ const TICKET_SECTION: &[u8] = b"portcullis";
 const RECIPE: &[u8] = b"1:";
 /// Sizes below this are one byte in WebAssembly.
 const LONG: usize = 0x80;
+
+/// What wasmtime is asked for in a file's stead: a component that says which file is meant, and for whom it is compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket(pub(crate) Vec<u8>);
 
 /// Whether a file is a core module, told by its first bytes; an error where it is not WebAssembly at all.
 pub(crate) fn is_core_module(bytes: &[u8]) -> Result<bool, LoadError> {

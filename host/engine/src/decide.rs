@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use portcullis_document::Document;
 use portcullis_model::decision::Spent;
-use portcullis_model::{Data, Fault, Judgement, Limits, PolicyName, Reason, Request, Verdict};
+use portcullis_model::{Data, Fault, Judgement, Limits, Reason, Request, Verdict};
 use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
-use crate::config::Inner;
 use crate::contract::portcullis::policy::types;
 use crate::fault::{from_wasmtime, stop};
 use crate::host::state::State;
 use crate::host::{self, About, Held, Host, Resumed};
-use crate::load::Policy;
+use crate::log::LogLine;
+use crate::sandbox::Inner;
+use crate::sandbox::load::Policy;
 use crate::share::{Charge, Share};
 use crate::turn::Turn;
 
@@ -45,25 +46,6 @@ pub struct Outcome {
     pub took: Duration,
     /// Where that time went.
     pub spent: Spent,
-}
-
-/// A line that a policy wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    pub level: Level,
-    pub message: Reason,
-}
-
-/// Lines that policies wrote while a decision was made, by the policy's place among those that were asked, up to the last
-/// one that wrote any; and how many were dropped.
-pub type PolicyLog = Vec<(PolicyName, Vec<LogLine>, u32)>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
 }
 
 impl Policy {

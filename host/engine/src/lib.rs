@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Sandbox ── compile(order) ──> Compiled ── link(grants) ──> Policy ── decide(question) ──> Outcome
-//! config, ticker  registry      load        contract, grants           host/*, fault
-//! machine         compiler, bounds, component, code, store             share, turn
+//! sandbox, ticker  registry     load        contract, grants           host/*, fault
+//! machine          compiler, bounds, component, code, store            share, turn
 //! ```
 //!
 //! This is the only crate that knows wasmtime, and nothing of wasmtime is in its interface.
@@ -12,16 +12,20 @@ mod bounds;
 mod code;
 mod compiler;
 mod component;
-mod config;
 mod contract;
 mod decide;
+mod error;
 mod fault;
 mod grants;
 mod heavy;
 mod host;
-mod load;
+mod import;
+mod layout;
+mod log;
 mod machine;
-mod registry;
+mod order;
+mod sandbox;
+mod settings;
 mod share;
 mod store;
 #[cfg(test)]
@@ -30,12 +34,16 @@ mod ticker;
 mod turn;
 
 pub use compiler::{Compiler, compile_if_asked};
-pub use config::{Sandbox, SandboxConfig, SandboxError, Stats};
-pub use decide::{Level, LogLine, Outcome, PolicyLog, Question};
+pub use decide::{Outcome, Question};
+pub use error::{LoadError, SandboxError};
 pub use grants::{Grants, UnknownGrant};
 pub use heavy::HeavyTurn;
 pub use host::state::{State, StateFuture};
-pub use load::{Compiled, Import, Inspection, LoadError, Order, Owner, Policy, When, digest};
+pub use import::Import;
+pub use log::{Level, LogLine, PolicyLog};
+pub use order::{Order, Owner, When};
+pub use sandbox::load::{Compiled, Inspection, Policy, digest};
+pub use sandbox::{Sandbox, SandboxConfig, Stats};
 pub use share::Share;
 
 /// The contract that policies are built against: the package of `wit/policy.wit`.

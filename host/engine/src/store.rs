@@ -8,31 +8,23 @@
 //! How wasmtime names its files is its own affair, so it is found out when a store is opened, by who compiles: it compiles an empty
 //! component into an empty cache. Where the names came to differ, no sandbox would start.
 
-use std::borrow::Cow;
-use std::fs;
-use std::hash::{Hash, Hasher};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
+use std::{fs, io};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 use tempfile::{Builder, NamedTempFile, TempDir};
 use wasmtime::component::Component;
-use wasmtime::{Cache, CacheConfig, Engine};
+use wasmtime::{Cache, Engine};
 
 use crate::compiler::Compiler;
-use crate::component::EMPTY;
-use crate::config::{SandboxError, settings};
-use crate::load::LoadError;
+use crate::component::Ticket;
+use crate::error::{LoadError, SandboxError};
+use crate::layout::{MODULES, name, open_cache};
 
 /// Where temporary folders are made where the cache has no room for one, beside the environment's own.
 const SHARED_MEMORY: &str = "/dev/shm";
-/// Below the cache's folder, wasmtime's own.
-const MODULES: &str = "modules";
 /// What wasmtime's cache keeps, too, and down to which part of it is swept.
 const MAX_FILES: usize = 65_536;
 const MAX_BYTES: u64 = 512 << 20;
@@ -50,13 +42,6 @@ pub(crate) struct Store {
     /// Removed with the store, where it is nobody's.
     _private: Option<TempDir>,
 }
-
-/// What wasmtime is asked for in a file's stead: a component that says which file is meant, and for whom it is compiled.
-#[derive(Clone, Debug)]
-pub(crate) struct Ticket(pub(crate) Vec<u8>);
-
-/// Hashes as wasmtime's cache does.
-struct Name(Sha256);
 
 /// A file of the cache.
 struct Kept {
@@ -129,26 +114,6 @@ impl Store {
     }
 }
 
-fn open_cache(folder: &Path) -> wasmtime::Result<Cache> {
-    let mut config = CacheConfig::new();
-    config.with_directory(folder);
-    Cache::new(config)
-}
-
-/// What wasmtime calls the folder, in an empty cache, in which it keeps what this version of it compiles.
-pub(crate) fn find_version(scratch: &Path) -> Result<String, String> {
-    let of_wasmtime = |error: wasmtime::Error| format!("{error:#}");
-    let mut config = settings();
-    config.cache(Some(open_cache(scratch).map_err(of_wasmtime)?));
-    let engine = Engine::new(&config).map_err(of_wasmtime)?;
-    Component::from_binary(&engine, EMPTY).map_err(of_wasmtime)?;
-    let modules = scratch.join(MODULES);
-    let versions = fs::read_dir(&modules).map_err(|error| error.to_string())?;
-    let names = versions.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let found = names.into_iter().find(|version| modules.join(version).join(name(&engine, EMPTY)).exists());
-    found.ok_or_else(|| "this version of wasmtime keeps its cache in another way".to_owned())
-}
-
 /// A folder for as long as it is needed.
 fn private_folder() -> Result<TempDir, SandboxError> {
     let usual = std::env::temp_dir();
@@ -161,15 +126,6 @@ fn private_folder() -> Result<TempDir, SandboxError> {
 fn private_folder_in(folder: &Path) -> io::Result<TempDir> {
     let only_ours = fs::Permissions::from_mode(0o700);
     Builder::new().prefix(".portcullis-").permissions(only_ours).tempdir_in(folder)
-}
-
-/// The name of a file of wasmtime's cache.
-fn name(engine: &Engine, bytes: &[u8]) -> String {
-    let mut hasher = Name(Sha256::new());
-    // As wasmtime's `CodeBuilder::compile_cached` has it: nothing is said of debug information or intrinsics.
-    let (bytes, nothing, unsaid) = (Cow::Borrowed(bytes), None::<&[u8]>, None::<&str>);
-    (engine.precompile_compatibility_hash(), bytes, nothing, unsaid).hash(&mut hasher);
-    URL_SAFE_NO_PAD.encode(hasher.0.finalize())
 }
 
 /// Removes what was not used for longest, where there is too much.
@@ -215,24 +171,12 @@ impl Kept {
     }
 }
 
-// === impl Name ===
-
-impl Hasher for Name {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// Never asked for: the whole hash is the name.
-    fn finish(&self) -> u64 {
-        0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::component::EMPTY;
     use crate::tests::sandbox;
 
     #[test]

@@ -9,8 +9,9 @@ use std::time::Instant;
 use portcullis_config::Terms;
 use portcullis_model::TenantName;
 
-use crate::layer::{LayerLoader, Rescan, Trouble};
-use crate::watch::{Message, Scope};
+use crate::layer::{LayerLoader, Rescan};
+use crate::message::{Finished, Message};
+use crate::trouble::{Scope, Trouble};
 
 /// Whoever compiles for a tenant leaves the processor to those who answer calls.
 const NICE: i32 = 10;
@@ -21,26 +22,16 @@ pub(crate) type Spawn = fn(std::thread::Builder, Box<dyn FnOnce() + Send>) -> st
 /// What is to be read.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// Of the folder, and of this job.
-    pub id: u64,
-    pub number: u64,
+    pub(crate) id: u64,
+    pub(crate) number: u64,
     /// What its policies may have from now on; none where that does not change.
-    pub terms: Option<Terms>,
+    pub(crate) terms: Option<Terms>,
     /// Whether what was broken is tried again.
-    pub retry: bool,
+    pub(crate) retry: bool,
     /// The files that somebody is writing.
     pub(crate) writing: HashMap<PathBuf, Instant>,
-}
-
-/// A job that is done.
-#[derive(Debug)]
-pub(crate) struct Finished {
-    pub scope: Scope,
-    pub id: u64,
-    pub number: u64,
-    /// None where reading panicked.
-    pub read: Option<(LayerLoader, Rescan, Vec<Trouble>)>,
 }
 
 impl Job {
@@ -78,11 +69,4 @@ impl Job {
 /// Starts it for real.
 pub(crate) fn spawn(thread: std::thread::Builder, run: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
     thread.spawn(run).map(drop)
-}
-
-impl Finished {
-    /// Whether a layer came of it. At the first reading of a folder one does, sooner or later.
-    pub(crate) fn is_first_done(&self) -> bool {
-        self.read.as_ref().is_some_and(|(_, rescan, _)| rescan.layer.is_some())
-    }
 }

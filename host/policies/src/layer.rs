@@ -18,24 +18,19 @@ use tokio::runtime::Handle;
 use tracing::error;
 
 use crate::offers::{Offer, Offers};
-use crate::remarks::{Remarks, Whose};
+use crate::remarks::{DOCUMENTS, Remarks, Whose};
 use crate::shelf::{Changes, Failure, InForce, Kind, Place, Shelf};
+use crate::trouble::Trouble;
 
 const POLICY: Kind =
     Kind { what: "policy", whats: "policies", folder: POLICIES, extensions: &["wasm"], beside: Some("toml") };
 const DOCUMENT: Kind = Kind { what: "data", whats: "documents", folder: DATA, extensions: &DOCUMENTS, beside: None };
-
-/// What a document's file may end in.
-pub const DOCUMENTS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// A policy's settings are read up to this size.
 pub const MAX_SETTINGS: u64 = 16 << 20;
 /// A folder that changes each time it is read is read this often before what was read is taken as it is: somebody who
 /// changes files all the time must not keep everything else from coming into force.
 const HOLD_BACK: u32 = 100;
-/// What a remark is about.
-pub const IGNORED: &str = "ignored";
-pub const PERMISSIONS: &str = "permissions";
 /// How soon a folder is read again that changed when it was to be read for the first time.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -112,19 +107,9 @@ pub(crate) struct LayerLoader {
 #[derive(Debug)]
 pub(crate) struct Rescan {
     /// None where nothing changed, or where it is still changing.
-    pub layer: Option<Layer>,
+    pub(crate) layer: Option<Layer>,
     /// Whether the folder is to be looked at again soon: a file was being written, or changed while it was read.
     pub(crate) unsettled: bool,
-}
-
-/// Something that lies in a folder and is not in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// `policy`, `data`, `tenant`, `folder`; or one of [`Trouble::REMARKS`].
-    pub what: &'static str,
-    /// Empty where it is the folder itself.
-    pub name: String,
-    pub problem: Arc<str>,
 }
 
 // === impl Layer ===
@@ -138,28 +123,6 @@ impl Layer {
     /// Of a folder of which nothing is known.
     fn without(problem: Arc<str>) -> Self {
         Self { members: Vec::new(), data: Err(problem), documents: Arc::default(), is_unread: false }
-    }
-}
-
-// === impl Trouble ===
-
-impl Trouble {
-    /// Files that are not read, and what others than the operator may write: everything that was read is in force.
-    pub const REMARKS: [&str; 2] = [IGNORED, PERMISSIONS];
-
-    /// Whether everything that was read is in force all the same.
-    pub fn is_remark(&self) -> bool {
-        Self::REMARKS.contains(&self.what)
-    }
-}
-
-impl std::fmt::Display for Trouble {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { what, name, problem } = self;
-        if name.is_empty() || Self::REMARKS.contains(what) {
-            return f.write_str(problem);
-        }
-        write!(f, "{what} `{name}` cannot be loaded: {problem}")
     }
 }
 

@@ -11,6 +11,7 @@
 mod estate;
 mod job;
 mod layer;
+mod message;
 mod notices;
 mod observer;
 mod offers;
@@ -22,13 +23,16 @@ mod set;
 mod shelf;
 mod snapshot;
 pub mod tenant;
+mod trouble;
 mod watch;
 mod workshop;
 
-pub use layer::{DOCUMENTS, IGNORED, Kept, Layer, MAX_SETTINGS, Member, PERMISSIONS, Trouble, Workshop};
+pub use layer::{Kept, Layer, MAX_SETTINGS, Member, Workshop};
 pub use offers::Offers;
 pub use once::load_once;
+pub use remarks::DOCUMENTS;
 pub use set::PolicySet;
-pub use snapshot::{Live, NotPlaced, Snapshot, Tenant, Troubles};
-pub use watch::{Scope, Watch};
+pub use snapshot::{Live, NotPlaced, Snapshot, Tenant};
+pub use trouble::{IGNORED, PERMISSIONS, Scope, Trouble, Troubles};
+pub use watch::Watch;
 pub use workshop::{WorkshopError, workshop};

@@ -25,13 +25,14 @@ use tracing::{error, info, warn};
 use self::folder::Folder;
 use self::silence::SLOW;
 use crate::estate::Estate;
-use crate::job::{Finished, Job, Spawn};
-use crate::layer::{Layer, LayerLoader, Trouble, Workshop};
+use crate::job::{Job, Spawn};
+use crate::layer::{Layer, LayerLoader, Workshop};
+use crate::message::{Finished, Message};
 use crate::notices::{Notices, Watched};
 use crate::probe::Probes;
 use crate::roster::Roster;
-use crate::snapshot::{Live, Troubles};
-use crate::watch::{Message, Scope};
+use crate::snapshot::Live;
+use crate::trouble::{Scope, Trouble, Troubles};
 
 /// A folder is read when nothing happened in it for this long …
 const QUIET: Duration = Duration::from_millis(10);

@@ -10,7 +10,8 @@ use portcullis_state::Spaces;
 use crate::estate::Estate;
 use crate::layer::{Layer, LayerLoader, Workshop};
 use crate::roster::Roster;
-use crate::snapshot::{Live, Troubles};
+use crate::snapshot::Live;
+use crate::trouble::Troubles;
 
 /// Reads the host's own folder, and then all tenants' that are in force.
 pub fn load_once(config: &Config, spaces: Spaces, workshop: &Workshop) -> Live {

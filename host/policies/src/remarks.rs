@@ -7,7 +7,10 @@ use portcullis_config::fs::{Fingerprint, INCOMING, Root};
 use portcullis_config::{DATA, FILE, POLICIES, TENANTS};
 use rustix::fs::FileType;
 
-use crate::layer::{DOCUMENTS, IGNORED, PERMISSIONS, Trouble};
+use crate::trouble::{IGNORED, PERMISSIONS, Trouble};
+
+/// What a document's file may end in.
+pub const DOCUMENTS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// Of each kind and folder; how many more there are is told.
 const MOST: usize = 16;

@@ -14,8 +14,7 @@ use portcullis_model::tenant::{Overlap, Placement};
 use portcullis_telemetry::metrics::Swaps;
 use tracing::{error, info, warn};
 
-use crate::layer::Trouble;
-use crate::snapshot::Troubles;
+use crate::trouble::{Trouble, Troubles};
 
 /// A `tenant.toml` is read up to this size.
 const MAX_FILE: u64 = 1 << 20;
@@ -34,7 +33,7 @@ pub(crate) struct Roster {
     problem: Option<Arc<str>>,
     /// Whether `problem` was there at the start.
     blind: bool,
-    pub swaps: Arc<Swaps>,
+    pub(crate) swaps: Arc<Swaps>,
 }
 
 /// Says whether a folder answers, when something is done with it.
@@ -57,8 +56,8 @@ struct Entry {
 /// What became of the list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listed {
-    pub added: Vec<TenantName>,
-    pub removed: Vec<TenantName>,
+    pub(crate) added: Vec<TenantName>,
+    pub(crate) removed: Vec<TenantName>,
 }
 
 // === impl Roster ===

@@ -15,22 +15,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     /// For messages: of one, and of several.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     pub(crate) whats: &'static str,
-    pub folder: &'static str,
+    pub(crate) folder: &'static str,
     /// Of several, a file may have any.
-    pub extensions: &'static [&'static str],
+    pub(crate) extensions: &'static [&'static str],
     /// The extension of the file beside each, where there can be one.
-    pub beside: Option<&'static str>,
+    pub(crate) beside: Option<&'static str>,
 }
 
 /// One file of a kind, and the one beside it; paths are below the folder's root.
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
-    pub name: &'a str,
-    pub path: String,
+    pub(crate) name: &'a str,
+    pub(crate) path: String,
     /// The file beside it, where its kind has one, whether it is there or not.
-    pub beside: Option<String>,
+    pub(crate) beside: Option<String>,
     /// Another file of this kind and name, with another extension.
     pub(crate) twin: Option<String>,
 }
@@ -81,12 +81,12 @@ pub(crate) enum Failure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
     /// Something else is to be in force.
-    pub changed: bool,
+    pub(crate) changed: bool,
     /// A file is being written: it is to be looked at again soon.
     pub(crate) unsettled: bool,
     /// Files that are in force from now on, and files that could not be loaded.
-    pub loaded: u32,
-    pub failed: u32,
+    pub(crate) loaded: u32,
+    pub(crate) failed: u32,
 }
 
 /// What is in force of one file.

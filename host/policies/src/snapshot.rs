@@ -8,9 +8,10 @@ use portcullis_model::decision::Mode;
 use portcullis_model::tenant::{Caller, Placement, Unplaced};
 use portcullis_model::{Generation, TenantName};
 
-use crate::layer::{Layer, Trouble};
+use crate::layer::Layer;
 use crate::set::PolicySet;
 use crate::tenant::Resources;
+use crate::trouble::Troubles;
 
 /// One generation. A request takes it once, and keeps it to its end.
 #[derive(Debug)]
@@ -58,9 +59,6 @@ pub struct Live {
     snapshot: ArcSwap<Snapshot>,
     troubles: ArcSwap<Troubles>,
 }
-
-/// By tenant; none is the host.
-pub type Troubles = std::collections::BTreeMap<Option<TenantName>, Vec<Trouble>>;
 
 // === impl Live ===
 

@@ -4,18 +4,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use notify::Event;
 use portcullis_config::Config;
-use portcullis_model::TenantName;
 use portcullis_model::decision::DefaultVerdict;
 use portcullis_state::Spaces;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::job::Finished;
 use crate::layer::Workshop;
+use crate::message::Message;
 use crate::observer::Observer;
 use crate::snapshot::Live;
+use crate::trouble::Scope;
 
 /// How long somebody waits for folders to be read. Compiling can take minutes.
 const READ_WITHIN: Duration = Duration::from_secs(600);
@@ -25,21 +24,6 @@ const READ_WITHIN: Duration = Duration::from_secs(600);
 pub struct Watch {
     messages: Sender<Message>,
 }
-
-#[derive(Debug)]
-pub(crate) enum Message {
-    Noticed(notify::Result<Event>),
-    /// A folder was read.
-    Done(Box<Finished>),
-    /// Read everything now; answered when what was found is in force, and this default of the tenant `default`.
-    Reload(Option<DefaultVerdict>, oneshot::Sender<()>),
-    /// Read this folder now; answered when what was found is in force.
-    Look(Scope, oneshot::Sender<()>),
-    Stop,
-}
-
-/// Whose folder: none is the host's own.
-pub type Scope = Option<TenantName>;
 
 // === impl Watch ===
 

@@ -24,9 +24,9 @@ const OPTIONS: [&str; 2] = ["/DriverConfig/Options/", "/DriverOpts/"];
 /// What was written down of a call, so that it can be asked about again.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    pub call: Call,
-    pub paths: RecordedPaths,
-    pub missing: Missing,
+    pub(crate) call: Call,
+    pub(crate) paths: RecordedPaths,
+    pub(crate) missing: Missing,
 }
 
 /// What is not as it was in the call itself.
@@ -39,9 +39,9 @@ pub(crate) struct Missing {
     pub(crate) in_options: bool,
     pub(crate) in_query: bool,
     /// Headers of which the value was replaced.
-    pub headers: Vec<String>,
+    pub(crate) headers: Vec<String>,
     /// Nobody had asked where mounts lead.
-    pub mounts: bool,
+    pub(crate) mounts: bool,
 }
 
 /// Where paths led when the call was made; what is not told led where it is written.

@@ -8,8 +8,8 @@ use serde::Serialize;
 /// What the caller was told, and what would have been had everything counted that is only observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    pub told: Said,
-    pub would: Said,
+    pub(crate) told: Said,
+    pub(crate) would: Said,
 }
 
 /// An answer.

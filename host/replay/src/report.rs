@@ -101,11 +101,11 @@ struct Group {
 #[derive(Debug)]
 pub(crate) struct Asked {
     /// Its place in the log.
-    pub place: u64,
-    pub id: String,
-    pub operation: Option<String>,
-    pub user: Option<String>,
-    pub tenant: Option<String>,
+    pub(crate) place: u64,
+    pub(crate) id: String,
+    pub(crate) operation: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) tenant: Option<String>,
     pub(crate) differs: Option<(Kind, Said, Said)>,
     pub(crate) is_uncertain: bool,
     pub(crate) is_moved: bool,

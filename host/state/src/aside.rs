@@ -10,8 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::base::FILE;
-
+pub(crate) const FILE: &str = "state.redb";
 const DAMAGED: &str = "state.redb.damaged-";
 const LOST: &str = "state.redb.lost-";
 

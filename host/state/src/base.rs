@@ -19,11 +19,10 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError};
 use tracing::{error, info, warn};
 
-use crate::aside;
+use crate::aside::{self, FILE};
 use crate::failure::{Failure, guarded};
 use crate::tables::prepare;
 
-pub(crate) const FILE: &str = "state.redb";
 /// A store that is being made. It gets its name when it is whole, so that an empty `state.redb` is always damage.
 const UNFINISHED: &str = "state.redb.new";
 /// How long another host may hold the file before it counts as one that lives.

@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, StorageBackend};
 
-use crate::aside;
-use crate::base::{FILE, checked};
+use crate::aside::{self, FILE};
+use crate::base::checked;
 use crate::failure::{Failure, guarded};
 use crate::space::SpaceName;
 use crate::tables::ENTRIES;

@@ -15,10 +15,11 @@ use tokio::sync::oneshot;
 
 use crate::base::Base;
 use crate::check_key;
+use crate::order::{Change, Order, Reply};
 use crate::space::SpaceName;
 use crate::tables::{ENTRIES, Extent, SUMS, USAGE, end_of, kept};
 use crate::usage::{Bounds, Holdings, Usage};
-use crate::writer::{Change, Order, Reply, Writer};
+use crate::writer::Writer;
 
 /// All policies' state. Cheap to clone.
 ///

@@ -7,6 +7,7 @@ mod disk;
 mod dry;
 mod failure;
 mod memory;
+mod order;
 mod queue;
 mod space;
 mod tables;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use portcullis_model::TenantName;
 use portcullis_model::fault::StateFault;
 
-use crate::writer::Order;
+use crate::order::Order;
 
 /// Changes that may wait; one more is refused, and its decision is a fault.
 const QUEUE: usize = 4096;

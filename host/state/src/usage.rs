@@ -20,8 +20,8 @@ pub struct Bounds {
 /// What a space, and all spaces of its tenant together, hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Holdings {
-    pub space: Usage,
-    pub tenant: Usage,
+    pub(crate) space: Usage,
+    pub(crate) tenant: Usage,
 }
 
 /// The limit that a change would grow past.

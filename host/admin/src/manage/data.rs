@@ -35,10 +35,10 @@ pub(crate) use self::place::Place;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DataChange {
     /// None where the document was removed.
-    pub tag: Option<String>,
+    pub(crate) tag: Option<String>,
     pub(crate) is_new: bool,
     /// The generation in which it is in force.
-    pub generation: u64,
+    pub(crate) generation: u64,
 }
 
 /// What a change of one document came to, in a batch of them.

@@ -7,9 +7,9 @@ use portcullis_model::Limits;
 use serde_json::json;
 
 use crate::args::Check;
-use crate::commands::runtime;
-use crate::exit::{Exit, fail};
-use crate::out::{self, say};
+use crate::exit::Exit;
+use crate::out::{self, fail, say};
+use crate::setup::runtime;
 
 pub(crate) fn run(args: &Check) -> Exit {
     let checked = check(args).and_then(|(inspection, problem)| {

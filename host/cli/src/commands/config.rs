@@ -3,9 +3,9 @@
 use portcullis_replay::check::{Checked, Mistake, check};
 
 use crate::args::{Config, ConfigCheck};
-use crate::commands::runtime;
-use crate::exit::{Exit, fail};
-use crate::out::{self, say};
+use crate::exit::Exit;
+use crate::out::{self, fail, say};
+use crate::setup::runtime;
 
 pub(crate) fn run(args: &Config) -> Exit {
     let Config::Check(args) = args;

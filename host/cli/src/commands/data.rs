@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::admin::{Call, escaped};
 use crate::args::{Data, DataGet, DataLs, DataPatch, DataPlace, DataPut, WhoseData};
 use crate::commands::read_request;
-use crate::exit::{Exit, fail};
-use crate::out::{self, say};
+use crate::exit::Exit;
+use crate::out::{self, fail, say};
 use crate::table::{Align, Table};
 
 #[derive(Deserialize)]

@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::admin::{Call, escaped};
 use crate::args::Decide;
-use crate::commands::{explain, read_config, read_request, runtime};
-use crate::exit::{Exit, fail};
-use crate::out::{self, note, say};
+use crate::commands::{explain, read_request};
+use crate::exit::Exit;
+use crate::out::{self, fail, note, say};
+use crate::setup::{read_config, runtime};
 
 pub(crate) fn run(args: &Decide) -> Exit {
     match decide(args) {

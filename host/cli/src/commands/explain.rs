@@ -12,9 +12,10 @@ use portcullis_service::explain::explained;
 use serde_json::Value;
 
 use crate::args::Explain;
-use crate::commands::{read_config, read_request, runtime};
-use crate::exit::{Exit, fail};
-use crate::out::{self, note, say};
+use crate::commands::read_request;
+use crate::exit::Exit;
+use crate::out::{self, fail, note, say};
+use crate::setup::{read_config, runtime};
 
 /// What is printed of a request, what matters most at the top and what is longest at the end.
 const ORDER: [&str; 20] = [

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::admin::{Call, escaped, parse};
 use crate::args::{Decisions, Logs};
-use crate::exit::{Exit, fail};
-use crate::out::{self, note};
+use crate::exit::Exit;
+use crate::out::{self, fail, note};
 use crate::record::of_logs;
 use crate::words::{counted, micros, plain, short, when};
 

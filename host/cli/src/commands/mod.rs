@@ -20,39 +20,10 @@ pub(crate) mod version;
 pub(crate) mod why;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use portcullis_config::{Config, Problems};
-
-use crate::exit::{Exit, fail};
-use crate::out::note;
-
-/// Reads the configuration, or says everything that is wrong with it.
-pub(crate) fn read_config(dir: &Path) -> Result<Config, Exit> {
-    checked(Config::read(dir))
-}
-
-/// Where the host of a folder answers, whatever else is wrong in the folder.
-pub(crate) fn admin_socket(dir: &Path) -> Result<PathBuf, Exit> {
-    Config::read_admin_socket(dir).map_err(|problems| {
-        fail(Exit::Usage, format_args!("{problems}\nportcullis: or `--admin-socket` says where the host answers"))
-    })
-}
-
-/// Says everything that is wrong with a configuration.
-pub(crate) fn checked(config: Result<Config, Problems>) -> Result<Config, Exit> {
-    config.map_err(|problems| {
-        let count = problems.0.len();
-        let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
-        note!("{problems}");
-        fail(Exit::Usage, format_args!("{mistakes} in the configuration; nothing was started"))
-    })
-}
-
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.enable_all().build().map_err(|error| fail(Exit::Failed, format_args!("no runtime: {error}")))
-}
+use crate::exit::Exit;
+use crate::out::fail;
 
 /// A captured call; `-` is stdin.
 fn read_request(path: &Path) -> Result<Vec<u8>, Exit> {

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::admin::{Call, escaped};
 use crate::args::{Policy, PolicyGet, PolicyLs, PolicyPut, PolicyRm, Whose};
 use crate::commands::policy_config;
-use crate::exit::{Exit, fail};
-use crate::out::{self, say};
+use crate::exit::Exit;
+use crate::out::{self, fail, say};
 use crate::patience::Patience;
 use crate::table::{Align, Table};
 

@@ -8,8 +8,8 @@ use portcullis_status::health::Readiness;
 
 use crate::admin::{Call, parse, succeeded};
 use crate::args::Ready;
-use crate::exit::{Exit, fail};
-use crate::out::{self, say};
+use crate::exit::Exit;
+use crate::out::{self, fail, say};
 use crate::patience::Patience;
 
 /// How soon a host that is waited for is asked again.

@@ -9,9 +9,9 @@ use portcullis_model::printable::escape;
 use portcullis_replay::{Change, Damaged, Kind, Replayer, Report, Said, Skipped, StateAtStart, Wanted};
 
 use crate::args::{Replay, ReplayState};
-use crate::commands::{read_config, runtime};
-use crate::exit::{Exit, fail};
-use crate::out::{self, note};
+use crate::exit::Exit;
+use crate::out::{self, fail, note};
+use crate::setup::{read_config, runtime};
 use crate::words::{counted, plain, short, when};
 
 /// IDs that are named of each change; `--json` has as many as `--limit`.

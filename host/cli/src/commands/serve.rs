@@ -5,9 +5,10 @@ use portcullis_status::tls;
 use tracing::error;
 
 use crate::args::Serve;
-use crate::commands::{checked, runtime};
-use crate::exit::{Exit, fail};
+use crate::exit::Exit;
 use crate::logging;
+use crate::out::fail;
+use crate::setup::{checked, runtime};
 
 pub(crate) fn run(args: &Serve) -> Exit {
     serve(args).into()

@@ -9,9 +9,9 @@ use portcullis_state::backup;
 
 use crate::admin::{Call, escaped};
 use crate::args::{Origin, State, StateBackup, StateClear, StateGet, StateLs, StateReset};
-use crate::commands::read_config;
-use crate::exit::{Exit, fail};
-use crate::out::{self, say};
+use crate::exit::Exit;
+use crate::out::{self, fail, say};
+use crate::setup::read_config;
 use crate::table::{Align, Table};
 
 pub(crate) fn run(args: &State) -> Exit {

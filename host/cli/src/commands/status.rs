@@ -9,8 +9,8 @@ use portcullis_status::status::{PolicyStatus, Problem, Status, TenantStatus};
 
 use crate::admin::{Call, escaped};
 use crate::args;
-use crate::exit::{Exit, fail};
-use crate::out::{self, say};
+use crate::exit::Exit;
+use crate::out::{self, fail, say};
 use crate::patience::Patience;
 use crate::table::{Align, Table};
 

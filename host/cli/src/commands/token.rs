@@ -9,8 +9,8 @@ use rustls::crypto::ring;
 use sha2::{Digest as _, Sha256};
 
 use crate::args::Token;
-use crate::exit::{Exit, fail};
-use crate::out::{self, note};
+use crate::exit::Exit;
+use crate::out::{self, fail, note};
 
 /// By which tools that look for secrets in files can know one.
 const PREFIX: &str = "portcullis_";

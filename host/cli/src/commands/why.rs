@@ -10,8 +10,9 @@ use portcullis_decision_log::record::{DecisionRecord, PolicyRecord, RequestRecor
 
 use crate::admin::{Call, escaped};
 use crate::args::Why;
-use crate::exit::{Exit, fail};
+use crate::exit::Exit;
 use crate::out;
+use crate::out::fail;
 use crate::words::{micros, plain, short, when};
 
 /// Hexadecimal digits of a digest that are shown.

@@ -26,7 +26,7 @@ use portcullis_model::view::MountKind;
 
 use self::body::Body;
 use self::place::Redacted;
-use crate::entry::About;
+use crate::account::About;
 
 pub use self::target::path;
 

@@ -8,7 +8,8 @@ use portcullis_docker::{NoResolve, Reader, Rules};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::entry::{Account, Entry};
+use crate::account::Account;
+use crate::entry::Entry;
 use crate::record::{DecisionRecord, RequestRecord};
 
 /// A record is not longer, in bytes, unless policies said more than that.

@@ -70,7 +70,7 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn name(&self) -> &'static str {
-        crate::FILE
+        crate::sink::FILE
     }
 
     fn open(&mut self) -> Result<(), SinkError> {

@@ -17,6 +17,9 @@ pub use self::otlp::Otlp;
 pub use self::stderr::Stderr;
 pub use self::stdout::Stdout;
 
+/// The sink that can be required.
+pub(crate) const FILE: &str = "file";
+
 /// Takes decisions, a batch at a time, on the log's thread: who takes long holds up every other sink.
 pub trait Sink: Send + fmt::Debug {
     /// For the operator.

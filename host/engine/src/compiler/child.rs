@@ -12,8 +12,8 @@ use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal,
 
 use crate::bounds::Contents;
 use crate::code;
-use crate::load::LoadError;
-use crate::store::find_version;
+use crate::error::LoadError;
+use crate::layout::find_version;
 
 /// What a process that compiles may use, beside what comes with the size of the code.
 const MEMORY: u64 = 208 << 20;

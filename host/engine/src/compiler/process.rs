@@ -12,7 +12,8 @@ use rustix::process::Signal;
 
 use super::child::{ENGINE, INVALID, MODULE, NO_CONTRACT, OUT_OF_MEMORY, PANIC, STORE, TOO_MUCH};
 use super::{COMMAND, LAYOUT};
-use crate::load::{LoadError, Order, Owner};
+use crate::error::LoadError;
+use crate::order::{Order, Owner};
 
 /// How long a process may take, whatever else the machine has to do. Its own limit is processor time.
 const PATIENCE: Duration = Duration::from_secs(60);

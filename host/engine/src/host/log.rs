@@ -3,8 +3,8 @@
 use portcullis_model::Reason;
 
 use crate::contract::portcullis::policy::log;
-use crate::decide::{Level, LogLine};
 use crate::host::Host;
+use crate::log::{Level, LogLine};
 
 impl log::Host for Host {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {

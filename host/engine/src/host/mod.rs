@@ -15,9 +15,9 @@ use portcullis_model::{Data, Fault, Limits, Request};
 use wasmtime::component::Resource;
 
 use crate::contract::{DocumentHandle, RequestHandle};
-use crate::decide::LogLine;
 use crate::fault::stop;
 use crate::host::state::State;
+use crate::log::LogLine;
 use crate::share::Charge;
 use crate::ticker::TICK;
 use crate::turn::{Long, Turn, Turns};

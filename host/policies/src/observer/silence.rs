@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 use portcullis_config::{DATA, POLICIES, TENANT_FILE, TENANTS};
 
 use super::{LOOK, Observer};
-use crate::layer::Trouble;
 use crate::roster;
-use crate::snapshot::Troubles;
-use crate::watch::Scope;
+use crate::trouble::{Scope, Trouble, Troubles};
 
 /// From then on, reading a folder takes long, and no longer keeps others from being read.
 pub(super) const SLOW: Duration = Duration::from_secs(60);

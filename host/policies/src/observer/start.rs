@@ -16,11 +16,12 @@ use super::{LOOK, Observer, STALLED};
 use crate::estate::Estate;
 use crate::job::spawn;
 use crate::layer::{Layer, LayerLoader, Workshop};
+use crate::message::Message;
 use crate::notices::{Notices, Watched};
 use crate::probe::Probes;
 use crate::roster::Roster;
-use crate::snapshot::{Live, Troubles};
-use crate::watch::Message;
+use crate::snapshot::Live;
+use crate::trouble::Troubles;
 
 /// How often it is said how far the start is.
 const PROGRESS: Duration = Duration::from_secs(1);

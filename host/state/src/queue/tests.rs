@@ -2,10 +2,10 @@ use portcullis_model::decision::Origin;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::order::{Change, Reply};
 use crate::tables::Extent;
 use crate::testing::space_name;
 use crate::usage::Bounds;
-use crate::writer::{Change, Reply};
 
 /// An order that is told from others by its delta.
 fn order(tenant: &str, delta: i64) -> Order {

@@ -11,10 +11,10 @@ use prometheus_client::registry::Unit;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Family {
     /// Without the unit, and without `_total`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) unit: Option<Measure>,
     /// A sentence without its full stop.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
 }
 
 /// The units that there are here.

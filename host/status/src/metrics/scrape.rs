@@ -53,14 +53,14 @@ pub struct Sources {
 /// What one scrape found.
 #[derive(Debug)]
 pub(crate) struct Scrape {
-    pub sources: Arc<Sources>,
-    pub snapshot: Arc<Snapshot>,
-    pub troubles: Arc<Troubles>,
-    pub readiness: Readiness,
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) troubles: Arc<Troubles>,
+    pub(crate) readiness: Readiness,
     /// What is kept, by tenant; none where the store does not answer.
-    pub kept: Option<Vec<(String, Usage)>>,
-    pub sandbox: Stats,
-    pub process: Process,
+    pub(crate) kept: Option<Vec<(String, Usage)>>,
+    pub(crate) sandbox: Stats,
+    pub(crate) process: Process,
 }
 
 // === impl Metrics ===

@@ -38,10 +38,10 @@ pub(super) struct Desk {
 /// A change, and who wants to know what came of it.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub place: Place,
+    pub(crate) place: Place,
     pub(crate) edit: Edit,
     pub(crate) precondition: Precondition,
-    pub answer: oneshot::Sender<Result<DataChange, ManageError>>,
+    pub(crate) answer: oneshot::Sender<Result<DataChange, ManageError>>,
 }
 
 // === impl Desks ===

@@ -23,7 +23,7 @@ pub(crate) enum Edit {
 pub(crate) struct Given {
     pub(crate) document: Document,
     /// Its text, where that is YAML.
-    pub yaml: Option<Vec<u8>>,
+    pub(crate) yaml: Option<Vec<u8>>,
 }
 
 /// A document on its way from what is in force to what is to be written.

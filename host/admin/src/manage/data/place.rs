@@ -11,9 +11,9 @@ const MAX_NAME: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The file's, without its extension.
-    pub name: String,
+    pub(crate) name: String,
     /// An RFC 6901 pointer from the document's root.
-    pub pointer: String,
+    pub(crate) pointer: String,
 }
 
 // === impl Place ===

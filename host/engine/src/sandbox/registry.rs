@@ -25,8 +25,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use portcullis_model::Digest;
 
-use crate::config::Sandbox;
-use crate::load::{Code, Compiled, LoadError, Order, Owner, When};
+use crate::error::LoadError;
+use crate::order::{Order, Owner, When};
+use crate::sandbox::Sandbox;
+use crate::sandbox::load::{Code, Compiled};
 
 /// What is compiled now, and who has it.
 #[derive(Debug, Default)]

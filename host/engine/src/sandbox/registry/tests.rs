@@ -8,7 +8,7 @@ use super::*;
 use crate::tests::{ALLOW, sandbox, tenant, wasm};
 use crate::{Compiler, Grants, SandboxConfig};
 
-const TRAP: &str = include_str!("../../../../tests/guests/trap.wat");
+const TRAP: &str = include_str!("../../../../../tests/guests/trap.wat");
 
 fn order<'a>(bytes: &'a [u8], owner: &str, when: When) -> Order<'a> {
     Order { bytes, owner: tenant(owner), when, metered: false }

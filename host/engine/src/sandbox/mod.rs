@@ -1,18 +1,21 @@
 //! The engine's configuration, in one place with the ticker that its deadlines need.
 
+pub(crate) mod load;
+pub(crate) mod registry;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use portcullis_model::Limits;
-use thiserror::Error;
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::compiler::{Compiler, Workbench};
-use crate::load::LoadError;
+use crate::error::{LoadError, SandboxError};
 use crate::machine::Machine;
-use crate::registry::Registry;
+use crate::sandbox::registry::Registry;
+use crate::settings::{count_instructions, settings};
 use crate::store::Store;
 use crate::ticker::Ticker;
 use crate::turn::Turns;
@@ -30,8 +33,6 @@ const TABLE_KEEP_RESIDENT: usize = 64 << 10;
 const WARM: u32 = if cfg!(test) { TEST_WARM } else { 4096 };
 /// Each memory reserves gigabytes of address space, of which tests need several times what a host has at once.
 const TEST_WARM: u32 = 64;
-const WASM_STACK: usize = 512 << 10;
-const ASYNC_STACK: usize = 1 << 20;
 
 /// How the sandbox is set up.
 #[derive(Clone, Debug)]
@@ -41,16 +42,6 @@ pub struct SandboxConfig {
     /// Where compiled code is kept. None, or a folder that cannot be written: in a private one, until the sandbox ends.
     pub cache: Option<PathBuf>,
     pub compiler: Compiler,
-}
-
-#[derive(Debug, Error)]
-pub enum SandboxError {
-    #[error("the cache of compiled policies in `{path}` cannot be used: {problem}")]
-    Cache { path: PathBuf, problem: String },
-    #[error("the sandbox cannot be set up: {0}")]
-    Engine(String),
-    #[error("the sandbox's clock cannot be started: {0}")]
-    Ticker(#[source] std::io::Error),
 }
 
 /// Compiles policies and runs them. Cheap to clone.
@@ -145,24 +136,6 @@ impl Sandbox {
         });
         made.as_ref().map_err(|problem| LoadError::Engine(problem.clone()))
     }
-}
-
-/// What those who compile and those who run agree on.
-pub(crate) fn settings() -> Config {
-    let mut config = Config::new();
-    config
-        .epoch_interruption(true)
-        .max_wasm_stack(WASM_STACK)
-        .async_stack_size(ASYNC_STACK)
-        // A policy decides one call and is gone: nothing in it runs beside anything else.
-        .concurrency_support(false)
-        .wasm_relaxed_simd(false);
-    config
-}
-
-/// Has instructions counted.
-pub(crate) fn count_instructions(config: &mut Config) -> &Config {
-    config.consume_fuel(true)
 }
 
 fn pool(instances: u32) -> PoolingAllocationConfig {

@@ -5,51 +5,22 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-use portcullis_model::{Digest, Fault, Limits, TenantName};
+use portcullis_model::{Digest, Limits};
 use sha2::{Digest as _, Sha256};
-use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::Component;
-use wasmtime::component::types::ComponentItem;
 
-use crate::component::{is_core_module, ticket};
-use crate::config::{Inner, Sandbox};
+use crate::component::{Ticket, is_core_module, ticket};
 use crate::contract::PolicyPre;
+use crate::error::LoadError;
 use crate::grants::Grants;
 use crate::host::Host;
-use crate::registry::Key;
-use crate::store::Ticket;
+use crate::import::{Import, gives};
+use crate::order::Order;
+use crate::sandbox::registry::Key;
+use crate::sandbox::{Inner, Sandbox};
 
-/// The contract's package; its version follows the `@`.
-const PACKAGE: &str = "portcullis:policy/";
 const EXPORT: &str = "decide";
-
-/// A file that is to be compiled, for whom, and when.
-#[derive(Clone, Debug)]
-pub struct Order<'a> {
-    pub bytes: &'a [u8],
-    pub owner: Owner,
-    pub when: When,
-    /// Whether instructions are counted: only then a decision can have a limit of them.
-    pub metered: bool,
-}
-
-/// Whose policy it is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Owner {
-    /// The operator's, asked for every tenant.
-    Host,
-    Tenant(TenantName),
-}
-
-/// Whether somebody could learn from how long it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// Before the first call is answered: nobody watches, so the work for one digest is done once.
-    Start,
-    /// While the host runs: takes as long as if the owner were alone.
-    Swap,
-}
 
 /// A policy, compiled and linked. Cheap to clone.
 #[derive(Clone)]
@@ -83,49 +54,6 @@ pub struct Inspection {
     pub core_module: bool,
     pub imports: Vec<Import>,
     pub exports: Vec<String>,
-}
-
-/// One interface that a policy imports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Import {
-    pub name: String,
-    /// The grant that it needs; none where every policy has it.
-    pub grant: Option<&'static str>,
-    /// Whether the host has it at all.
-    pub known: bool,
-}
-
-/// Why a file is not a policy.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum LoadError {
-    #[error("not WebAssembly ({size} bytes); expected the `.wasm` file that the build left")]
-    NotWasm { size: usize },
-    #[error("not valid WebAssembly: {0}")]
-    Invalid(String),
-    #[error(
-        "a core module that does not carry the contract; build it with the crate `portcullis-policy`, which puts it in"
-    )]
-    NoContract,
-    #[error("a core module that cannot be made a component: {0}")]
-    Module(String),
-    #[error("imports {}", Ungranted(.0))]
-    Imports(Vec<Import>),
-    #[error("does not export `decide`, which a policy must; it exports {}", Listed(.0))]
-    NoDecide(Vec<String>),
-    #[error("is not a policy of this contract: {0}")]
-    Contract(String),
-    #[error("has {found} {what}; at most {most} are taken")]
-    TooMuch { what: String, found: u64, most: u64 },
-    #[error("compiling it {0}")]
-    Expensive(String),
-    #[error("cannot be compiled: {0}")]
-    Crashed(String),
-    #[error("its machine code cannot be kept: {0}")]
-    Store(String),
-    #[error("the engine that counts instructions cannot be set up: {0}")]
-    Engine(String),
-    #[error("fails as soon as it is started: {0}")]
-    Probe(Fault),
 }
 
 // === impl Sandbox ===
@@ -176,18 +104,6 @@ impl Sandbox {
         workbench.compile(order, file.as_file_mut())?;
         store.store(engine, ticket, file)?;
         store.load_stored(engine, ticket)
-    }
-}
-
-// === impl Order ===
-
-impl Order<'_> {
-    /// Whose entry of the cache on disk it is; empty for what no tenant can time.
-    fn payer(&self) -> &str {
-        match (self.when, &self.owner) {
-            (When::Swap, Owner::Tenant(name)) => name.as_str(),
-            (When::Swap, Owner::Host) | (When::Start, Owner::Host | Owner::Tenant(_)) => "",
-        }
     }
 }
 
@@ -270,63 +186,7 @@ impl fmt::Debug for Policy {
     }
 }
 
-// === impl Import ===
-
-impl Import {
-    fn new(name: &str) -> Self {
-        let (grant, known) = match Self::interface(name) {
-            Some("log") => (Some("log"), true),
-            Some("state") => (Some("state"), true),
-            Some(_) => (None, true),
-            None => (None, false),
-        };
-        Self { name: name.to_owned(), grant, known }
-    }
-
-    /// `log` for `portcullis:policy/log@0.2.0`; none for what is not the contract's.
-    fn interface(name: &str) -> Option<&str> {
-        let (interface, _version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
-        Grants::ALL.allow(interface).then_some(interface)
-    }
-
-    fn is_granted(&self, grants: Grants) -> bool {
-        Self::interface(&self.name).is_some_and(|interface| grants.allow(interface))
-    }
-}
-
-/// Whether an import gives something that can be called. The contract's world also names two of its types.
-fn gives(item: &ComponentItem) -> bool {
-    !matches!(item, ComponentItem::Type(_) | ComponentItem::Resource(_))
-}
-
 /// The digest by which a policy's file is known.
 pub fn digest(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
-}
-
-/// Writes the imports that were refused, each with what to do.
-struct Ungranted<'a>(&'a [Import]);
-
-impl fmt::Display for Ungranted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, import) in self.0.iter().enumerate() {
-            let separator = if position == 0 { "" } else { ", and " };
-            match import.grant {
-                Some(grant) => write!(f, "{separator}`{}`, which needs `grants = [\"{grant}\"]`", import.name)?,
-                None => write!(f, "{separator}`{}`, which this host does not have", import.name)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Listed<'a>(&'a [String]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("nothing");
-        }
-        f.write_str(&self.0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
-    }
 }

@@ -1,0 +1,38 @@
+//! What the observer is told.
+
+use notify::Event;
+use portcullis_model::decision::DefaultVerdict;
+use tokio::sync::oneshot;
+
+use crate::layer::{LayerLoader, Rescan};
+use crate::trouble::{Scope, Trouble};
+
+/// Something happened, or is to be done.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Noticed(notify::Result<Event>),
+    /// A folder was read.
+    Done(Box<Finished>),
+    /// Read everything now; answered when what was found is in force, and this default of the tenant `default`.
+    Reload(Option<DefaultVerdict>, oneshot::Sender<()>),
+    /// Read this folder now; answered when what was found is in force.
+    Look(Scope, oneshot::Sender<()>),
+    Stop,
+}
+
+/// A job that is done.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) scope: Scope,
+    pub(crate) id: u64,
+    pub(crate) number: u64,
+    /// None where reading panicked.
+    pub(crate) read: Option<(LayerLoader, Rescan, Vec<Trouble>)>,
+}
+
+impl Finished {
+    /// Whether a layer came of it. At the first reading of a folder one does, sooner or later.
+    pub(crate) fn is_first_done(&self) -> bool {
+        self.read.as_ref().is_some_and(|(_, rescan, _)| rescan.layer.is_some())
+    }
+}
