@@ -14,6 +14,9 @@ use crate::error::{Doing, Result};
 use crate::release::Release;
 use crate::scratch::Scratch;
 
+/// How often a line is run once more that has printed nothing.
+const AGAIN: usize = 5;
+
 /// A caller of one daemon.
 #[derive(Debug)]
 pub struct Docker {
@@ -70,6 +73,19 @@ impl Docker {
     /// A line of shell, as a person would type it.
     pub fn shell(&self, line: &str) -> Result<Finished> {
         Finished::of(self.arrange("sh").args(["-c", line]))
+    }
+
+    /// The same, of a line that prints something. dockerd forgets what a container wrote that was not read two seconds after its end,
+    /// as it happens on a busy machine: then the line is run again.
+    pub fn shell_that_prints(&self, line: &str) -> Result<Finished> {
+        let mut finished = self.shell(line)?;
+        for _ in 0..AGAIN {
+            if !finished.status.success() || !finished.stdout.is_empty() {
+                break;
+            }
+            finished = self.shell(line)?;
+        }
+        Ok(finished)
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {

@@ -97,7 +97,11 @@ impl Stage {
         for change in step.changes {
             self.make(*change)?;
         }
-        let answer = self.caller(step.caller)?.shell(step.command)?;
+        let caller = self.caller(step.caller)?;
+        let answer = match step.expected {
+            Expected::Prints(text) if !text.is_empty() => caller.shell_that_prints(step.command)?,
+            Expected::Prints(_) | Expected::Denied(_) => caller.shell(step.command)?,
+        };
         let difference = step.expected.difference(&answer);
         Ok(Outcome { answer, difference })
     }

@@ -53,9 +53,10 @@ fn a_throwaway_dockerd_works_and_leaves_nothing() -> Result<()> {
     let folder = dockerd.socket().parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
 
     let docker = Docker::new(&dockerd)?;
-    let hello = docker.run(&["run", "hello-world"])?;
+    let hello = docker.shell_that_prints("docker run hello-world")?;
     assert!(hello.stdout.contains("Hello from Docker!"), "{hello:?}");
-    let echo = docker.shell("docker run --rm --network none alpine /bin/sh -c 'echo \"Running an alpine image\"'")?;
+    let echo = docker
+        .shell_that_prints("docker run --rm --network none alpine /bin/sh -c 'echo \"Running an alpine image\"'")?;
     assert_eq!(echo.stdout, "Running an alpine image\n", "{echo:?}");
     let left_running = docker.run(&["run", "-d", "alpine", "sleep", "1000"])?;
     assert!(left_running.status.success(), "{left_running:?}");

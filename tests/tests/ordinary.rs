@@ -36,7 +36,9 @@ fn play(release: Release) -> Result<()> {
         let difference = match found.case.asked(&places) {
             Some(Asked::Shell(line)) => {
                 commands += 1;
-                found.case.wrong_with_command(release, &docker.shell(&line)?)
+                let prints = found.case.prints(release);
+                let finished = if prints { docker.shell_that_prints(&line)? } else { docker.shell(&line)? };
+                found.case.wrong_with_command(release, &finished)
             }
             Some(Asked::Raw(call)) => {
                 found.case.wrong_with_answer(release, &call.send(&dockerd.socket(), AGENT, &places)?)

@@ -69,6 +69,12 @@ impl Ordinary {
         }
     }
 
+    /// Whether it is to print something.
+    pub fn prints(&self, release: Release) -> bool {
+        let Expected { prints, fails, .. } = self.expected(release);
+        fails.is_none() && !prints.is_empty()
+    }
+
     /// What is wrong with how a command ended.
     pub fn wrong_with_command(&self, release: Release, finished: &Finished) -> Option<String> {
         let Finished { status, stdout, stderr } = finished;

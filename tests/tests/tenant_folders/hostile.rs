@@ -209,9 +209,13 @@ fn a_tenant_cannot_say_who_belongs_to_it() -> Result<()> {
         wait_for_answer(&host, &tenant, |reply| reply.msg == "name: good")?;
         let mark = host.mark();
         as_tenant(&folder(&host, &tenant), line)?;
-        let problem = problem_of(&host, mark, &tenant, REFUSED)?;
         let path = folder(&host, &tenant).join("tenant.toml").display().to_string();
-        assert!(problem.starts_with(&path) && problem.ends_with(expected), "{note}: {problem}");
+        // Between its two steps there is no file, which may be seen and told before.
+        host.wait_for(mark, note, |record| {
+            let problem = record.text("problem");
+            let is_refusal = record.is_of(&tenant) && record.message() == REFUSED;
+            is_refusal && problem.starts_with(&path) && problem.ends_with(expected)
+        })?;
         assert_eq!(ask(&host, &tenant)?.msg, "name: good", "{note}");
         assert_other_goes_on(&host, note)?;
         assert!(!Caller::named("nobody").list(&host.socket())?.allow, "{note}");
