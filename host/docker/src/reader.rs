@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use portcullis_document::Kind;
 use portcullis_model::Access;
 
 use crate::json::{self, Reading};
 use crate::operation::{self, Body, Operation, Parameters, Query};
 use crate::request::{DockerRequest, Machine};
 use crate::resolve::Resolve;
-use crate::rules::{HostRule, Rules, Violation, body, size, stray};
+use crate::rules::{HostRule, Rules, Violation, body, checkpoints, plugin_names, size, stray};
 use crate::target::{ApiVersion, Target};
-use crate::view::Facts;
+use crate::view::{Facts, member};
 use crate::wire::Call;
 
 /// What a call is where a rule that is off would have refused it.
@@ -160,35 +159,27 @@ impl Reader {
             (Body::Json(shape), Some(bytes)) => self.json(bytes, shape)?,
             _ => None,
         };
-        let is_set = |pointer: &str| {
-            let value = body.as_ref().and_then(|body| body.document.pointer(pointer));
-            value.is_some_and(|value| !matches!(value.kind(), Kind::Null) && value.as_str() != Some(""))
-        };
-        if operation.id == "ContainerCreate" && is_set("/HostConfig/Capabilities") {
-            self.rules.check(
-                HostRule::LegacyCapabilities,
-                "`HostConfig.Capabilities` is not accepted; use `CapAdd` and `CapDrop`",
-            )?;
-        }
-        let parameter = match operation.id {
-            "ContainerStart" => "checkpoint-dir",
-            "(CheckpointList)" | "(CheckpointDelete)" => "dir",
-            _ => "",
-        };
-        let in_query = target.query.iter().any(|(name, value)| name == parameter && !value.is_empty());
-        if in_query || operation.id == "(CheckpointCreate)" && is_set("/CheckpointDir") {
-            self.rules.check(HostRule::CheckpointDirectory, "the caller chooses the folder of a checkpoint")?;
-        }
-        let root = body.as_ref().map(|body| body.document.root());
         let facts = Facts {
             operation: operation.id,
-            body: root,
+            body: body.as_ref().map(|body| body.document.root()),
             query: &target.query,
             name: None,
             api_version: target.version,
             id: None,
             masked: &[],
         };
+        if sets_capabilities(facts) {
+            self.rules.check(
+                HostRule::LegacyCapabilities,
+                "`HostConfig.Capabilities` is not accepted; use `CapAdd` and `CapDrop`",
+            )?;
+        }
+        if checkpoints::chooses_folder(facts) {
+            self.rules.check(HostRule::CheckpointDirectory, "the caller chooses the folder of a checkpoint")?;
+        }
+        if let Some(reason) = plugin_names::stray(facts) {
+            self.rules.check(HostRule::PluginName, reason)?;
+        }
         if let Some(reason) = size::excess(facts, size) {
             self.rules.check(HostRule::Oversized, reason)?;
         }
@@ -222,6 +213,11 @@ impl Reader {
 fn refusal(call: Call, operation: Option<&'static str>, path: String, violation: Violation) -> Refusal {
     let Violation { rule, reason } = violation;
     Refusal { rule, reason, operation, path, call: Box::new(Call { body: None, ..call }) }
+}
+
+fn sets_capabilities(facts: Facts<'_>) -> bool {
+    let host = member(facts.container(), "HostConfig");
+    member(host, "Capabilities").is_some_and(|capabilities| capabilities.as_str() != Some(""))
 }
 
 /// A parameter that is there more than once with different values, of which the daemon reads the first.

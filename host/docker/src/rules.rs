@@ -2,6 +2,8 @@
 //! do, or shown something else.
 
 pub(crate) mod body;
+pub(crate) mod checkpoints;
+pub(crate) mod plugin_names;
 pub(crate) mod size;
 pub(crate) mod stray;
 #[cfg(test)]
@@ -27,6 +29,7 @@ pub enum HostRule {
     RootHostConfig,
     LegacyCapabilities,
     CheckpointDirectory,
+    PluginName,
     Oversized,
 }
 
@@ -55,7 +58,7 @@ pub(crate) struct Violation {
 
 impl HostRule {
     /// In the order in which a call is checked.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::MalformedTarget,
         Self::UnknownOperation,
         Self::OldApiVersion,
@@ -68,6 +71,7 @@ impl HostRule {
         Self::RootHostConfig,
         Self::LegacyCapabilities,
         Self::CheckpointDirectory,
+        Self::PluginName,
         Self::Oversized,
     ];
 
@@ -86,6 +90,7 @@ impl HostRule {
             Self::RootHostConfig => "root-host-config",
             Self::LegacyCapabilities => "legacy-capabilities",
             Self::CheckpointDirectory => "checkpoint-directory",
+            Self::PluginName => "plugin-name",
             Self::Oversized => "oversized",
         }
     }
@@ -139,8 +144,12 @@ impl HostRule {
                 "Refuses `HostConfig.Capabilities`, with which Docker 19.03 sets exact capabilities past `CapAdd` and `CapDrop`."
             }
             Self::CheckpointDirectory => {
-                "Refuses a directory of the host that the caller chooses for checkpoints, which the daemon reads, writes and \
-                 removes as root."
+                "Refuses a directory of the host that the caller chooses for checkpoints, by itself or by a path in the place of a \
+                 checkpoint's name: the daemon reads, writes and removes it as root."
+            }
+            Self::PluginName => {
+                "Refuses the name of a driver or plugin that is a path, such as `../../srv/x`: the daemon looks for a socket or a \
+                 file there, outside of the folders for plugins, and does what whoever listens there says."
             }
             Self::Oversized => {
                 "Refuses more than 4,096 mounts, devices or the like in one call, more than 16,384 ports, and paths longer than Linux \

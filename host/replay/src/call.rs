@@ -7,7 +7,7 @@ use portcullis_docker::wire::Call;
 use portcullis_docker::{HostRule, Resolve, Resolved, Rules, clean_path};
 
 /// The rules that look at a body.
-const OF_BODIES: [HostRule; 8] = [
+const OF_BODIES: [HostRule; 9] = [
     HostRule::BodyWithheld,
     HostRule::FormBody,
     HostRule::StartBody,
@@ -15,6 +15,7 @@ const OF_BODIES: [HostRule; 8] = [
     HostRule::AmbiguousBody,
     HostRule::RootHostConfig,
     HostRule::LegacyCapabilities,
+    HostRule::PluginName,
     HostRule::Oversized,
 ];
 

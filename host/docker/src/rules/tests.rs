@@ -349,11 +349,48 @@ fn bodies_that_readers_read_differently_are_refused() {
 }
 
 #[test]
+fn a_driver_is_a_name_and_no_path() {
+    const PATH: &str = "../../../srv/scratch/plugin";
+    let mount = |name: &str| format!(r#"[{{"Type":"volume","VolumeOptions":{{"DriverConfig":{{"Name":"{name}"}}}}}}]"#);
+    for name in [PATH, "./a", "a/..", "/srv/a"] {
+        for (uri, body) in [
+            ("/containers/create", format!(r#"{{"HostConfig":{{"LogConfig":{{"Type":"{name}"}}}}}}"#)),
+            ("/containers/create", format!(r#"{{"hostconfig":{{"logconfig":{{"TYPE":"{name}"}}}}}}"#)),
+            ("/containers/create", format!(r#"{{"HostConfig":{{"VolumeDriver":"{name}"}}}}"#)),
+            ("/containers/create", format!(r#"{{"HostConfig":{{"Runtime":"{name}"}}}}"#)),
+            ("/containers/create", format!(r#"{{"HostConfig":{{"Mounts":{}}}}}"#, mount(name))),
+            ("/networks/create", format!(r#"{{"Name":"n","Driver":"{name}"}}"#)),
+            ("/networks/create", format!(r#"{{"Name":"n","IPAM":{{"Driver":"{name}"}}}}"#)),
+            ("/volumes/create", format!(r#"{{"Name":"v","Driver":"{name}"}}"#)),
+            ("/volumes/create", format!(r#"{{"Name":"v","Driver":"{name}","ClusterVolumeSpec":{{}}}}"#)),
+            ("/services/create", format!(r#"{{"TaskTemplate":{{"LogDriver":{{"Name":"{name}"}}}}}}"#)),
+            ("/services/x/update", format!(r#"{{"TaskTemplate":{{"ContainerSpec":{{"Mounts":{}}}}}}}"#, mount(name))),
+            ("/secrets/create", format!(r#"{{"Name":"s","Driver":{{"Name":"{name}"}}}}"#)),
+            ("/swarm/init", format!(r#"{{"Spec":{{"TaskDefaults":{{"LogDriver":{{"Name":"{name}"}}}}}}}}"#)),
+            ("/swarm/update", format!(r#"{{"TaskDefaults":{{"LogDriver":{{"Name":"{name}"}}}}}}"#)),
+        ] {
+            let refusal = read(with_json("POST", uri, &body)).err();
+            assert_eq!(refusal.map(|refusal| refusal.rule), Some(PluginName), "{uri} {body}");
+            let ordinary = body.replace(name, "localhost:5000/vieux/sshfs:latest");
+            assert!(read(with_json("POST", uri, &ordinary)).is_ok(), "{uri} {ordinary}");
+        }
+    }
+    // What is no name of a driver may be a path.
+    let options =
+        r#"{"Name":"v","Driver":"local","DriverOpts":{"device":"../x","o":"bind"},"Labels":{"Driver":"../x"}}"#;
+    assert!(read(with_json("POST", "/volumes/create", options)).is_ok());
+}
+
+#[test]
 fn the_caller_does_not_choose_where_checkpoints_lie() {
     for (method, uri, expected) in [
         ("POST", "/containers/x/start?checkpoint=a", None),
         ("POST", "/containers/x/start?checkpoint=a&checkpoint-dir=", None),
         ("POST", "/containers/x/start?checkpoint=a&checkpoint-dir=/etc", Some(CheckpointDirectory)),
+        ("POST", "/containers/x/start?checkpoint=../../../../srv/a", Some(CheckpointDirectory)),
+        ("POST", "/containers/x/start?checkpoint=a%2Fb", Some(CheckpointDirectory)),
+        ("POST", "/containers/x/start?checkpoint=..", Some(CheckpointDirectory)),
+        ("POST", "/containers/x/start?checkpoint=a.b-1", None),
         ("GET", "/containers/x/checkpoints", None),
         ("GET", "/containers/x/checkpoints?dir=/etc", Some(CheckpointDirectory)),
         ("DELETE", "/containers/x/checkpoints/a?dir=/etc", Some(CheckpointDirectory)),
@@ -363,6 +400,7 @@ fn the_caller_does_not_choose_where_checkpoints_lie() {
     }
     for (body, expected) in [
         (r#"{"CheckpointID":"a","checkpointdir":"/etc"}"#, Some(CheckpointDirectory)),
+        (r#"{"CheckpointID":"../a"}"#, Some(CheckpointDirectory)),
         (r#"{"CheckpointID":"a","CheckpointDir":"","Exit":true}"#, None),
     ] {
         let refusal = read(with_json("POST", "/containers/x/checkpoints", body)).err();
@@ -385,6 +423,7 @@ fn breaking(rule: HostRule) -> crate::wire::Call {
         RootHostConfig => with_json("POST", "/containers/create", r#"{"privileged":true,"binds":["/:/host"]}"#),
         LegacyCapabilities => with_json("POST", "/containers/create", r#"{"HostConfig":{"Capabilities":["ALL"]}}"#),
         CheckpointDirectory => call("GET", "/containers/x/checkpoints?dir=/", &[], None),
+        PluginName => with_json("POST", "/networks/create", r#"{"Name":"x","Driver":"../../srv/x"}"#),
         Oversized => {
             let binds = vec![r#""a:/b""#; 4097].join(",");
             with_json("POST", "/containers/create", &format!(r#"{{"HostConfig":{{"Binds":[{binds}]}}}}"#))

@@ -121,7 +121,7 @@ fn texts_are_taken_up_to_their_bound() {
         (CREATE, |text| host("Tmpfs", &format!("{{\"{text}\":\"\"}}")), PATH),
         (CREATE, |text| host("Mounts", &format!("[{{\"Source\":\"{text}\"}}]")), PATH),
         (CREATE, |text| host("Mounts", &format!("[{{\"Target\":\"{text}\"}}]")), PATH),
-        (CREATE, |text| host("VolumeDriver", &format!("\"{text}\"")), PATH),
+        (CREATE, |text| host("VolumeDriver", &format!("\"{}\"", text.replace('/', "a"))), PATH),
         (CREATE, |text| host("Devices", &format!("[{{\"PathOnHost\":\"{text}\"}}]")), PATH),
         (CREATE, |text| host("PortBindings", &format!("{{\"{text}\":[]}}")), PORT),
         (

@@ -8,10 +8,11 @@ use super::*;
 use crate::testing::{read_by, with_json};
 use crate::{DockerRequest, HostRule, Rules};
 
-/// The views hold by themselves what the rule `oversized` refuses before.
+/// The views hold by themselves what the rules `oversized` and `plugin-name` refuse before.
 fn post(uri: &str, body: &str) -> DockerRequest {
     let mut rules = Rules::default();
     rules.disable(HostRule::Oversized);
+    rules.disable(HostRule::PluginName);
     read_by(rules, with_json("POST", uri, body)).unwrap_or_else(|refusal| panic!("{body}: {refusal}"))
 }
 
