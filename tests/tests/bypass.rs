@@ -20,8 +20,8 @@ use portcullis_tests::{Dockerd, Error, Release, Result};
 const CALLER: (&str, &str) = ("Authz-User", "alice");
 const USERS: &str = r#"{"alice": {"readOnly": false}, "bob": {"readOnly": true}}"#;
 
-/// Containers and a volume that are older than the policies: one is harmless and runs, two have a forbidden folder.
-const OLDER: [(&str, &str); 4] = [
+/// Containers and volumes that are older than the policies: one is harmless and runs, two have a forbidden folder, one is a plugin's.
+const OLDER: [(&str, &str); 5] = [
     (
         "POST /v1.41/containers/create?name=plain",
         r#"{"Image":"alpine","Cmd":["sleep","1000"],"HostConfig":{"NetworkMode":"none"}}"#,
@@ -32,6 +32,7 @@ const OLDER: [(&str, &str); 4] = [
         "POST /v1.41/volumes/create",
         r#"{"Name":"older","DriverOpts":{"type":"none","o":"bind","device":"{host}/secret"}}"#,
     ),
+    ("POST /v1.41/volumes/create", r#"{"Name":"plugged","Driver":"evil"}"#),
 ];
 
 /// The daemon, its guard, and what is wrong so far.

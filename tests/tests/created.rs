@@ -7,16 +7,22 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use portcullis_tests::corpus::volume_plugin;
 use portcullis_tests::http::{self, Answer};
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::scratch::Scratch;
 use portcullis_tests::{Dockerd, Error, Result};
 use serde_json::{Value, json};
 
+/// What other people's settings allow beside folders: volumes of a plugin, and of a file system.
+const MORE: &str = r#"volume_drivers = ["local", "evil"]
+file_systems = [{ type = "tmpfs" }, { type = "ext4", devices = ["/dev/none"] }]
+"#;
+
 /// The daemon goes first, and then its guard.
 struct Stage {
     dockerd: Dockerd,
-    _host: Portcullis,
+    host: Portcullis,
     folders: Scratch,
 }
 
@@ -33,11 +39,12 @@ impl Stage {
         for folder in ["mount", "volume", "inline"] {
             fs::create_dir(open.join(folder)).map_err(io)?;
         }
-        let settings = format!("[settings]\nallow = [{{ source = {open:?}, submounts = false }}]\n");
+        let settings = format!("[settings]\nallow = [{{ source = {open:?}, submounts = false }}]\n{MORE}");
         let config = Config::new()?.policy("bind-mounts")?.file("policies/bind-mounts.toml", settings.as_bytes())?;
         let host = config.start()?;
+        volume_plugin::serve(&host.config().plugin_folder().join("evil.sock"))?;
         let dockerd = Dockerd::setup().guarded_by(portcullis::NAME, &host.config().plugin_folder()).start()?;
-        Ok(Self { dockerd, _host: host, folders })
+        Ok(Self { dockerd, host, folders })
     }
 
     fn open(&self, name: &str) -> PathBuf {
@@ -158,4 +165,41 @@ fn what_a_volume_was_created_with_is_looked_up_wherever_it_is_mounted() -> Resul
     stage.must("POST", "/volumes/create", Some(json!({ "Name": "made" })))?;
     stage.create("after", json!({ "Binds": ["made:/x"] }))?;
     Ok(())
+}
+
+#[test]
+fn what_kind_of_volume_it_is_is_told_wherever_it_is_mounted() -> Result<()> {
+    let stage = Stage::set()?;
+    let disk = json!({ "type": "ext4", "device": "/dev/none" });
+    for volume in [
+        json!({ "Name": "plugged", "Driver": "evil" }),
+        json!({ "Name": "disk", "DriverOpts": disk }),
+        json!({ "Name": "plain" }),
+    ] {
+        stage.must("POST", "/volumes/create", Some(volume))?;
+    }
+    // A mount and a bind can make one, too.
+    let mount = json!({ "Type": "volume", "Source": "mounted", "Target": "/x", "VolumeOptions": { "DriverConfig": { "Name": "evil" } } });
+    stage.create("first", json!({ "Mounts": [mount] }))?;
+    stage.create("second", json!({ "Binds": ["bound:/x"], "VolumeDriver": "evil" }))?;
+    let volumes = ["plugged", "disk", "mounted", "bound", "plain"];
+    let by_name = |volume: &str| json!({ "Binds": [format!("{volume}:/x")] });
+    for volume in volumes {
+        stage.create(&format!("before-{volume}"), by_name(volume))?;
+    }
+    stage.host.drop_settings("bind-mounts", "[settings]\n")?;
+    for volume in volumes {
+        let create = Some(container(&by_name(volume)));
+        let start = format!("/containers/before-{volume}/start");
+        if volume == "plain" {
+            stage.must("POST", "/containers/create", create)?;
+            stage.must("POST", &start, None)?;
+        } else {
+            stage.must_not("POST", "/containers/create", create)?;
+            stage.must_not("POST", &start, None)?;
+            let of_another = json!({ "VolumesFrom": [format!("before-{volume}")] });
+            stage.must_not("POST", "/containers/create", Some(container(&of_another)))?;
+        }
+    }
+    stage.must("DELETE", "/containers/before-plain?force=1", None).map(drop)
 }

@@ -48,11 +48,12 @@ pub(crate) fn look_up(mounts: &mut [Mount], resolver: &dyn Resolve) {
     }
 }
 
-/// Volumes that a call defines, by name, and what they mount from the host. The daemon chooses a name where none is given.
+/// Volumes that a call defines, by name, and what they are, if they are more than a folder of the daemon's own. The daemon chooses
+/// a name where none is given.
 pub(crate) fn volumes(facts: Facts<'_>) -> Vec<(String, Vec<Mount>)> {
     let defined = |name: &str, mounts: Vec<Mount>| {
-        let binds: Vec<_> = mounts.into_iter().filter(|mount| mount.kind == MountKind::Bind).collect();
-        (!binds.is_empty()).then(|| (name.to_owned(), binds))
+        let telling: Vec<_> = mounts.into_iter().filter(|mount| !is_plain(mount)).collect();
+        (!telling.is_empty()).then(|| (name.to_owned(), telling))
     };
     let of_volume = facts
         .body
@@ -62,7 +63,22 @@ pub(crate) fn volumes(facts: Facts<'_>) -> Vec<(String, Vec<Mount>)> {
     let is_volume = |mount: &Value<'_>| text(member(Some(*mount), "Type")) == "volume";
     let volumes = items(member(facts.host_config(), "Mounts")).filter(is_volume);
     let of_mounts = volumes.filter_map(|mount| defined(text(member(Some(mount), "Source")), place.mounts(mount)));
-    of_volume.into_iter().chain(of_mounts).collect()
+    // `HostConfig.VolumeDriver` makes all volumes that are no mounts.
+    let driver = text(member(facts.host_config(), "VolumeDriver"));
+    let others = if is_local(driver) { Vec::new() } else { unresolved(facts) };
+    let others = others.into_iter().filter(|mount| mount.kind == MountKind::Volume);
+    let of_driver = others.filter(|mount| mount.driver.as_deref() == Some(driver));
+    let of_driver = of_driver.map(|mount| (mount.source.clone(), vec![mount]));
+    of_volume.into_iter().chain(of_mounts).chain(of_driver).collect()
+}
+
+/// Whether it is nothing but a folder of the daemon's own.
+fn is_plain(mount: &Mount) -> bool {
+    mount.kind == MountKind::Volume && is_local(mount.driver.as_deref().unwrap_or_default())
+}
+
+fn is_local(driver: &str) -> bool {
+    matches!(driver, "" | "local")
 }
 
 /// Whether it mounts folders of the host.

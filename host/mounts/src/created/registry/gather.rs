@@ -34,7 +34,7 @@ pub(super) struct Gathered<'a> {
 #[derive(PartialEq, Eq, Hash)]
 struct Telling<'a> {
     source: &'a str,
-    is_volume: bool,
+    kind: MountKind,
     read_only: bool,
     read_only_recursive: bool,
     makes_source: bool,
@@ -218,7 +218,7 @@ impl<'a> Telling<'a> {
     fn of(mount: &'a Mount, read_only: bool) -> Self {
         Self {
             source: &mount.source,
-            is_volume: mount.kind == MountKind::Volume,
+            kind: mount.kind,
             read_only,
             read_only_recursive: mount.read_only_recursive,
             makes_source: mount.makes_source,

@@ -160,6 +160,25 @@ fn volumes_are_shown_where_they_are_mounted_by_name() {
 }
 
 #[test]
+fn a_volume_is_shown_as_what_it_was_made() {
+    let mut daemon = Daemon::new();
+    let of_driver = Mount { driver: Some("nfs".to_owned()), ..named(MountKind::Volume, "v", false) };
+    let disk = Mount { file_system: Some("ext4".to_owned()), ..named(MountKind::FileSystem, "/dev/vda", false) };
+    for (name, mount) in [("v", &of_driver), ("d", &disk)] {
+        let record = Record { volumes: vec![(name.into(), vec![mount.clone()])], ..Record::default() };
+        daemon.0.settle("/", record, Change::Volume { name: name.into() }, Instant::now());
+        let mounting = named(MountKind::Volume, name, true);
+        daemon.create("a", 1, Some("web"), Record { others: vec![mounting.clone()], ..Record::default() });
+        for shown in [
+            daemon.0.of_named(&[mounting], &tenant("a"), Instant::now()),
+            daemon.0.of_container("web", &tenant("a"), Instant::now()),
+        ] {
+            assert_eq!(shown, [Mount { read_only: true, ..mount.clone() }], "{name}");
+        }
+    }
+}
+
+#[test]
 fn what_is_remembered_is_bounded_and_nobody_has_others_forgotten() {
     let mut daemon = Daemon::new();
     daemon.create("a", 1, Some("web"), binds("/one"));
