@@ -203,3 +203,33 @@ fn what_kind_of_volume_it_is_is_told_wherever_it_is_mounted() -> Result<()> {
     }
     stage.must("DELETE", "/containers/before-plain?force=1", None).map(drop)
 }
+
+#[test]
+fn what_was_created_is_known_to_every_host_that_comes_after() -> Result<()> {
+    let mut stage = Stage::set()?;
+    let bind = json!({ "Binds": [format!("{}:/x:ro", stage.open("mount").display())] });
+    let id = stage.create("named", bind)?;
+    let options = json!({ "type": "none", "o": "bind,ro", "device": stage.open("volume") });
+    stage.must("POST", "/volumes/create", Some(json!({ "Name": "made", "DriverOpts": options })))?;
+    stage.swap("mount", true)?;
+    stage.swap("volume", true)?;
+    let by_name = container(&json!({ "Binds": ["made:/x:ro"] }));
+    let mut name = "named".to_owned();
+    for next in ["crashed", "ended", "handed-over"] {
+        match next {
+            "crashed" => stage.host.crash_and_restart()?,
+            "ended" => stage.host.restart()?,
+            _ => stage.host.hand_over()?,
+        }
+        for called in [&*name, &id, &id[..12]] {
+            stage.must_not("POST", &format!("/containers/{called}/start"), None)?;
+        }
+        stage.must_not("POST", "/containers/create", Some(by_name.clone()))?;
+        stage.must("POST", &format!("/containers/{name}/rename?name={next}"), None)?;
+        name = next.to_owned();
+    }
+    stage.must_not("POST", &format!("/containers/{name}/start"), None)?;
+    stage.swap("mount", false)?;
+    stage.must("POST", &format!("/containers/{name}/start"), None)?;
+    stage.must("DELETE", &format!("/containers/{name}?force=1"), None).map(drop)
+}

@@ -17,7 +17,7 @@ use crate::request::DockerRequest;
 use crate::target::Target;
 use crate::wire::{self, Text};
 
-const TELLING: [&str; 7] = [
+const TELLING: [&str; 9] = [
     "ContainerCreate",
     "ContainerRename",
     "ContainerDelete",
@@ -25,6 +25,8 @@ const TELLING: [&str; 7] = [
     "VolumeCreate",
     "VolumeDelete",
     "VolumePrune",
+    "ServiceCreate",
+    "ServiceUpdate",
 ];
 
 /// What an operation changed.
@@ -37,7 +39,11 @@ pub enum Change {
     },
     Volume {
         name: String,
+        /// Whether it has no options of its driver, whatever was asked of it: there was one of that name.
+        is_plain: bool,
     },
+    /// A service, whose tasks make its volumes.
+    Service,
     Renamed {
         container: String,
         name: String,
@@ -64,6 +70,13 @@ struct Body {
     name: Option<String>,
     containers_deleted: Option<Vec<String>>,
     volumes_deleted: Option<Vec<String>>,
+    /// Of a volume: null where it has none.
+    #[serde(default = "not_told")]
+    options: serde_json::Value,
+}
+
+fn not_told() -> serde_json::Value {
+    serde_json::Value::Bool(true)
 }
 
 /// Whether an answer that begins like this is of an operation that [`read`] knows; none where it takes more to tell. dockerd writes
@@ -102,6 +115,10 @@ pub fn read(bytes: &[u8], reader: &Reader) -> Option<(DockerRequest, Change)> {
     let is_done = answer.response_status_code.is_some_and(|status| (200..300).contains(&status));
     let body = answer.response_body.and_then(|body| wire::decode(&body, "ResponseBody").ok());
     let body: Body = body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
+    // Its tasks would have made volumes.
+    if !is_done && matches!(request.operation(), "ServiceCreate" | "ServiceUpdate") {
+        return None;
+    }
     let change = if is_done { change(&request, body) } else { None };
     Some((request, change.unwrap_or(Change::Nothing)))
 }
@@ -111,7 +128,11 @@ fn change(request: &DockerRequest, body: Body) -> Option<Change> {
     let named = |name: &str| request.parameter(name).map(plain);
     Some(match request.operation() {
         "ContainerCreate" => Change::Container { id: body.id?, name: asked("name").filter(|name| !name.is_empty()) },
-        "VolumeCreate" => Change::Volume { name: body.name? },
+        "VolumeCreate" => {
+            let is_plain = body.options.is_null() || body.options.as_object().is_some_and(serde_json::Map::is_empty);
+            Change::Volume { name: body.name?, is_plain }
+        }
+        "ServiceCreate" | "ServiceUpdate" => Change::Service,
         "ContainerRename" => Change::Renamed { container: named("id")?, name: asked("name")? },
         "ContainerDelete" => Change::ContainersRemoved(vec![named("id")?]),
         "VolumeDelete" => Change::VolumesRemoved(vec![request.parameter("name")?.to_owned()]),

@@ -1,7 +1,7 @@
 //! The normalised views of a request. One shape whatever the spelling: a mount is a mount in `Binds`, `Mounts`, a local
 //! volume with `o=bind` or a service. `wit/policy.wit` documents each field.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Certificate {
@@ -27,7 +27,7 @@ pub struct Image {
     pub digest: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MountKind {
     Bind,
@@ -43,7 +43,7 @@ pub enum MountKind {
     Other,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Mount {
     pub kind: MountKind,
     pub source: String,

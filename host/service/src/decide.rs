@@ -97,6 +97,12 @@ pub struct Arrival<'a> {
     pub call: &'a wire::Call,
 }
 
+/// Whose call was answered.
+struct Answered<'a> {
+    listener: &'a str,
+    request: &'a DockerRequest,
+}
+
 // === impl Judge ===
 
 impl Judge {
@@ -105,8 +111,13 @@ impl Judge {
         // Where mounts lead is looked up before policies are asked, and not here.
         let reader = Reader::new(config.rules.clone(), Arc::new(NoResolve)).masking(masked_paths());
         let (reader, exempt_ping) = (ArcSwap::from_pointee(reader), config.exempt_ping.into());
-        let (resolver, created) = (Resolver::new(timeout), Created::default());
-        Self { reader, resolver, created, live, exempt_ping, timeout }
+        let resolver = Resolver::new(timeout);
+        Self { reader, resolver, created: Created::default(), live, exempt_ping, timeout }
+    }
+
+    /// The same, with what is known of containers and volumes that are there.
+    pub fn remembering(self, created: Created) -> Self {
+        Self { created, ..self }
     }
 
     /// Every lookup of a mount's path that has not come back in time.
@@ -407,6 +418,26 @@ impl Caller for Arrival<'_> {
     }
 }
 
+// === impl Answered ===
+
+impl Caller for Answered<'_> {
+    fn listener(&self) -> &str {
+        self.listener
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.request.user()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.request.header(name)
+    }
+
+    fn certificates(&self) -> Result<&[Certificate], UnreadableCertificate> {
+        self.request.certificates()
+    }
+}
+
 // === impl Decider ===
 
 impl Decider {
@@ -455,7 +486,12 @@ impl Decider {
         let (is_large, bytes) = (received.bytes.len() >= LARGE, received.bytes.clone());
         let read = work(is_large, self.judge.deadline(), move || answer::read(&bytes, &reader)).await;
         match read {
-            Ok(Some((request, change))) => self.judge.created.settle(&sender.listener, &request, change),
+            Ok(Some((request, change))) => {
+                let snapshot = self.judge.live.load();
+                let tenant = snapshot.place(&Answered { listener: &sender.listener, request: &request });
+                let tenant = tenant.ok().map(|tenant| &tenant.name);
+                self.judge.created.settle(&sender.listener, tenant, &request, change).await;
+            }
             Ok(None) => {}
             Err(_) => warn!("an answer could not be read in time; what it may have made is not remembered"),
         }

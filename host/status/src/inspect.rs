@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use portcullis_config::Config;
+use portcullis_mounts::created::Created;
 use portcullis_state::Store;
 use rustix::fs::{Access, access, statvfs};
 use tracing::{error, info};
@@ -45,6 +46,7 @@ pub struct Inspected {
     state_dir: PathBuf,
     cache_dir: PathBuf,
     store: Store,
+    created: Created,
     sockets: Vec<Socket>,
 }
 
@@ -65,12 +67,12 @@ pub struct Inspection(#[expect(dead_code, reason = "its end is what counts")] Se
 // === impl Inspected ===
 
 impl Inspected {
-    pub fn new(config: &Config, store: &Store) -> Self {
+    pub fn new(config: &Config, store: &Store, created: &Created) -> Self {
         let (state_dir, cache_dir) = (config.state_dir.clone(), config.cache_dir.clone());
         let of_listeners =
             config.listeners.iter().map(|listener| Socket::new(Some(listener.name.clone()), &listener.socket));
         let sockets = of_listeners.chain([Socket::new(None, &config.admin_socket)]).collect();
-        Self { state_dir, cache_dir, store: store.clone(), sockets }
+        Self { state_dir, cache_dir, store: store.clone(), created: created.clone(), sockets }
     }
 }
 
@@ -129,7 +131,7 @@ impl Inspector {
     }
 
     fn look(&self, inspected: &mut Inspected) -> Vec<Found> {
-        let Inspected { state_dir, cache_dir, store, sockets } = inspected;
+        let Inspected { state_dir, cache_dir, store, created, sockets } = inspected;
         let mut found: Vec<_> = sockets.iter_mut().filter_map(Socket::look).collect();
         let free = statvfs(state_dir.as_path()).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         self.0.free.store(free.unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -138,6 +140,7 @@ impl Inspector {
         }
         found.extend(little_room(state_dir, free));
         found.extend(store.lost_file().map(|problem| Found::warning("state", "file", problem)));
+        found.extend(created.problems().into_iter().map(|(name, problem)| Found::warning("state", name, problem)));
         found.extend(writable_by_others("state", state_dir));
         found.extend(writable_by_others("cache", cache_dir));
         found.extend(unwritable_cache(cache_dir));

@@ -13,6 +13,7 @@ use portcullis_admin::reload::Reloader;
 use portcullis_admin::{Admin, Decisions, Desk};
 use portcullis_config::{Config, Problems};
 use portcullis_decision_log::{DecisionLog, LogThread};
+use portcullis_mounts::created::Created;
 use portcullis_policies::{Watch, WorkshopError, workshop};
 use portcullis_service::body::BodyLimits;
 use portcullis_service::decide::{Decider, Judge};
@@ -94,6 +95,7 @@ struct Fronts {
 
 /// What decides nothing any more when the host has stopped.
 struct Kept {
+    created: Created,
     store: Store,
     log: LogThread,
     exports: Exports,
@@ -120,10 +122,13 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     let patience = config.limits.decision_timeout;
     let (log, log_thread) =
         DecisionLog::start(&config.decision_log, sink.clone(), patience, &mut exports).map_err(ServeError::Log)?;
-    let decider = Arc::new(Decider::new(Judge::new(&config, Arc::clone(&live)), log.clone(), recorder));
+    let created = Created::open(&config.state_dir);
+    let judge = Judge::new(&config, Arc::clone(&live)).remembering(created.clone());
+    let decider = Arc::new(Decider::new(judge, log.clone(), recorder));
     let gate = sockets.gate.clone();
     let (stop, stopped) = watch::channel(false);
-    let (inspector, inspection) = Inspector::start(Inspected::new(&config, &store)).map_err(ServeError::Inspector)?;
+    let (inspector, inspection) =
+        Inspector::start(Inspected::new(&config, &store, &created)).map_err(ServeError::Inspector)?;
     let unheard = Unheard::default();
     let front = (inspector, gate.clone(), unheard.clone());
     let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone(), front));
@@ -152,7 +157,7 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     info!("ready");
     let supervisor = Supervisor::of_environment();
     supervisor.ready();
-    let kept = Kept { store, log: log_thread, exports };
+    let kept = Kept { created, store, log: log_thread, exports };
     tokio::select! {
         () = supervisor.live() => Ok(()),
         () = until_stop(&mut signals, &reloader) => {
@@ -288,8 +293,11 @@ impl Fronts {
             while self.others.join_next().await.is_some() {}
         };
         let _ = timeout(grace + AFTER_GRACE, all).await;
-        drop(kept.log);
-        let _ = timeout(EXPORTED, kept.exports.finish()).await;
+        let Kept { created, log, exports, store: _ } = kept;
+        let closed = spawn_blocking(move || created.close());
+        drop(log);
+        let _ = timeout(AFTER_GRACE, closed).await;
+        let _ = timeout(EXPORTED, exports.finish()).await;
     }
 
     /// The same for a host that serves on, which decides when this one does not any more.
@@ -309,9 +317,10 @@ impl Fronts {
             }
         };
         let _ = timeout(grace + AFTER_GRACE, answered).await;
-        let Kept { store, log, exports } = kept;
-        // A disk that hangs has both, and holds up nothing but what needs them.
+        let Kept { created, store, log, exports } = kept;
+        // A disk that hangs has all of them, and holds up nothing but what needs them.
         let closed = spawn_blocking(move || {
+            created.close();
             drop(log);
             store.close();
         });

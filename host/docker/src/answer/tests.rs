@@ -67,8 +67,34 @@ fn what_was_changed_is_told() {
             "{}",
             Some(201),
             r#"{"Name":"v","Driver":"local"}"#,
-            "Volume { name: \"v\" }".into(),
+            "Volume { name: \"v\", is_plain: false }".into(),
         ),
+        (
+            "POST",
+            "/volumes/create",
+            "{}",
+            Some(201),
+            r#"{"Name":"v","Options":{"type":"none"}}"#,
+            "Volume { name: \"v\", is_plain: false }".into(),
+        ),
+        (
+            "POST",
+            "/volumes/create",
+            "{}",
+            Some(201),
+            r#"{"Name":"v","Options":null}"#,
+            "Volume { name: \"v\", is_plain: true }".into(),
+        ),
+        (
+            "POST",
+            "/volumes/create",
+            "{}",
+            Some(201),
+            r#"{"Name":"v","Options":{}}"#,
+            "Volume { name: \"v\", is_plain: true }".into(),
+        ),
+        ("POST", "/services/create", "{}", Some(201), r#"{"ID":"x"}"#, "Service".into()),
+        ("POST", "/services/x/update?version=1", "{}", Some(200), "{}", "Service".into()),
         (
             "POST",
             "/containers/web/rename?name=/www",
@@ -94,6 +120,13 @@ fn what_was_changed_is_told() {
     for (method, uri, body, status, answered, expected) in rows {
         assert_eq!(told(&answer(method, uri, body, status, answered)), expected, "{method} {uri}");
     }
+}
+
+#[test]
+fn a_service_that_is_not_made_makes_no_volumes() {
+    let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
+    let failed = answer("POST", "/services/create", "{}", None, "");
+    assert!(read(failed.as_bytes(), &reader).is_none());
 }
 
 #[test]

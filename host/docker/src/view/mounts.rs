@@ -59,9 +59,11 @@ pub(crate) fn volumes(facts: Facts<'_>) -> Vec<(String, Vec<Mount>)> {
         .body
         .filter(|_| facts.operation == "VolumeCreate")
         .and_then(|body| defined(text(member(Some(body), "Name")), of_volume(body)));
-    let place = Place::container(facts.api_version);
-    let is_volume = |mount: &Value<'_>| text(member(Some(*mount), "Type")) == "volume";
-    let volumes = items(member(facts.host_config(), "Mounts")).filter(is_volume);
+    let (place, mounts) = match facts.service() {
+        Some(_) => (Place::service(facts.api_version), member(facts.service_container(), "Mounts")),
+        None => (Place::container(facts.api_version), member(facts.host_config(), "Mounts")),
+    };
+    let volumes = items(mounts).filter(|mount| place.kind(Some(*mount)) == MountKind::Volume);
     let of_mounts = volumes.filter_map(|mount| defined(text(member(Some(mount), "Source")), place.mounts(mount)));
     // `HostConfig.VolumeDriver` makes all volumes that are no mounts.
     let driver = text(member(facts.host_config(), "VolumeDriver"));

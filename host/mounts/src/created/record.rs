@@ -1,6 +1,7 @@
 //! What one container, or one volume, was created with.
 
 use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 
 use portcullis_docker::DockerRequest;
 use portcullis_model::Request as _;
@@ -9,68 +10,105 @@ use portcullis_model::view::{Mount, MountKind};
 /// Bytes of one record: about 300 mounts. What is larger is not remembered, and denied where policies look at mounts.
 pub(super) const MOST: usize = 64 << 10;
 /// Shown in place of what is not remembered: no path, and so it is never resolved.
-const TOO_MUCH: &str = "(a mount that is not remembered)";
+static LOST: LazyLock<Arc<Mount>> =
+    LazyLock::new(|| Arc::new(Mount::new(MountKind::Bind, "(a mount that is not remembered)", "")));
 
-/// What one container, or one volume, was created with.
+/// Shared by all that show them: nothing is copied while others wait.
+pub(super) type Mounts = Vec<Arc<Mount>>;
+
+/// What one container mounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Paths of the host.
+    pub(super) binds: Mounts,
+    /// Volumes by name, and other containers.
+    pub(super) others: Mounts,
+}
+
+/// What one create is about.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
-    /// Paths of the host.
-    pub(super) binds: Vec<Mount>,
-    /// Volumes by name, and other containers.
-    pub(super) others: Vec<Mount>,
+    pub(super) held: Held,
     /// Volumes that the call defines beside the container, or as its only purpose.
-    pub(super) volumes: Vec<(String, Vec<Mount>)>,
+    pub(super) volumes: Vec<(String, Mounts)>,
+}
+
+pub(super) fn lost() -> Arc<Mount> {
+    Arc::clone(&LOST)
+}
+
+// === impl Held ===
+
+impl Held {
+    /// In place of what is not remembered.
+    pub(super) fn lost() -> Self {
+        Self { binds: vec![lost()], others: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.binds.is_empty() && self.others.is_empty()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Mount>> {
+        self.binds.iter().chain(&self.others)
+    }
+
+    pub(super) fn size(&self) -> usize {
+        size_of_all(&self.binds) + size_of_all(&self.others)
+    }
+
+    pub(super) fn within_bounds(self) -> Self {
+        if self.size() > MOST { Self::lost() } else { self }
+    }
 }
 
 // === impl Record ===
 
 impl Record {
     pub(super) fn of(request: &DockerRequest) -> Self {
-        if !matches!(request.operation(), "ContainerCreate" | "VolumeCreate") {
-            return Self::default();
-        }
-        let is_other =
-            |mount: &Mount| matches!(mount.kind, MountKind::Volume | MountKind::Container) && !mount.source.is_empty();
-        let (binds, rest): (Vec<_>, Vec<_>) =
-            request.named_mounts().into_iter().partition(|mount| mount.kind == MountKind::Bind);
-        let others = rest.into_iter().filter(is_other).collect();
-        Self { binds, others, volumes: request.named_volumes() }.within_bounds()
-    }
-
-    pub(super) fn mounts_like(&self, other: &Self) -> bool {
-        self.binds == other.binds && self.others == other.others
+        let is_other = |mount: &Arc<Mount>| {
+            matches!(mount.kind, MountKind::Volume | MountKind::Container) && !mount.source.is_empty()
+        };
+        let mounts = match request.operation() {
+            "ContainerCreate" | "VolumeCreate" => request.named_mounts(),
+            // Of a service, the volumes that its tasks make. The tasks' own containers are nobody's to start.
+            "ServiceCreate" | "ServiceUpdate" => Vec::new(),
+            _ => return Self::default(),
+        };
+        let (binds, rest): (Mounts, Mounts) =
+            mounts.into_iter().map(Arc::new).partition(|mount| mount.kind == MountKind::Bind);
+        let held = Held { binds, others: rest.into_iter().filter(is_other).collect() };
+        let volumes = request.named_volumes().into_iter();
+        let volumes = volumes.map(|(name, mounts)| (name, mounts.into_iter().map(Arc::new).collect())).collect();
+        Self { held, volumes }.within_bounds()
     }
 
     pub(super) fn within_bounds(self) -> Self {
         if self.size() > MOST { self.cut() } else { self }
     }
 
-    /// Of a container that has these mounts of the host, and nothing else.
     pub(super) fn size(&self) -> usize {
         let volumes = self.volumes.iter().map(|(name, mounts)| name.len() + size_of_all(mounts));
-        size_of::<Self>() + size_of_all(&self.binds) + size_of_all(&self.others) + volumes.sum::<usize>()
+        size_of::<Self>() + self.held.size() + volumes.sum::<usize>()
     }
 
     /// The same, without what is too much. No volume's name is left out, or it could be mounted by it.
-    fn cut(self) -> Self {
+    pub(super) fn cut(self) -> Self {
         let mut seen = HashSet::new();
         let names = self.volumes.into_iter().map(|(name, _)| name.chars().take(256).collect::<String>());
         let names = names.filter(|name| seen.insert(name.clone()));
-        let volumes = names.map(|name| (name, vec![too_much()])).collect();
-        Self { binds: vec![too_much()], volumes, ..Self::default() }
+        Self { held: Held::lost(), volumes: names.map(|name| (name, vec![lost()])).collect() }
     }
 }
 
-pub(super) fn size_of_all(mounts: &[Mount]) -> usize {
-    let texts = |mount: &Mount| {
-        let optional = [&mount.propagation, &mount.driver, &mount.file_system, &mount.subpath];
-        let optional = optional.into_iter().flatten().map(String::len);
-        let options = mount.options.iter().map(|option| size_of::<String>() + option.len());
-        mount.source.len() + mount.target.len() + optional.chain(options).sum::<usize>()
-    };
-    mounts.iter().map(|mount| size_of::<Mount>() + texts(mount)).sum()
+pub(super) fn size_of_all(mounts: &[Arc<Mount>]) -> usize {
+    mounts.iter().map(|mount| size_of_one(mount)).sum()
 }
 
-pub(super) fn too_much() -> Mount {
-    Mount::new(MountKind::Bind, TOO_MUCH, "")
+pub(super) fn size_of_one(mount: &Mount) -> usize {
+    let optional = [&mount.propagation, &mount.driver, &mount.file_system, &mount.subpath];
+    let optional = optional.into_iter().flatten().map(String::len);
+    let options = mount.options.iter().map(|option| size_of::<String>() + option.len());
+    let texts = mount.source.len() + mount.target.len() + optional.chain(options).sum::<usize>();
+    size_of::<Arc<Mount>>() + size_of::<Mount>() + texts
 }

@@ -79,7 +79,7 @@ impl Place {
     }
 
     /// For a service the case is any, and a mount without a type is a bind (moby's `daemon/cluster/convert/container.go`).
-    fn kind(self, value: Option<Value<'_>>) -> MountKind {
+    pub(super) fn kind(self, value: Option<Value<'_>>) -> MountKind {
         let text = text(member(value, "Type"));
         let folded = if self.is_service { text.to_uppercase().to_lowercase() } else { text.to_owned() };
         match &*folded {
