@@ -35,14 +35,14 @@ fn shapes(bodies: &Bodies) -> Result<String, Box<dyn Error>> {
     for (name, fields) in &bodies.structs.0 {
         writeln!(out, "pub(crate) static {}: Structure = Structure {{ name: {name:?}, fields: &[", identifier(name))?;
         for (field, kind) in fields.0.iter().chain(bodies.legacy_fields.of(name)) {
-            writeln!(out, "    Field {{ name: {field:?}, shape: {}, stray: false }},", shape(kind)?)?;
+            writeln!(out, "    {},", field_of(name, field, kind, false)?)?;
         }
         if name == CREATE {
             let host_config = bodies.structs.of(HOST_CONFIG).chain(bodies.legacy_fields.of(HOST_CONFIG));
             for (field, kind) in host_config {
-                writeln!(out, "    Field {{ name: {field:?}, shape: {}, stray: true }},", shape(kind)?)?;
+                writeln!(out, "    {},", field_of(HOST_CONFIG, field, kind, true)?)?;
             }
-            writeln!(out, "    Field {{ name: \"Cpuset\", shape: Shape::Text, stray: true }},")?;
+            writeln!(out, "    {},", field_of(name, "Cpuset", "string", true)?)?;
         }
         writeln!(out, "] }};")?;
     }
@@ -50,6 +50,29 @@ fn shapes(bodies: &Bodies) -> Result<String, Box<dyn Error>> {
     let all: Vec<String> = bodies.structs.0.iter().map(|(name, _)| format!("&{}", identifier(name))).collect();
     writeln!(out, "#[cfg(test)]\npub(crate) static ALL: &[&Structure] = &[{}];", all.join(", "))?;
     Ok(out)
+}
+
+/// A member of a structure as an expression.
+fn field_of(structure: &str, name: &str, kind: &str, stray: bool) -> Result<String, Box<dyn Error>> {
+    let counted = counted(structure, name).map_or("None".to_owned(), |what| format!("Some(Counted::{what})"));
+    Ok(format!("Field {{ name: {name:?}, shape: {}, stray: {stray}, counted: {counted} }}", shape(kind)?))
+}
+
+/// What the items of a member are in a view. `rules/size.rs` counts the same members when all of a body is read.
+fn counted(structure: &str, field: &str) -> Option<&'static str> {
+    let what = match (structure, field) {
+        (CREATE, "Volumes") | (HOST_CONFIG, "Binds" | "Mounts" | "VolumesFrom" | "Tmpfs") => "Mounts",
+        ("swarm.ContainerSpec", "Mounts") => "Mounts",
+        (HOST_CONFIG, "Devices" | "DeviceRequests" | "DeviceCgroupRules") => "Devices",
+        (HOST_CONFIG, "SecurityOpt" | "MaskedPaths" | "ReadonlyPaths") => "SecurityOptions",
+        (HOST_CONFIG, "CapAdd" | "CapDrop" | "Capabilities") => "Capabilities",
+        ("swarm.ContainerSpec", "CapabilityAdd" | "CapabilityDrop") => "Capabilities",
+        ("network.NetworkingConfig", "EndpointsConfig") => "Networks",
+        ("swarm.TaskSpec" | "swarm.ServiceSpec", "Networks") => "Networks",
+        (CREATE, "ExposedPorts") | (HOST_CONFIG, "PortBindings") | ("swarm.EndpointSpec", "Ports") => "Ports",
+        _ => return None,
+    };
+    Some(what)
 }
 
 /// `list<struct:mount.Mount>` as an expression.

@@ -56,6 +56,17 @@ pub fn harmless() -> Vec<u8> {
     call("/v1.44/containers/create", &format!("{{\"Env\":[{variables}]}}"))
 }
 
+/// A call as large, whose values take the most memory: no daemon knows the member.
+pub fn spacious() -> Vec<u8> {
+    let zeros = vec!["0"; MOST / 2 - 64].join(",");
+    call("/v1.44/containers/create", &format!("{{\"X\":[{zeros}]}}"))
+}
+
+/// A call as most are.
+pub fn small() -> Vec<u8> {
+    call("/v1.44/containers/create", "{\"Image\":\"busybox\"}")
+}
+
 fn call(uri: &str, body: &str) -> Vec<u8> {
     let caller = Caller::anybody().header("Content-Type", "application/json");
     caller.header("Content-Length", &body.len().to_string()).call("POST", uri, body.as_bytes())

@@ -20,3 +20,26 @@ fn a_call_of_four_megabytes_of_items_is_denied_by_its_rule() -> Result<()> {
     assert!(peak < MOST_KIB, "{peak} KiB");
     Ok(())
 }
+
+#[test]
+fn what_large_calls_hold_is_their_tenants_and_no_others() -> Result<()> {
+    let limits = "[limits]\nmemory = \"16MiB\"\nmemory_in_sum = \"16MiB\"\n";
+    let config = Config::new()?.policy("allow-all")?;
+    let config = config.listener("a", "tenant = \"a\"\n").listener("b", "tenant = \"b\"\n");
+    let host = config.tenant("a", limits)?.tenant("b", "")?.start()?;
+    let ask = |tenant, call: &[u8]| plugin::ask(&host.config().socket_of(tenant), call);
+    // Read, it takes five times its own memory.
+    let call = oversized::spacious();
+    for _ in 0..3 {
+        let reply = ask("a", &call)?;
+        let told = "the large calls of this tenant hold too much memory";
+        assert!(!reply.allow && reply.msg.contains(told), "{reply:?}");
+        assert!(ask("b", &call)?.allow, "others have memory of their own");
+        assert!(ask("a", &oversized::small())?.allow, "and small calls are decided");
+    }
+    // What a call held is given back: many fit one after the other, where few would at once.
+    for _ in 0..40 {
+        assert!(ask("b", &call)?.allow);
+    }
+    Ok(())
+}

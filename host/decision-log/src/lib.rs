@@ -39,6 +39,7 @@ use self::queue::{Decision, Message, Queue};
 use self::redact::Redactor;
 use self::sink::{FILE, Sink};
 use self::writer::{Outlet, Writer};
+use portcullis_engine::LARGE_CALLS;
 use portcullis_telemetry::log_sink::{Flush, Format, LogSink};
 use portcullis_telemetry::otlp::{self, Exports};
 
@@ -148,7 +149,8 @@ impl DecisionLog {
         // What is large is not left to wait, and the log's thread has less to do with records that are written.
         let decision = if account.size > VERY_LARGE {
             let redactor = Arc::clone(&self.redactor);
-            let entry = tokio::task::spawn_blocking(move || Box::new(Entry::new(account, &redactor))).await;
+            let listener = Arc::clone(&account.sender.listener);
+            let entry = LARGE_CALLS.finish(&listener, move || Box::new(Entry::new(account, &redactor))).await;
             // An error is a panic: the record is lost, and nothing is allowed without it where none may be.
             let Ok(entry) = entry else {
                 self.figures.lost.fetch_add(1, Ordering::Relaxed);

@@ -26,7 +26,7 @@ use portcullis_document::Document;
 
 pub use self::error::{JsonError, Problem};
 pub(crate) use self::shape::decode_base64;
-pub use self::shape::{Field, Integer, Shape, Structure};
+pub use self::shape::{Counted, Field, Integer, Shape, Structure};
 
 /// A body, and what in it is told to the host rules.
 #[derive(Debug)]
@@ -40,10 +40,11 @@ pub(crate) struct Reading {
 
 /// Reads one JSON value of a shape. [`Shape::Any`] is for documents of the operator.
 pub fn read(text: impl Into<Vec<u8>>, shape: Shape) -> Result<Document, JsonError> {
-    read_body(text.into(), shape).map(|reading| reading.document)
+    read_body(text.into(), shape, false).map(|reading| reading.document)
 }
 
-pub(crate) fn read_body(bytes: Vec<u8>, shape: Shape) -> Result<Reading, JsonError> {
+/// Where `is_bounded`, reading ends as soon as there are more items of a view than a call may have.
+pub(crate) fn read_body(bytes: Vec<u8>, shape: Shape, is_bounded: bool) -> Result<Reading, JsonError> {
     let text = String::from_utf8(bytes).map_err(|error| error::not_utf8(&error))?;
-    reader::read(text, shape)
+    reader::read(text, shape, is_bounded)
 }

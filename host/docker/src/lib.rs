@@ -22,7 +22,7 @@ pub mod wire;
 
 pub use self::identity::Certificates;
 pub use self::reader::{Reader, Refusal};
-pub use self::request::DockerRequest;
+pub use self::request::{DockerRequest, Remains};
 pub use self::resolve::{NoResolve, Resolve, Resolved, clean_path};
 pub use self::rules::{HostRule, Rules, UnknownRule};
 pub use self::target::ApiVersion;

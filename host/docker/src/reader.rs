@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portcullis_model::Access;
 
-use crate::json::{self, Reading};
+use crate::json::{self, JsonError, Reading};
 use crate::operation::{self, Body, Operation, Parameters, Query};
 use crate::request::{DockerRequest, Machine};
 use crate::resolve::Resolve;
@@ -187,8 +187,11 @@ impl Reader {
     }
 
     fn json(&self, bytes: Vec<u8>, shape: json::Shape) -> Result<Option<Reading>, Violation> {
-        let reading = match json::read_body(bytes, shape) {
+        let reading = match json::read_body(bytes, shape, self.rules.is_enabled(HostRule::Oversized)) {
             Ok(reading) => reading,
+            Err(JsonError { problem: json::Problem::TooMany(counted), .. }) => {
+                return Err(Violation { rule: HostRule::Oversized, reason: size::too_many(counted) });
+            }
             Err(error) => {
                 let (rule, what) = if matches!(error.problem, json::Problem::Repeated(_)) {
                     (HostRule::AmbiguousBody, "the body is ambiguous")

@@ -28,6 +28,18 @@ pub(crate) struct Machine {
 #[derive(Debug, Default)]
 struct Collect(Mutex<Vec<String>>);
 
+/// Takes what is left of a request.
+struct Keeper(Box<dyn FnOnce(Remains) + Send + Sync>);
+
+/// What is left of a request that nobody needs any more. To drop it takes the longer, the larger it is.
+#[derive(Debug)]
+pub struct Remains {
+    _call: Call,
+    _body: Option<Reading>,
+    _mounts: Option<Vec<Mount>>,
+    _ports: Option<Vec<Port>>,
+}
+
 /// One call, read. Each view is made when it is first asked for.
 #[derive(Debug)]
 pub struct DockerRequest {
@@ -48,6 +60,7 @@ pub struct DockerRequest {
     namespaces: OnceLock<Vec<Namespace>>,
     sysctls: OnceLock<Vec<Sysctl>>,
     ports: OnceLock<Vec<Port>>,
+    keeper: Option<Keeper>,
 }
 
 // === impl Collect ===
@@ -88,7 +101,24 @@ impl DockerRequest {
             namespaces: OnceLock::new(),
             sysctls: OnceLock::new(),
             ports: OnceLock::new(),
+            keeper: None,
         }
+    }
+
+    /// Who is given what is left, when nobody needs the request any more: whoever does so last may have no time to drop it.
+    pub fn set_keeper(&mut self, keep: impl FnOnce(Remains) + Send + Sync + 'static) {
+        self.keeper = Some(Keeper(Box::new(keep)));
+    }
+
+    /// About how many bytes of memory it holds: the body, and its views as far as they are made.
+    pub fn memory(&self) -> usize {
+        let body = self.body.as_ref().map_or(0, |body| body.document.size());
+        let headers: usize = self.call.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        // Each text of the other views is one of the body, and has at most as many bytes.
+        let others = self.body.as_ref().map_or(0, |body| body.document.json_len());
+        let mounts = self.mounts.get().map_or(0, |mounts| mounts.iter().map(size_of_mount).sum());
+        let ports = self.ports.get().map_or(0, |ports| ports.len() * size_of::<Port>());
+        body + headers + others + mounts + ports
     }
 
     /// The call's target as it was sent.
@@ -188,6 +218,31 @@ impl DockerRequest {
             id: self.parameter("id"),
             masked: &self.machine.masked,
         }
+    }
+}
+
+/// With its texts, each of which has an allocation of its own.
+fn size_of_mount(mount: &Mount) -> usize {
+    let Mount { source, target, links, options, resolved, .. } = mount;
+    let texts = [source, target].into_iter().chain(links).chain(options).chain(resolved);
+    size_of::<Mount>() + texts.map(|text| text.len() + size_of::<String>()).sum::<usize>()
+}
+
+impl Drop for DockerRequest {
+    fn drop(&mut self) {
+        let Some(Keeper(keep)) = self.keeper.take() else { return };
+        keep(Remains {
+            _call: std::mem::take(&mut self.call),
+            _body: self.body.take(),
+            _mounts: self.mounts.take(),
+            _ports: self.ports.take(),
+        });
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keeper")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Work that takes long: done where nobody else waits for the thread, and a few at once.
+//! Answers that take long to make: made where nobody else waits for the thread, and a few at once.
 
 use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -18,13 +18,13 @@ struct Few {
 
 /// The right to work for long; given back when this is dropped.
 #[derive(Debug)]
-pub struct HeavyTurn(());
+struct HeavyTurn(());
 
 // === impl HeavyTurn ===
 
 impl HeavyTurn {
     /// Waits for one. For threads that may wait.
-    pub fn take() -> Self {
+    fn take() -> Self {
         let mut free = FEW.free.lock().unwrap_or_else(PoisonError::into_inner);
         while *free == 0 {
             free = FEW.freed.wait(free).unwrap_or_else(PoisonError::into_inner);

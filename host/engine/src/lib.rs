@@ -30,6 +30,7 @@ mod share;
 mod store;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod ticker;
 mod turn;
 
@@ -37,14 +38,14 @@ pub use compiler::{Compiler, compile_if_asked};
 pub use decide::{Outcome, Question};
 pub use error::{LoadError, SandboxError};
 pub use grants::{Grants, UnknownGrant};
-pub use heavy::HeavyTurn;
 pub use host::state::{State, StateFuture};
 pub use import::Import;
 pub use log::{Level, LogLine, PolicyLog};
 pub use order::{Order, Owner, When};
 pub use sandbox::load::{Compiled, Inspection, Policy, digest};
 pub use sandbox::{Sandbox, SandboxConfig, Stats};
-pub use share::Share;
+pub use share::{Charge, Share};
+pub use threads::{LARGE_ANSWERS, LARGE_CALLS, Threads, Undone};
 
 /// The contract that policies are built against: the package of `wit/policy.wit`.
 pub const CONTRACT: &str = "portcullis:policy@0.2.0";

@@ -1,4 +1,4 @@
-//! What the instances of one tenant use together.
+//! What the instances, and the large calls, of one tenant use together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,9 +16,9 @@ pub struct Share {
     pub(crate) turns: AtomicU64,
 }
 
-/// What one instance has taken of its share; given back when it is dropped, whatever the instance came to.
+/// What one instance, or one large call, has taken of its share; given back when it is dropped, whatever that came to.
 #[derive(Debug)]
-pub(crate) struct Charge {
+pub struct Charge {
     share: Arc<Share>,
     bytes: usize,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Charge {
 // === impl Share ===
 
 impl Share {
-    /// `memory` bounds the linear memories of all instances that run at once, in bytes.
+    /// `memory` bounds the linear memories of all instances that run at once, and what its large calls hold, in bytes.
     pub fn new(memory: usize) -> Arc<Self> {
         Arc::new(Self {
             limit: memory,
@@ -36,7 +36,7 @@ impl Share {
         })
     }
 
-    /// Bytes of the linear memories of all instances that run now.
+    /// Bytes of the linear memories of all instances that run now, and of large calls.
     pub fn memory(&self) -> usize {
         self.memory.load(Ordering::Relaxed)
     }
@@ -45,7 +45,7 @@ impl Share {
 // === impl Charge ===
 
 impl Charge {
-    pub(crate) fn new(share: Arc<Share>) -> Self {
+    pub fn new(share: Arc<Share>) -> Self {
         Self { share, bytes: 0 }
     }
 
@@ -53,13 +53,13 @@ impl Charge {
         &self.share
     }
 
-    /// What this instance has taken.
+    /// What it has taken.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Takes more, or nothing: what is refused to one instance is never missing for another.
-    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Fault> {
+    pub fn take(&mut self, bytes: usize) -> Result<(), Fault> {
         let limit = self.share.limit;
         let fitting = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
         let taken = self.share.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fitting);

@@ -29,7 +29,7 @@ pub struct BodyLimits {
 #[derive(Debug)]
 pub struct Received {
     pub bytes: Bytes,
-    _permit: Option<OwnedSemaphorePermit>,
+    pub(crate) _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a body is not to be had. The text is what the caller is told.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use portcullis_config::Config;
 use portcullis_decision_log::{About, Account, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept};
 use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
-use portcullis_engine::{PolicyLog, Share};
+use portcullis_engine::{Charge, LARGE_CALLS, PolicyLog, Share};
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
@@ -26,12 +26,12 @@ use portcullis_policies::{Live, Snapshot, Tenant};
 use tokio::time::timeout_at;
 use tracing::warn;
 
-use self::work::{Reading, Unread, work};
+use self::work::{Reading, Unread, charge, keep, work};
 use crate::body::Received;
 use crate::explain::explained;
 use crate::recorder::Recorder;
 
-/// A call of this size is read on a thread of its own: the others that answer calls are not to wait for it.
+/// A call of this size is read on a thread for that: those that answer calls are not to wait for it.
 const LARGE: usize = 256 << 10;
 const PING: [&str; 2] = ["SystemPing", "SystemPingHead"];
 
@@ -171,14 +171,14 @@ impl Judge {
             true => {
                 let tenant = placed.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default();
                 let deadline = self.deadline();
-                self.explain(call.clone(), Reading { listener, tenant: &tenant, is_large, deadline }).await
+                self.explain(call.clone(), Reading { listener, tenant: &tenant, share, is_large, deadline }).await
             }
             false => None,
         };
         let judged = match placed {
             Ok(tenant) => {
                 let (name, deadline) = (tenant.name.clone(), self.deadline());
-                let reading = Reading { listener, tenant: &name, is_large, deadline };
+                let reading = Reading { listener, tenant: &name, share, is_large, deadline };
                 self.read_and_ask(&snapshot, tenant, call, reading, Some(share)).await
             }
             Err(unplaced) => refused(Cause::Unplaced, &unplaced.told(), Some(unplaced.to_string()), About::of(call)),
@@ -188,14 +188,20 @@ impl Judge {
 
     /// A call as policies see it, whether or not a host rule refuses it.
     async fn explain(&self, call: wire::Call, reading: Reading<'_>) -> Option<serde_json::Value> {
-        let Reading { listener, tenant, is_large, deadline } = reading;
+        let Reading { listener, tenant, share, is_large, deadline } = reading;
         let reader = self.reader.load_full();
-        let (refusals, mut request) = work(is_large, deadline, move || reader.explain(&call)).await.ok()?;
+        let whose = tenant.as_str();
+        let (refusals, mut request) = work(whose, is_large, deadline, move || reader.explain(&call)).await.ok()?;
         if let Some(request) = &mut request {
             request.set_created_with(self.created.mounts(listener, tenant, request));
             self.resolver.resolve(request, tenant).await;
+            if is_large {
+                let (mut charged, mut sum) = (Charge::new(Arc::clone(share)), 0);
+                charge(&mut charged, &mut sum, request).ok()?;
+                keep(request, charged, tenant);
+            }
         }
-        work(is_large, deadline, move || explained(&refusals, request.as_ref())).await.ok()
+        work(whose, is_large, deadline, move || explained(&refusals, request.as_ref())).await.ok()
     }
 
     /// Decides a call, as dockerd posts it to a listener.
@@ -204,7 +210,7 @@ impl Judge {
         let deadline = start + self.timeout;
         let snapshot = self.live.load();
         let is_large = call.len() >= LARGE;
-        let read = work(is_large, deadline, move || wire::read_call(&call)).await;
+        let read = work(listener, is_large, deadline, move || wire::read_call(&call)).await;
         let parse = start.elapsed();
         let mut times = Times { read: parse, parse, ..Times::default() };
         let call = match read {
@@ -236,8 +242,8 @@ impl Judge {
                 return Judged { problem, times, ..Judged::refused(decision, Some(tenant), About::of(call)) };
             }
         };
-        let name = tenant.name.clone();
-        let reading = Reading { listener, tenant: &name, is_large, deadline };
+        let (name, share) = (tenant.name.clone(), Arc::clone(&tenant.resources.share));
+        let reading = Reading { listener, tenant: &name, share: &share, is_large, deadline };
         let judged = self.read_and_ask(&snapshot, tenant, call, reading, None).await;
         if let (true, About::Request(request)) = (judged.decision.answer.is_allow(), &judged.about) {
             self.created.expect(listener, &name, request);
@@ -284,34 +290,55 @@ impl Judge {
         call: wire::Call,
         reading: Reading<'_>,
     ) -> Result<Result<(DockerRequest, Option<String>), Refusal>, Unread> {
-        let Reading { listener, tenant, is_large, deadline } = reading;
-        let reader = self.reader.load_full();
-        let mut request = match work(is_large, deadline, move || reader.read(call)).await? {
+        if reading.is_large {
+            return self.read_large(call, reading).await;
+        }
+        let mut request = match self.reader.load_full().read(call) {
+            Ok(request) => request,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        request.set_created_with(self.created.mounts(reading.listener, reading.tenant, &request));
+        let problem = self.resolver.resolve(&mut request, reading.tenant).await.map(|too_slow| too_slow.to_string());
+        Ok(Ok((request, problem)))
+    }
+
+    /// The same where others are not to wait for it. Its memory is its tenant's, until that is given back.
+    async fn read_large(
+        &self,
+        call: wire::Call,
+        reading: Reading<'_>,
+    ) -> Result<Result<(DockerRequest, Option<String>), Refusal>, Unread> {
+        let Reading { listener, tenant, share, deadline, .. } = reading;
+        let (reader, mut charged, whose) = (self.reader.load_full(), Charge::new(Arc::clone(share)), tenant.as_str());
+        let read = move || {
+            let (request, mut sum) = (reader.read(call), 0);
+            let charging = request.as_ref().map_or(Ok(()), |request| charge(&mut charged, &mut sum, request));
+            charging.map(|()| (request, charged, sum))
+        };
+        let (request, mut charged, mut sum) = work(whose, true, deadline, read).await??;
+        let mut request = match request {
             Ok(request) => request,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let created_with = self.created.mounts(listener, tenant, &request);
-        let problem = if is_large {
-            let (named, paths) = work(is_large, deadline, move || {
-                request.set_created_with(created_with);
-                let paths = request.paths_to_resolve();
-                (request, paths)
-            })
-            .await?;
-            let found = self.resolver.look_up(paths, tenant).await;
-            let problem = found.as_ref().err().map(ToString::to_string);
-            request = work(is_large, deadline, move || {
-                let mut request = named;
-                request.set_resolver(Arc::new(found.unwrap_or_default()));
-                request.make_views();
-                request
-            })
-            .await?;
-            problem
-        } else {
+        let (named, paths) = work(whose, true, deadline, move || {
             request.set_created_with(created_with);
-            self.resolver.resolve(&mut request, tenant).await.map(|too_slow| too_slow.to_string())
-        };
+            let paths = request.paths_to_resolve();
+            (request, paths)
+        })
+        .await?;
+        let found = self.resolver.look_up(paths, tenant).await;
+        let problem = found.as_ref().err().map(ToString::to_string);
+        let owner = tenant.clone();
+        let request = work(whose, true, deadline, move || {
+            let mut request = named;
+            request.set_resolver(Arc::new(found.unwrap_or_default()));
+            request.make_views();
+            charge(&mut charged, &mut sum, &request)?;
+            keep(&mut request, charged, &owner);
+            Ok::<_, Unread>(request)
+        })
+        .await??;
         Ok(Ok((request, problem)))
     }
 
@@ -320,6 +347,12 @@ impl Judge {
         let decision = match unread {
             Unread::Lost => Decision::refuse(Cause::Internal, "the host failed; its log says how", snapshot.generation),
             Unread::Late => self.too_late(snapshot.generation),
+            Unread::TooMuch(fault) => {
+                let told = "the large calls of this tenant hold too much memory";
+                let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
+                let problem = Some(format!("{fault}: large calls are charged to it, too"));
+                return Judged { problem, ..Judged::refused(decision, tenant, About::Nothing) };
+            }
         };
         Judged::refused(decision, tenant, About::Nothing)
     }
@@ -475,16 +508,18 @@ impl Decider {
     /// Decides one plugin call.
     pub async fn decide(&self, received: Received, sender: &Sender) -> Answer {
         let arrived = Arrived::now(sender, received.bytes.len());
-        // What it holds of the room for large calls is given back when it is decided.
-        let judged = self.judge.judge(received.bytes.clone(), &sender.listener).await;
+        // What it holds of the room for large calls is given back when it is decided; its bytes, when they are read.
+        let Received { bytes, _permit } = received;
+        let judged = self.judge.judge(bytes, &sender.listener).await;
         self.conclude(judged, arrived).await
     }
 
     /// Remembers what an operation that was carried out has made, from the body of its `AuthZRes`.
     pub(crate) async fn remember(&self, received: Received, sender: &Sender) {
         let reader = self.judge.reader.load_full();
-        let (is_large, bytes) = (received.bytes.len() >= LARGE, received.bytes.clone());
-        let read = work(is_large, self.judge.deadline(), move || answer::read(&bytes, &reader)).await;
+        let Received { bytes, _permit } = received;
+        let (is_large, deadline) = (bytes.len() >= LARGE, self.judge.deadline());
+        let read = work(&sender.listener, is_large, deadline, move || answer::read(&bytes, &reader)).await;
         match read {
             Ok(Some((request, change))) => {
                 let snapshot = self.judge.live.load();
@@ -523,6 +558,9 @@ impl Decider {
             let account = Account { id, at, decision, tenant, mode, problem, about, size, lines, sender, times, waits };
             self.log.keep(account).await
         } else {
+            if size >= LARGE {
+                LARGE_CALLS.discard(&sender.listener, about);
+            }
             Ok(())
         };
         self.recorder.finish(noted, tally, kept.is_ok(), start.elapsed());

@@ -2,6 +2,8 @@
 
 use std::string::FromUtf8Error;
 
+use super::Counted;
+
 /// Where and why reading ended. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {problem}")]
@@ -33,6 +35,8 @@ pub enum Problem {
     Size,
     #[error("the key `{0}` is there twice")]
     Repeated(String),
+    #[error("there are more than {} {}", .0.most(), .0.name())]
+    TooMany(Counted),
     #[error("`{member}` must be {expected}")]
     Type { member: String, expected: &'static str },
 }

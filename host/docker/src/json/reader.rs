@@ -4,7 +4,7 @@ use portcullis_document::{Builder, MAX_DEPTH, MAX_TEXT, Mark, Node, Span};
 
 use super::error::{Failure, Problem};
 use super::members::{Members, Taken};
-use super::shape::is_base64;
+use super::shape::{Counted, is_base64};
 use super::{JsonError, Reading, Shape, fold, scan};
 
 struct Reader<'t> {
@@ -17,6 +17,8 @@ struct Reader<'t> {
     has_unknown: bool,
     /// The text is not the document's JSON as it is.
     is_respelt: bool,
+    /// What is counted, where it is.
+    counts: Option<[usize; Counted::KINDS]>,
 }
 
 /// A list or object of which the reader has not seen the end.
@@ -26,6 +28,10 @@ struct Open {
     key: Span,
     stray: Option<&'static str>,
     of: Of,
+    /// What its items are.
+    counted: Option<Counted>,
+    /// What the items of the value that is being read are.
+    counted_below: Option<Counted>,
 }
 
 #[derive(Clone, Copy)]
@@ -45,7 +51,7 @@ enum Step {
     Opened(Shape),
 }
 
-pub(super) fn read(text: String, shape: Shape) -> Result<Reading, JsonError> {
+pub(super) fn read(text: String, shape: Shape, is_bounded: bool) -> Result<Reading, JsonError> {
     if text.len() > MAX_TEXT {
         return Err(Failure { at: 0, problem: Problem::Size }.locate(text.as_bytes()));
     }
@@ -58,6 +64,7 @@ pub(super) fn read(text: String, shape: Shape) -> Result<Reading, JsonError> {
         stray: None,
         has_unknown: false,
         is_respelt: false,
+        counts: is_bounded.then_some([0; Counted::KINDS]),
     };
     match reader.document(shape) {
         Ok(root) => {
@@ -87,6 +94,9 @@ impl Reader<'_> {
             // Hand the value to what holds it, and close what it is the last of.
             shape = loop {
                 let Some(open) = self.open.last() else { return self.end(node) };
+                if let Some(counted) = open.counted {
+                    count(&mut self.counts, counted)?;
+                }
                 match open.of {
                     Of::List(_) | Of::Pair(_) => self.builder.item(node),
                     Of::Map(_) | Of::Unknown => self.builder.member(open.key, node),
@@ -290,7 +300,12 @@ impl Reader<'_> {
         }
         self.at += 1;
         self.skip_space();
-        self.open.push(Open { mark: self.builder.mark(), key: Span::default(), stray: None, of });
+        let of_list = |open: &Open| matches!(open.of, Of::Structure(_)) || matches!(of, Of::List(_));
+        let counted = self.open.last().filter(|open| of_list(open)).and_then(|open| open.counted_below);
+        // Each binding of a port counts, too.
+        let counted_below = counted.filter(|counted| *counted == Counted::Ports && matches!(of, Of::Map(_)));
+        let mark = self.builder.mark();
+        self.open.push(Open { mark, key: Span::default(), stray: None, of, counted, counted_below });
         Ok(())
     }
 
@@ -336,22 +351,22 @@ impl Reader<'_> {
                 (key, members.take(self.builder.str(self.text, key)))
             }
         };
-        let (shape, stray) = match taken {
+        let (shape, stray, counted) = match taken {
             Taken::Field { field, exact } => {
                 if !exact {
                     self.is_respelt = true;
                     key = self.builder.unescaped(field.name);
                 }
-                (field.shape, field.stray.then_some(field.name))
+                (field.shape, field.stray.then_some(field.name), field.counted)
             }
             Taken::Unknown => {
                 self.has_unknown = true;
-                (Shape::Unknown, None)
+                (Shape::Unknown, None, None)
             }
             Taken::Repeated => return Err(self.repeated(key)),
         };
         if let Some(open) = self.open.last_mut() {
-            (open.key, open.stray, open.of) = (key, stray, Of::Structure(members));
+            (open.key, open.stray, open.of, open.counted_below) = (key, stray, Of::Structure(members), counted);
         }
         Ok(shape)
     }
@@ -401,4 +416,13 @@ impl Reader<'_> {
         }
         Problem::Repeated(self.builder.str(self.text, key).to_owned())
     }
+}
+
+/// One more of these. A binding counts here, and its port beside it: so twice as many are taken as of others, and
+/// `rules/size.rs` counts exactly when all is read.
+fn count(counts: &mut Option<[usize; Counted::KINDS]>, counted: Counted) -> Result<(), Problem> {
+    let Some(count) = counts.as_mut().and_then(|counts| counts.get_mut(counted as usize)) else { return Ok(()) };
+    *count += 1;
+    let most = if counted == Counted::Ports { 2 * counted.most() } else { counted.most() };
+    if *count > most { Err(Problem::TooMany(counted)) } else { Ok(()) }
 }

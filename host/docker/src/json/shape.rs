@@ -44,6 +44,19 @@ pub struct Field {
     pub shape: Shape,
     /// Whether only old daemons read it here: a member of `HostConfig` at the root of a container create.
     pub stray: bool,
+    /// What its items are in a view, where a call may have so many of them and no more.
+    pub counted: Option<Counted>,
+}
+
+/// Items of one view, of all members together that have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    Mounts,
+    Devices,
+    SecurityOptions,
+    Capabilities,
+    Networks,
+    Ports,
 }
 
 // === impl Shape ===
@@ -85,6 +98,33 @@ impl Shape {
             Self::Texts | Self::List(_) => "a list",
             Self::Pair(_) => "a list of two",
             Self::Map(_) | Self::Structure(_) => "an object",
+        }
+    }
+}
+
+// === impl Counted ===
+
+impl Counted {
+    pub(super) const KINDS: usize = 6;
+
+    /// As they are called in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mounts => "mounts",
+            Self::Devices => "devices",
+            Self::SecurityOptions => "security options",
+            Self::Capabilities => "capabilities",
+            Self::Networks => "networks",
+            Self::Ports => "ports",
+        }
+    }
+
+    /// So many may be in one call.
+    pub(crate) fn most(self) -> usize {
+        match self {
+            // They are published by ranges, and each counts.
+            Self::Ports => 16 << 10,
+            Self::Mounts | Self::Devices | Self::SecurityOptions | Self::Capabilities | Self::Networks => 4096,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The shapes of the daemon's bodies, made from `data/bodies.json`.
 
-use super::{Field, Integer, Shape, Structure};
+use super::{Counted, Field, Integer, Shape, Structure};
 
 include!(concat!(env!("OUT_DIR"), "/shapes.rs"));

@@ -253,7 +253,7 @@ fn members_that_only_old_daemons_read_at_the_root_are_told() {
         (r#"{"cpuset":"0"}"#, Some("Cpuset")),
         (r#"{"Memory":0,"Binds":[]}"#, Some("Memory")),
     ] {
-        let reading = read_body(text.into(), CREATE).expect("is read");
+        let reading = read_body(text.into(), CREATE, false).expect("is read");
         assert_eq!(reading.stray, stray, "{text}");
     }
 }

@@ -6,12 +6,9 @@
 
 use portcullis_document::{Kind, Value};
 
+use crate::json::Counted;
 use crate::view::{Facts, items, member, members, text};
 
-/// Items of one view.
-const ITEMS: usize = 4096;
-/// Ports are published by ranges, and each counts.
-const PORTS: usize = 16 << 10;
 /// Of all volumes together, folders times options: each folder of an overlay is shown with all of them.
 const FOLDERS: usize = 16 << 10;
 /// Bytes of a path, or of a volume's options.
@@ -28,32 +25,47 @@ pub(crate) fn excess(facts: Facts<'_>, size: usize) -> Option<String> {
     if size <= SMALL {
         return None;
     }
-    counts(facts).or_else(|| lengths(facts))
+    // Texts that are too long are not looked through for folders.
+    counts(facts).or_else(|| lengths(facts)).or_else(|| folders_in_options(facts))
+}
+
+/// What a call is told that names more than it may. Most are told so before all of it is read.
+pub(crate) fn too_many(counted: Counted) -> String {
+    format!("the call names too many {}; at most {} are taken", counted.name(), counted.most())
 }
 
 fn counts(facts: Facts<'_>) -> Option<String> {
-    let too_many = |what: &str, count: usize, most: usize| {
-        (count > most).then(|| format!("the call names {count} {what}; at most {most} are taken"))
-    };
     let host = facts.host_config();
     let of_host = |names: &[&str]| names.iter().map(|name| len(member(host, name))).sum::<usize>();
     let service = facts.service_container();
     let networks = member(member(facts.container(), "NetworkingConfig"), "EndpointsConfig");
     let task = member(facts.service(), "TaskTemplate");
-    too_many("mounts", mounts(facts).into_iter().map(len).sum(), ITEMS)
-        // Only as many mounts as may be have options that are looked through.
-        .or_else(|| too_many("folders and options of volumes", options(facts).map(folders).sum(), FOLDERS))
-        .or_else(|| too_many("devices", of_host(&["Devices", "DeviceRequests", "DeviceCgroupRules"]), ITEMS))
-        .or_else(|| too_many("security options", of_host(&["SecurityOpt", "MaskedPaths", "ReadonlyPaths"]), ITEMS))
-        .or_else(|| {
-            let of_service = len(member(service, "CapabilityAdd")) + len(member(service, "CapabilityDrop"));
-            too_many("capabilities", of_host(&["CapAdd", "CapDrop", "Capabilities"]) + of_service, ITEMS)
-        })
-        .or_else(|| {
-            let of_service = len(member(task, "Networks")) + len(member(facts.service(), "Networks"));
-            too_many("networks", len(networks) + of_service, ITEMS)
-        })
-        .or_else(|| too_many("ports", ports(facts), PORTS))
+    let of_service = |name| len(member(service, name));
+    let counts = [
+        (Counted::Mounts, mounts(facts).into_iter().map(len).sum()),
+        (Counted::Devices, of_host(&["Devices", "DeviceRequests", "DeviceCgroupRules"])),
+        (Counted::SecurityOptions, of_host(&["SecurityOpt", "MaskedPaths", "ReadonlyPaths"])),
+        (
+            Counted::Capabilities,
+            of_host(&["CapAdd", "CapDrop", "Capabilities"])
+                + of_service("CapabilityAdd")
+                + of_service("CapabilityDrop"),
+        ),
+        (Counted::Networks, len(networks) + len(member(task, "Networks")) + len(member(facts.service(), "Networks"))),
+        (Counted::Ports, ports(facts)),
+    ];
+    counts.into_iter().find(|(counted, count)| *count > counted.most()).map(|(counted, _)| too_many(counted))
+}
+
+/// Only as many mounts as may be have options that are looked through, and of those no more than is needed to tell.
+fn folders_in_options(facts: Facts<'_>) -> Option<String> {
+    let count = options(facts).map(folders).try_fold(0_usize, |sum, count| {
+        let sum = sum.saturating_add(count);
+        (sum <= FOLDERS).then_some(sum)
+    });
+    count
+        .is_none()
+        .then(|| format!("the call names too many folders and options of volumes; at most {FOLDERS} are taken"))
 }
 
 fn lengths(facts: Facts<'_>) -> Option<String> {

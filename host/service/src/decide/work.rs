@@ -1,10 +1,11 @@
 //! Work on a call that may be large.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use portcullis_engine::HeavyTurn;
-use portcullis_model::TenantName;
-use tokio::time::timeout_at;
+use portcullis_docker::DockerRequest;
+use portcullis_engine::{Charge, LARGE_CALLS, Share, Undone};
+use portcullis_model::{Fault, TenantName};
 
 /// How a call is read.
 #[derive(Clone, Copy)]
@@ -12,6 +13,8 @@ pub(super) struct Reading<'a> {
     /// Where it came in.
     pub(super) listener: &'a str,
     pub(super) tenant: &'a TenantName,
+    /// What a large call's memory is charged to.
+    pub(super) share: &'a Arc<Share>,
     /// Whether that is left to a thread of its own.
     pub(super) is_large: bool,
     pub(super) deadline: Instant,
@@ -23,10 +26,13 @@ pub(super) enum Unread {
     Lost,
     /// It took longer than a decision may take.
     Late,
+    /// Its tenant has no memory left for it.
+    TooMuch(Fault),
 }
 
-/// Does some work; where it is large, on a thread of its own, and a few at once.
+/// Does some work; where it is large, on a thread for that, where all who have such work take turns.
 pub(super) async fn work<T: Send + 'static>(
+    whose: &str,
     is_large: bool,
     deadline: Instant,
     work: impl FnOnce() -> T + Send + 'static,
@@ -34,12 +40,30 @@ pub(super) async fn work<T: Send + 'static>(
     if !is_large {
         return Ok(work());
     }
-    let work = move || {
-        let _turn = HeavyTurn::take();
-        work()
-    };
-    match timeout_at(deadline.into(), tokio::task::spawn_blocking(work)).await {
-        Ok(done) => done.map_err(|_| Unread::Lost),
-        Err(_) => Err(Unread::Late),
+    LARGE_CALLS.run(whose, deadline, work).await.map_err(Unread::from)
+}
+
+/// Charges a request's memory to its tenant, beside what is charged already.
+pub(super) fn charge(charge: &mut Charge, charged: &mut usize, request: &DockerRequest) -> Result<(), Unread> {
+    let memory = request.memory();
+    charge.take(memory.saturating_sub(*charged)).map_err(Unread::TooMuch)?;
+    *charged = memory.max(*charged);
+    Ok(())
+}
+
+/// What is left of the request is dropped where large calls are read, and only then is its memory no longer its tenant's.
+pub(super) fn keep(request: &mut DockerRequest, charge: Charge, tenant: &TenantName) {
+    let tenant = tenant.clone();
+    request.set_keeper(move |remains| LARGE_CALLS.discard(tenant.as_str(), (remains, charge)));
+}
+
+// === impl Unread ===
+
+impl From<Undone> for Unread {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Lost => Self::Lost,
+            Undone::Late => Self::Late,
+        }
     }
 }
