@@ -64,7 +64,7 @@ pub async fn list(
     let most = page.most()?;
     let (store, space) = (admin.store, which.space()?);
     // One more says whether there are more.
-    let found = reading(move || store.keys(&space, page.after.as_deref(), most + 1)).await?;
+    let found = reading(&store, move |store| store.keys(&space, page.after.as_deref(), most + 1)).await?;
     let has_more = found.len() > most;
     let keys: Vec<_> =
         found.into_iter().take(most).map(|key| KeyStatus { key: key.key, bytes: key.value_bytes }).collect();
@@ -78,7 +78,7 @@ pub async fn read(
     Path(Key { key }): Path<Key>,
 ) -> Result<Json<KeyValue>, Failure> {
     let (store, space, wanted) = (admin.store, which.space()?, key.clone());
-    let value = reading(move || store.get(&space, &wanted)).await?;
+    let value = reading(&store, move |store| store.get(&space, &wanted)).await?;
     match value {
         Some(value) => Ok(Json(KeyValue::new(key, value))),
         None => Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no key `{key}`"))),

@@ -1,5 +1,7 @@
 //! `/v1/state` and `/v1/tenants/{tenant}/state`: what policies keep.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -11,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Admin;
 use crate::error::Failure;
+
+/// All spaces are read for some answers.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// The answer to `GET /v1/state`, and to that of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,8 +73,7 @@ pub(crate) async fn list_tenant(
 
 /// All spaces, or a tenant's.
 async fn spaces(admin: &Admin, of: Option<TenantName>) -> Result<Json<StateStatus>, Failure> {
-    let store = admin.store.clone();
-    let status = reading(move || match store.problem() {
+    let status = reading(&admin.store, move |store| match store.problem() {
         Some(problem) => Ok(StateStatus { problem: Some(problem), commits: store.commits(), spaces: Vec::new() }),
         None => {
             let spaces = store.spaces()?.into_iter();
@@ -101,16 +105,19 @@ pub(crate) async fn clear_tenant(
 
 /// Gives up a damaged store, which stays beside the one that is made.
 pub async fn reset(State(admin): State<Admin>) -> Result<Json<Reset>, Failure> {
-    let store: Store = admin.store.clone();
-    let given_up = reading(move || store.reset()).await?;
+    let store: Store = admin.store;
+    // It takes as long as the store's file is large.
+    let given_up = tokio::task::spawn_blocking(move || store.reset()).await;
+    let given_up = given_up.map_err(|_| Failure::panicked())?.map_err(unavailable)?;
     Ok(Json(Reset { given_up }))
 }
 
-/// The store reads from the disk.
+/// The store reads from the disk, which may not answer.
 pub(crate) async fn reading<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, StateFault> + Send + 'static,
+    store: &Store,
+    read: impl FnOnce(Store) -> Result<T, StateFault> + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(read).await.map_err(|_| Failure::panicked())?.map_err(unavailable)
+    store.reading("", READ_WITHIN, read).await.map_err(unavailable)
 }
 
 pub fn cleared(cleared: Result<Usage, StateFault>) -> Result<Json<Cleared>, Failure> {

@@ -20,6 +20,7 @@ use redb::{Builder, Database, DatabaseError};
 use tracing::{error, info, warn};
 
 use crate::aside::{self, FILE};
+use crate::cache::Cache;
 use crate::failure::{Failure, guarded};
 use crate::tables::prepare;
 
@@ -40,6 +41,8 @@ pub(crate) struct Base {
     condition: RwLock<Condition>,
     /// Whether the last failure was for want of room.
     is_full: AtomicBool,
+    /// What was read of the open file. Changed by whoever changes that.
+    cache: Cache,
 }
 
 #[derive(Debug)]
@@ -96,7 +99,18 @@ impl Base {
     }
 
     fn with_condition(dir: &Path, condition: Condition) -> Self {
-        Self { dir: dir.to_owned(), condition: RwLock::new(condition), is_full: AtomicBool::new(false) }
+        Self {
+            dir: dir.to_owned(),
+            condition: RwLock::new(condition),
+            is_full: AtomicBool::new(false),
+            cache: Cache::default(),
+        }
+    }
+
+    /// As while the file is opened: nobody reads until what is given is dropped.
+    #[cfg(test)]
+    pub(crate) fn opening(&self) -> impl Sized + '_ {
+        self.locked_for_change()
     }
 
     /// Whether the last failure was for want of room.
@@ -130,6 +144,16 @@ impl Base {
             Err(TryLockError::Poisoned(condition)) => condition.get_ref().problem().map(str::to_owned),
             Err(TryLockError::WouldBlock) => Some("it is being opened".to_owned()),
         }
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// A value that was read of late, where the file is open. It waits for nobody.
+    pub(crate) fn cached(&self, space: &str, key: &str) -> Option<Option<Vec<u8>>> {
+        let condition = self.condition.try_read().ok()?;
+        matches!(&*condition, Condition::Open(_)).then(|| self.cache.get(space, key)).flatten()
     }
 
     /// Reads. A reader that came between a failed commit and the file's opening again does not notice either.
@@ -213,8 +237,11 @@ impl Base {
         self.condition.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is read afterwards may be another file.
     fn locked_for_change(&self) -> RwLockWriteGuard<'_, Condition> {
-        self.condition.write().unwrap_or_else(PoisonError::into_inner)
+        let condition = self.condition.write().unwrap_or_else(PoisonError::into_inner);
+        self.cache.clear();
+        condition
     }
 }
 

@@ -3,8 +3,9 @@
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use portcullis_engine::{State, StateFuture};
+use portcullis_engine::{State, StateFuture, Threads, Undone};
 use portcullis_model::decision::Origin;
 use portcullis_model::fault::StateFault;
 use portcullis_model::limits::StateLimits;
@@ -21,6 +22,11 @@ use crate::tables::{ENTRIES, Extent, SUMS, USAGE, end_of, kept};
 use crate::usage::{Bounds, Holdings, Usage};
 use crate::writer::Writer;
 
+/// A disk that takes longer to read does not answer.
+const READ_WITHIN: Duration = Duration::from_secs(1);
+/// Threads that read: as many as a disk that does not answer can hold.
+const READERS: usize = 8;
+
 /// All policies' state. Cheap to clone.
 ///
 /// A store that cannot be opened does not stop the host: policies that need it deny, and the reason is in each denial's
@@ -32,6 +38,7 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     base: Arc<Base>,
+    readers: Arc<Threads>,
     /// None where nothing can be changed.
     writer: Option<Writer>,
 }
@@ -86,14 +93,14 @@ impl Store {
     fn of(base: Base) -> Self {
         let base = Arc::new(base);
         match Writer::start(Arc::clone(&base)) {
-            Ok(writer) => Self(Arc::new(Inner { base, writer: Some(writer) })),
+            Ok(writer) => Self(Arc::new(Inner { base, readers: readers(), writer: Some(writer) })),
             Err(error) => Self::unavailable(&format!("no thread for the store: {error}")),
         }
     }
 
     /// A store that does not answer, for this reason.
     pub fn unavailable(problem: &str) -> Self {
-        Self(Arc::new(Inner { base: Arc::new(Base::lost(problem)), writer: None }))
+        Self(Arc::new(Inner { base: Arc::new(Base::lost(problem)), readers: readers(), writer: None }))
     }
 
     /// Why the store is not available, now.
@@ -191,13 +198,43 @@ impl Store {
     }
 
     /// What a space and its tenant hold now.
-    pub(crate) fn holdings(&self, space: &SpaceName) -> Result<Holdings, StateFault> {
-        self.0.base.read(|database| {
-            let transaction = database.begin_read()?;
-            Ok(Holdings {
-                space: kept(&transaction.open_table(USAGE)?, space.as_str())?,
-                tenant: kept(&transaction.open_table(SUMS)?, space.tenant().as_str())?,
-            })
+    pub(crate) async fn holdings(&self, space: &SpaceName) -> Result<Holdings, StateFault> {
+        let name = space.clone();
+        let read = move |store: Self| store.0.base.read(|database| holdings(database, &name));
+        self.reading(space.tenant().as_str(), READ_WITHIN, read).await
+    }
+
+    /// A policy's value, for those that answer calls: what is known already needs no disk.
+    async fn value(&self, space: &SpaceName, key: String) -> Result<Option<Vec<u8>>, StateFault> {
+        check_key(&key)?;
+        if let Some(known) = self.0.base.cached(space.as_str(), &key) {
+            return Ok(known);
+        }
+        let name = space.clone();
+        let read = move |store: Self| {
+            let Inner { base, .. } = &*store.0;
+            let version = base.cache().version();
+            let value = base.read(|database| get(database, name.as_str(), &key))?;
+            base.cache().put(version, name.shared(), &key, value.as_deref());
+            Ok(value)
+        };
+        self.reading(space.tenant().as_str(), READ_WITHIN, read).await
+    }
+
+    /// Reads on a thread for that. A disk that does not answer holds no other.
+    pub async fn reading<T: Send + 'static>(
+        &self,
+        whose: &str,
+        within: Duration,
+        read: impl FnOnce(Self) -> Result<T, StateFault> + Send + 'static,
+    ) -> Result<T, StateFault> {
+        let store = self.clone();
+        let read = self.0.readers.run(whose, Instant::now() + within, move || read(store));
+        read.await.unwrap_or_else(|undone| {
+            Err(StateFault::Unavailable(match undone {
+                Undone::Late => format!("it did not answer in time: not within {} ms", within.as_millis()),
+                Undone::Lost => "the host failed; its log says how".to_owned(),
+            }))
         })
     }
 
@@ -213,6 +250,10 @@ impl Store {
     }
 }
 
+fn readers() -> Arc<Threads> {
+    Threads::new("state-read", READERS, false)
+}
+
 async fn answered<T>(answer: oneshot::Receiver<Result<T, StateFault>>) -> Result<T, StateFault> {
     answer.await.unwrap_or_else(|_| Err(StateFault::Unavailable("the store is closing".into())))
 }
@@ -220,6 +261,14 @@ async fn answered<T>(answer: oneshot::Receiver<Result<T, StateFault>>) -> Result
 fn get(database: &Database, space: &str, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
     let table = database.begin_read()?.open_table(ENTRIES)?;
     Ok(table.get((space, key))?.map(|value| value.value().to_vec()))
+}
+
+fn holdings(database: &Database, space: &SpaceName) -> Result<Holdings, redb::Error> {
+    let transaction = database.begin_read()?;
+    Ok(Holdings {
+        space: kept(&transaction.open_table(USAGE)?, space.as_str())?,
+        tenant: kept(&transaction.open_table(SUMS)?, space.tenant().as_str())?,
+    })
 }
 
 fn spaces(database: &Database) -> Result<Vec<SpaceUsage>, redb::Error> {
@@ -269,7 +318,7 @@ impl Space {
 
 impl State for Space {
     fn get(&self, key: String) -> StateFuture<'_, Option<Vec<u8>>> {
-        Box::pin(async move { self.store.get(&self.name, &key) })
+        Box::pin(self.store.value(&self.name, key))
     }
 
     fn compare_and_set(&self, key: String, expected: Option<Vec<u8>>, value: Option<Vec<u8>>) -> StateFuture<'_, bool> {

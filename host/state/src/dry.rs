@@ -57,7 +57,7 @@ impl DryState {
         }
     }
 
-    fn set(
+    async fn set(
         &self,
         changes: &mut Changes,
         key: String,
@@ -65,7 +65,10 @@ impl DryState {
         value: Option<Vec<u8>>,
     ) -> Result<(), StateFault> {
         if let Some(Limited { store, name, bounds }) = &self.limited {
-            let held = changes.held.map_or_else(|| store.holdings(name), Ok)?;
+            let held = match changes.held {
+                Some(held) => held,
+                None => store.holdings(name).await?,
+            };
             let (old, new) = (Usage::of(&key, current), Usage::of(&key, value.as_deref()));
             changes.held = Some(held.replacing(old, new, *bounds)?);
         }
@@ -97,7 +100,7 @@ impl State for DryState {
             if current != expected {
                 return Ok(false);
             }
-            self.set(&mut changes, key, current.as_deref(), value)?;
+            self.set(&mut changes, key, current.as_deref(), value).await?;
             Ok(true)
         })
     }
@@ -108,7 +111,7 @@ impl State for DryState {
             let mut changes = self.changes.lock().await;
             let current = self.current(&changes, &key).await?;
             let sum = added(&key, current.as_deref(), delta)?;
-            self.set(&mut changes, key, current.as_deref(), Some(sum.to_le_bytes().into()))?;
+            self.set(&mut changes, key, current.as_deref(), Some(sum.to_le_bytes().into())).await?;
             Ok(sum)
         })
     }

@@ -2,6 +2,7 @@
 
 mod aside;
 mod base;
+mod cache;
 mod copy;
 mod disk;
 mod dry;

@@ -57,6 +57,14 @@ impl Change {
         }
     }
 
+    /// The space and the key that it changes; none where it may be many.
+    pub(crate) fn key(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::CompareAndSet { space, key, .. } | Self::Add { space, key, .. } => Some((space.as_str(), key)),
+            Self::Clear { .. } => None,
+        }
+    }
+
     pub(crate) fn carry_out(&mut self, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
         match self {
             Self::CompareAndSet { space, bounds, key, expected, value, reply } => {

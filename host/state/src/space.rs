@@ -53,6 +53,10 @@ impl SpaceName {
     pub fn as_str(&self) -> &str {
         &self.name
     }
+
+    pub(crate) fn shared(&self) -> &Arc<str> {
+        &self.name
+    }
 }
 
 /// The tenant of a space that is found in the store.

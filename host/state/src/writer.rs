@@ -65,6 +65,11 @@ fn run(base: &Base, orders: &Receiver, commits: &Commits) {
             None => {
                 let start = Instant::now();
                 let written = base.with(|database| write(database, &mut batch));
+                // Also where that failed: what became of it is not known.
+                match batch.iter().map(|order| order.change.key()).collect::<Option<Vec<_>>>() {
+                    Some(keys) => base.cache().forget(keys.into_iter()),
+                    None => base.cache().clear(),
+                }
                 commits.count(written.is_ok(), batch.len(), start.elapsed());
                 commits.set_problem(written.as_ref().err().map(|fault| (fault.to_string(), base.is_full())));
                 written.err().map(|fault| Failed { fault, again: Instant::now() + REST })

@@ -378,3 +378,61 @@ async fn many_changes_share_one_commit() {
         assert!(commits < TASKS * EACH / 2 || !pause.is_zero(), "{paced}: {commits} commits");
     }
 }
+
+fn is_late(read: &Result<Option<Vec<u8>>, StateFault>) -> bool {
+    matches!(read, Err(StateFault::Unavailable(problem)) if problem.contains("did not answer in time"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_disk_that_does_not_answer_is_a_fault_and_holds_no_worker() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path());
+    let limits = StateLimits::default();
+    let space = store.space(space_name("a", Origin::Tenant, "p"), limits, limits);
+    assert_eq!(space.compare_and_set("k".into(), None, Some(b"v".to_vec())).await, Ok(true));
+    assert_eq!(space.get("k".into()).await, Ok(Some(b"v".to_vec())));
+    let opening = store.base().opening();
+    let reads: Vec<_> = (0..50)
+        .map(|_| {
+            let space = Arc::clone(&space);
+            tokio::spawn(async move { space.get("k".into()).await })
+        })
+        .collect();
+    let (done, other) = std::sync::mpsc::channel();
+    drop(tokio::spawn(async move { done.send(()) }));
+    other.recv_timeout(Duration::from_secs(60)).expect("the only worker goes on");
+    for read in reads {
+        let read = read.await.expect("no panic");
+        assert!(is_late(&read), "{read:?}");
+    }
+    drop(opening);
+    assert_eq!(space.get("k".into()).await, Ok(Some(b"v".to_vec())), "it answers again");
+}
+
+#[tokio::test]
+async fn what_was_read_of_late_needs_no_disk() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(dir.path());
+    let limits = StateLimits::default();
+    let space = store.space(space_name("a", Origin::Tenant, "p"), limits, limits);
+    assert_eq!(space.get("k".into()).await, Ok(None));
+    // Everything that reads the disk is stuck.
+    let (release, stuck) = std::sync::mpsc::channel::<()>();
+    let stuck = Arc::new(std::sync::Mutex::new(stuck));
+    for _ in 0..READERS {
+        let stuck = Arc::clone(&stuck);
+        let hang = move |_| {
+            // An error is what is waited for.
+            let _ = stuck.lock().expect("no panic").recv();
+            Ok(())
+        };
+        assert!(store.reading("b", READ_WITHIN, hang).await.is_err());
+    }
+    assert_eq!(space.get("k".into()).await, Ok(None), "that there is none is known");
+    let unknown = space.get("other".into()).await;
+    assert!(is_late(&unknown), "{unknown:?}");
+    drop(release);
+    assert_eq!(space.get("other".into()).await, Ok(None));
+    assert_eq!(space.add("k".into(), 1).await, Ok(1));
+    assert_eq!(space.get("k".into()).await, Ok(Some(1_i64.to_le_bytes().to_vec())), "it was read anew");
+}

@@ -28,6 +28,8 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 /// No scraper waits longer.
 const SCRAPED_WITHIN: Duration = Duration::from_secs(30);
+/// What policies keep is left out where its disk takes longer.
+const STORE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where everything that is counted lies.
 #[derive(Debug)]
@@ -79,11 +81,13 @@ impl Metrics {
         let sources = Arc::clone(&self.sources);
         let page = async {
             let turn = Arc::clone(&self.turn).lock_owned().await;
+            // The rest is told also where its disk does not answer.
+            let kept = sources.store.reading("", STORE_WITHIN, |store| store.sums()).await.ok();
             // The store and the kernel are read. What panics there has written nothing, and the log says so.
             let page = tokio::task::spawn_blocking(move || {
                 // A disk that does not answer keeps it, and no second thread waits there.
                 let _turn = turn;
-                Scrape::of(sources).page()
+                Scrape::of(sources, kept).page()
             });
             page.await.unwrap_or_default()
         };
@@ -94,13 +98,13 @@ impl Metrics {
 // === impl Scrape ===
 
 impl Scrape {
-    fn of(sources: Arc<Sources>) -> Self {
+    fn of(sources: Arc<Sources>, kept: Option<Vec<(String, Usage)>>) -> Self {
         let live = sources.decider.live();
         Self {
             snapshot: live.load(),
             troubles: live.troubles(),
             readiness: sources.reporter.readiness(),
-            kept: sources.store.sums().ok(),
+            kept,
             sandbox: sources.sandbox.stats(),
             process: Process::read(),
             sources,
