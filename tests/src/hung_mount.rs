@@ -19,20 +19,52 @@ pub struct HungMount {
     _unmount: Cleanup,
 }
 
+/// Shows a file at the place of another one for as long as this lives.
+#[derive(Debug)]
+pub struct BoundFile {
+    _unmount: Cleanup,
+}
+
+// === impl BoundFile ===
+
+impl BoundFile {
+    pub fn over(at: &Path, file: &Path) -> Result<Self> {
+        let unmount = unmount(at);
+        let status = Command::new("mount").arg("--bind").args([file, at]).status();
+        match status {
+            Ok(status) if status.success() => Ok(Self { _unmount: unmount }),
+            status => Err(crate::Error::Unexpected(format!("mount --bind: {status:?}"))),
+        }
+    }
+}
+
+fn unmount(at: &Path) -> Cleanup {
+    let mounted = at.to_owned();
+    Cleanup::new(move || {
+        let mut command = Command::new("umount");
+        // There may be nothing to unmount.
+        let _ = command.arg("--lazy").arg(&mounted).stderr(Stdio::null()).status();
+    })
+}
+
 // === impl HungMount ===
 
 impl HungMount {
     /// Shows `source` at the empty folder `at`. Needs Debian's `bindfs`, and root.
     pub fn over(at: &Path, source: &Path) -> Result<Self> {
-        let mounted = at.to_owned();
-        let _unmount = Cleanup::new(move || {
-            let mut command = Command::new("umount");
-            // There may be nothing to unmount.
-            let _ = command.arg("--lazy").arg(&mounted).stderr(Stdio::null()).status();
-        });
+        // The kernel asks the server each time.
+        Self::with(at, source, "attr_timeout=0,entry_timeout=0,negative_timeout=0")
+    }
+
+    /// The same, where the kernel remembers what a file is: it answers for the server, until somebody reads.
+    pub fn remembered(at: &Path, source: &Path) -> Result<Self> {
+        Self::with(at, source, "attr_timeout=3600,entry_timeout=3600,negative_timeout=3600")
+    }
+
+    fn with(at: &Path, source: &Path, options: &str) -> Result<Self> {
+        let _unmount = unmount(at);
         let server = Process::start("bindfs", "bindfs", |command| {
-            // The kernel asks the server each time.
-            command.args(["-f", "-o", "attr_timeout=0,entry_timeout=0,negative_timeout=0"]).arg(source).arg(at);
+            command.args(["-f", "-o", options]).arg(source).arg(at);
         })?;
         wait::until("the mount", wait::PATIENCE, || (is_mounted(at) || server.ended().is_some()).then_some(()))?;
         match server.ended() {

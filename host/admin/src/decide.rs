@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::http::{Request, StatusCode};
+use axum::response::Response;
 use portcullis_config::Config;
 use portcullis_docker::target::Target;
+use portcullis_engine::LARGE_ANSWERS;
 use portcullis_model::TenantName;
 use portcullis_service::asking::{AskError, Asking, Manner, Question, Report};
 use portcullis_service::decide::Decider;
 use serde::Deserialize;
 
-use crate::Admin;
 use crate::access::Principal;
 use crate::error::Failure;
 use crate::policies::receive;
+use crate::{Admin, json};
 
 /// Where questions are answered. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -39,14 +40,14 @@ pub(crate) async fn decide(
     Path(which): Path<Which>,
     Extension(principal): Extension<Principal>,
     request: Request<Body>,
-) -> Result<Json<Report>, Failure> {
+) -> Result<Response, Failure> {
     let tenant = which.tenant.map(|name| TenantName::new(&name)).transpose();
     let tenant = tenant.map_err(|bad| Failure::bad_request(bad.to_string()))?;
     let manner = Manner { tenant, ..manner(request.uri().query().unwrap_or_default())? };
     let Desk { decider, asking, most } = &admin.desk;
     let bytes = receive(request, *most).await?;
-    let question = Question::read(&bytes).map_err(|error| Failure::bad_request(error.to_string()))?;
-    drop(bytes);
+    let question = LARGE_ANSWERS.finish("", move || Question::read(&bytes)).await.map_err(|_| Failure::panicked())?;
+    let question = question.map_err(|error| Failure::bad_request(error.to_string()))?;
     let is_of_tenant = principal.is_of_tenant();
     let report = asking.ask(decider.judge(), question, manner).await.map_err(|error| match error {
         // A listener can have another tenant's name.
@@ -55,7 +56,10 @@ pub(crate) async fn decide(
         }
         AskError::NoListener { .. } | AskError::NoTenant(_) | AskError::Busy(_) => error.into(),
     })?;
-    Ok(Json(if is_of_tenant { report.for_tenant() } else { report }))
+    json(move || -> Report {
+        if is_of_tenant { report.for_tenant() } else { report }
+    })
+    .await
 }
 
 fn manner(query: &str) -> Result<Manner, Failure> {

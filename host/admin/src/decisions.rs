@@ -18,7 +18,7 @@ use std::time::Duration;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
@@ -26,19 +26,19 @@ use portcullis_config::{DecisionLogSettings, SinkSettings};
 use portcullis_decision_log::feed::{Feed, Heard, Published, Subscription};
 use portcullis_decision_log::filter::{AnswerIs, Filter, Moment};
 use portcullis_decision_log::id::{DecisionId, Wanted};
+use portcullis_engine::LARGE_ANSWERS;
 use portcullis_model::TenantName;
 use serde::Deserialize;
 use serde::de::Error as _;
 use tokio::sync::watch;
 
 use self::archive::Archive;
-use crate::Admin;
 use crate::error::Failure;
+use crate::{Admin, JSON};
 
 /// Less than the time after which proxies and clients take a connection that is still for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const LAST_EVENT_ID: &str = "last-event-id";
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Where decisions are found. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -108,8 +108,7 @@ pub(crate) async fn follow(
     };
     // Nothing can come between what is held and what will be heard.
     let (held, subscription) = feed.subscribe_after(None).ok_or_else(crowded)?;
-    let mut held: VecDeque<_> = held.unwrap_or_default().into();
-    let mut listening = Listening {
+    let listening = Listening {
         gap: false,
         held: VecDeque::new(),
         subscription: follows.then_some(subscription),
@@ -117,19 +116,10 @@ pub(crate) async fn follow(
         tenant,
         stop,
     };
-    match seen {
-        // All that is held came after one that is not held any more.
-        Some(seen) => listening.gap = !drop_seen(&mut held, &seen),
-        None => {
-            let (mut first, mut count) = (held.len(), 0);
-            while first > 0 && count < last {
-                first -= 1;
-                count += usize::from(held.get(first).is_some_and(|record| listening.admits(record)));
-            }
-            held.drain(..first);
-        }
-    }
-    listening.held = held;
+    // All records that are held may have to be read for that.
+    let held = held.unwrap_or_default().into();
+    let listening = LARGE_ANSWERS.finish("", move || listening.with_held(held, seen.as_ref(), last)).await;
+    let listening = listening.map_err(|_| Failure::panicked())?;
     Ok(Sse::new(listening.events()).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
 }
 
@@ -143,6 +133,10 @@ pub(crate) async fn read(State(admin): State<Admin>, Path(which): Path<Which>) -
     }
     let found = admin.decisions.archive.find(wanted, tenant).await?;
     found.map(|line| ([(CONTENT_TYPE, JSON)], line).into_response()).ok_or_else(|| unknown(&which))
+}
+
+fn event(record: &Published) -> Event {
+    Event::default().event("decision").id(record.id.to_string()).data(&*record.line)
 }
 
 fn unknown(which: &Which) -> Failure {
@@ -218,6 +212,27 @@ impl Options {
 // === impl Listening ===
 
 impl Listening {
+    /// Of the records that are held, those that come first: all after the one that was seen, or the last ones.
+    fn with_held(mut self, held: VecDeque<Published>, seen: Option<&Wanted>, last: usize) -> Self {
+        let mut held = held;
+        let most = match seen {
+            // All that is held came after one that is not held any more.
+            Some(seen) => {
+                self.gap = !drop_seen(&mut held, seen);
+                usize::MAX
+            }
+            None => last,
+        };
+        while self.held.len() < most
+            && let Some(record) = held.pop_back()
+        {
+            if self.admits(&record) {
+                self.held.push_front(record);
+            }
+        }
+        self
+    }
+
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         stream::unfold(self, |mut listening| async move {
             let event = listening.next().await?;
@@ -229,16 +244,12 @@ impl Listening {
         if std::mem::take(&mut self.gap) {
             return Some(Event::default().event("lost").data(r#"{"lost":null}"#));
         }
+        if let Some(record) = self.held.pop_front() {
+            return Some(event(&record));
+        }
         loop {
-            let heard = match self.held.pop_front() {
-                Some(record) => Heard::Record(record),
-                None => self.hear().await?,
-            };
-            match heard {
-                Heard::Record(record) if self.admits(&record) => {
-                    let event = Event::default().event("decision").id(record.id.to_string());
-                    return Some(event.data(&*record.line));
-                }
+            match self.hear().await? {
+                Heard::Record(record) if self.admits(&record) => return Some(event(&record)),
                 Heard::Record(_) => {}
                 Heard::Lost(lost) => return Some(Event::default().event("lost").data(format!("{{\"lost\":{lost}}}"))),
             }

@@ -59,11 +59,12 @@ pub mod version;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, middleware};
 use portcullis_model::TenantName;
+use serde::Serialize;
 use tokio::sync::watch;
 use tracing::info;
 
@@ -73,6 +74,7 @@ use crate::error::Failure;
 use crate::manage::Manager;
 use crate::reload::{Reloaded, Reloader};
 use portcullis_config::HostLimits;
+use portcullis_engine::LARGE_ANSWERS;
 use portcullis_service::socket::Bound;
 use portcullis_state::Store;
 use portcullis_status::gate::Gate;
@@ -83,6 +85,8 @@ use portcullis_status::status::{Reporter, Status, TenantStatus};
 pub use decide::Desk;
 pub use decisions::Decisions;
 pub use route::{Listed, routes};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What the routes need. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -123,8 +127,15 @@ pub async fn serve(local: Bound, admin: Admin, unheard: Unheard, limits: HostLim
     tokio::join!(local, remote);
 }
 
-async fn status(State(admin): State<Admin>) -> Json<Status> {
-    Json(admin.reporter.status())
+async fn status(State(admin): State<Admin>) -> Result<Response, Failure> {
+    json(move || -> Status { admin.reporter.status() }).await
+}
+
+/// An answer that can be large: it is made, and written, where nobody waits for it who answers calls.
+async fn json<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Result<Response, Failure> {
+    let made = LARGE_ANSWERS.finish("", move || serde_json::to_vec(&make())).await.map_err(|_| Failure::panicked())?;
+    let bytes = made.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(([(CONTENT_TYPE, JSON)], bytes).into_response())
 }
 
 /// A tenant's own part. What is wrong with its `tenant.toml` is the operator's to know: it can name other tenants.

@@ -11,6 +11,7 @@ use portcullis_model::TenantName;
 
 use crate::layer::{LayerLoader, Rescan};
 use crate::message::{Finished, Message};
+use crate::notices::is_plain_file;
 use crate::trouble::{Scope, Trouble};
 
 /// Whoever compiles for a tenant leaves the processor to those who answer calls.
@@ -30,7 +31,7 @@ pub(crate) struct Job {
     pub(crate) terms: Option<Terms>,
     /// Whether what was broken is tried again.
     pub(crate) retry: bool,
-    /// The files that somebody is writing.
+    /// What somebody is writing.
     pub(crate) writing: HashMap<PathBuf, Instant>,
 }
 
@@ -60,7 +61,7 @@ impl Job {
         if self.retry {
             loader.retry();
         }
-        let rescan = loader.rescan(&|path| self.writing.contains_key(path));
+        let rescan = loader.rescan(&|path| self.writing.contains_key(path) && is_plain_file(path));
         let troubles = loader.troubles().collect();
         (loader, rescan, troubles)
     }

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use portcullis_config::{DATA, POLICIES};
 use tracing::warn;
+
+use crate::probe::ANSWERS_WITHIN;
 
 /// A file that is open for writing is left alone for this long after it was last written.
 const WRITER_RESTS: Duration = Duration::from_secs(1);
@@ -20,20 +23,34 @@ const FIRST_PENALTY: Duration = Duration::from_secs(1);
 const LONGEST_PENALTY: Duration = Duration::from_secs(32);
 /// Files that are being written and known of at once.
 const MAX_WRITING: usize = 4096;
+/// Folders that wait to be watched.
+const COMMANDS: usize = 1024;
 
-/// The kernel's notices.
+/// The kernel's notices. A thread of its own asks for them: to watch a folder is to look it up, and its file system may not answer.
 #[derive(Debug)]
 pub(crate) struct Notices {
     /// None where the kernel refuses; then folders are only looked at.
-    watcher: Option<RecommendedWatcher>,
+    commands: Option<SyncSender<Command>>,
+    /// What the thread has not come to its end with in time.
+    behind: Option<Receiver<()>>,
 }
+
+#[derive(Debug)]
+enum Command {
+    /// Dropped when it is watched.
+    Watch(PathBuf, SyncSender<()>),
+    Unwatch(PathBuf),
+}
+
+/// Of a folder, its `policies` and its `data`: device and inode.
+pub(crate) type Identities = [Option<(u64, u64)>; 3];
 
 /// What is known by notices of one policy folder, with its `policies` and `data`.
 #[derive(Debug)]
 pub(crate) struct Watched {
     dir: PathBuf,
     /// By device and inode: a folder that was replaced is another one.
-    identities: [Option<(u64, u64)>; 3],
+    identities: Identities,
     /// Files that were written and not yet closed.
     writing: HashMap<PathBuf, Instant>,
     /// Since when notices are counted, and how many there were.
@@ -53,23 +70,52 @@ impl Notices {
                 notice(event);
             }
         };
-        let watcher = notify::recommended_watcher(noticed);
-        let watcher = watcher.inspect_err(|error| warn!(%error, "changes cannot be noticed; folders are looked at"));
-        Self { watcher: watcher.ok() }
+        let (commands, waiting) = sync_channel(COMMANDS);
+        let started = notify::recommended_watcher(noticed).map_err(|error| error.to_string()).and_then(|watcher| {
+            let run = move || obey(watcher, &waiting);
+            std::thread::Builder::new().name("watch".into()).spawn(run).map_err(|error| error.to_string())
+        });
+        let started = started.inspect_err(|error| warn!(error, "changes cannot be noticed; folders are looked at"));
+        Self { commands: started.ok().map(|_| commands), behind: None }
     }
 
-    /// A folder whose entries are watched, and nothing below.
+    /// A folder whose entries are watched, and nothing below. It is by the time that this returns, unless a file system does not answer:
+    /// until it does, folders are only looked at.
     pub(crate) fn watch(&mut self, folder: &Path) {
-        let Some(watcher) = self.watcher.as_mut().filter(|_| folder.is_dir()) else { return };
-        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
-            warn!(%error, folder = %folder.display(), "changes of this folder are not noticed at once");
+        let (done, watched) = sync_channel(0);
+        self.send(Command::Watch(folder.to_owned(), done));
+        if self.behind.as_ref().is_some_and(|behind| behind.try_recv() == Err(TryRecvError::Empty)) {
+            return;
         }
+        let in_time = watched.recv_timeout(ANSWERS_WITHIN) != Err(RecvTimeoutError::Timeout);
+        self.behind = if in_time { None } else { Some(watched) };
     }
 
     fn unwatch(&mut self, folder: &Path) {
-        if let Some(watcher) = &mut self.watcher {
+        self.send(Command::Unwatch(folder.to_owned()));
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands
+            && commands.try_send(command).is_err()
+        {
+            warn!("changes of a folder are not noticed at once: a file system does not answer");
+        }
+    }
+}
+
+fn obey(mut watcher: RecommendedWatcher, commands: &Receiver<Command>) {
+    for command in commands {
+        match command {
+            Command::Watch(folder, _done) => {
+                if folder.is_dir()
+                    && let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive)
+                {
+                    warn!(%error, folder = %folder.display(), "changes of this folder are not noticed at once");
+                }
+            }
             // It is not watched where it was replaced or removed.
-            let _ = watcher.unwatch(folder);
+            Command::Unwatch(folder) => drop(watcher.unwatch(&folder)),
         }
     }
 }
@@ -89,14 +135,13 @@ impl Watched {
         }
     }
 
-    /// Watches anew what is no longer the folder that was watched; listens again when a penalty is over.
-    pub(crate) fn refresh(&mut self, notices: &mut Notices) {
+    /// Watches anew what is no longer the folder that was watched, by what [`identities`] found; listens again when a penalty is over.
+    pub(crate) fn refresh(&mut self, found: Identities, notices: &mut Notices) {
         if self.deaf_until.is_some_and(|until| Instant::now() < until) {
             return;
         }
         let again = self.deaf_until.take().is_some();
-        for (folder, identity) in folders(&self.dir).iter().zip(&mut self.identities) {
-            let is = identity_of(folder);
+        for ((folder, identity), is) in folders(&self.dir).iter().zip(&mut self.identities).zip(found) {
             if again || is != *identity {
                 notices.unwatch(folder);
                 notices.watch(folder);
@@ -135,9 +180,9 @@ impl Watched {
         }
     }
 
-    /// The files that somebody is writing now.
+    /// What somebody is writing now, if it is a file.
     pub(crate) fn writing(&mut self) -> HashMap<PathBuf, Instant> {
-        self.writing.retain(|path, last| last.elapsed() < WRITER_RESTS && is_plain_file(path));
+        self.writing.retain(|_, last| last.elapsed() < WRITER_RESTS);
         self.writing.clone()
     }
 
@@ -155,7 +200,7 @@ impl Watched {
 }
 
 /// A symlink is made in one step and never closed; a folder likewise.
-fn is_plain_file(path: &Path) -> bool {
+pub(crate) fn is_plain_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
@@ -166,6 +211,11 @@ fn tells_of_a_change(event: &Event) -> bool {
 
 fn folders(dir: &Path) -> [PathBuf; 3] {
     [dir.to_owned(), dir.join(POLICIES), dir.join(DATA)]
+}
+
+/// Which folders these are now.
+pub(crate) fn identities(dir: &Path) -> Identities {
+    folders(dir).map(|folder| identity_of(&folder))
 }
 
 fn identity_of(path: &Path) -> Option<(u64, u64)> {

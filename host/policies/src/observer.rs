@@ -17,21 +17,22 @@ use std::time::{Duration, Instant};
 
 use notify::Event;
 use portcullis_config::{TENANTS, Terms};
-use portcullis_engine::When;
+use portcullis_engine::{LARGE_ANSWERS, When};
 use portcullis_model::TenantName;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use self::folder::Folder;
-use self::silence::SLOW;
+pub(crate) use self::silence::touch;
+use self::silence::{SLOW, Seen};
 use crate::estate::Estate;
 use crate::job::{Job, Spawn};
 use crate::layer::{Layer, LayerLoader, Workshop};
 use crate::message::{Finished, Message};
-use crate::notices::{Notices, Watched};
+use crate::notices::{Identities, Notices, Watched};
 use crate::probe::Probes;
-use crate::roster::Roster;
-use crate::snapshot::Live;
+use crate::roster::{Roster, named};
+use crate::snapshot::{Live, Snapshot};
 use crate::trouble::{Scope, Trouble, Troubles};
 
 /// A folder is read when nothing happened in it for this long …
@@ -43,6 +44,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const LOOK_EACH: Duration = Duration::from_millis(10);
 /// How soon a folder is looked at again that is changing; twice as late each time, up to `LOOK`.
 const LOOK_UNSETTLED: Duration = Duration::from_millis(20);
+/// How soon it is looked whether calls are still decided by what was in force before.
+const LET_GO: Duration = Duration::from_millis(100);
 /// Folders that are read at once. Reading one can mean compiling for seconds, and those that are compiled share the processor.
 const JOBS: usize = 64;
 /// At the start, as many are read at once as there are processors, but one that takes longer than this does not count.
@@ -76,6 +79,8 @@ pub(crate) struct Observer {
     /// Of the folder that was added last.
     last_id: u64,
     reloads: Vec<Reload>,
+    /// What was in force before, for calls that are still being decided.
+    retired: Vec<Arc<Snapshot>>,
     sender: Sender<Message>,
     messages: Receiver<Message>,
 }
@@ -120,14 +125,16 @@ impl Observer {
             }
             self.look();
             self.tell_of_slow();
+            self.let_go();
         }
     }
 
     /// Until something is due that can be read.
     fn wait(&self) -> Duration {
+        let patience = if self.retired.is_empty() { LOOK } else { LET_GO };
         match self.due.first() {
-            Some((due, _)) if self.has_room() => due.saturating_duration_since(Instant::now()),
-            _ => LOOK,
+            Some((due, _)) if self.has_room() => due.saturating_duration_since(Instant::now()).min(patience),
+            _ => patience,
         }
     }
 
@@ -254,31 +261,29 @@ impl Observer {
                 _ => return,
             }
             let Some((_, scope)) = self.due.pop_first() else { return };
-            if !self.answers(&scope) {
-                continue;
-            }
+            let Some(Seen { is_there, look, identities }) = self.seen(&scope) else { continue };
             match &scope {
                 // Whoever looks at the host's own folder looks which tenants there are.
                 None => self.list(),
                 Some(name) => {
-                    if !self.roster.path(name).is_dir() {
+                    if !is_there {
                         self.list();
                     }
-                    if self.roster.look(name) {
+                    if look.is_some_and(|look| self.roster.take(name, look)) {
                         self.settle();
                     }
                 }
             }
-            self.read(scope);
+            self.read(scope, identities);
         }
     }
 
     /// Reads a folder on a thread of its own.
-    fn read(&mut self, scope: Scope) {
+    fn read(&mut self, scope: Scope, identities: Identities) {
         let terms = scope.as_ref().and_then(|name| self.roster.in_force(name)).map(|file| file.terms());
         let Some(folder) = self.folders.get_mut(&scope) else { return };
         let Some(loader) = folder.loader.take() else { return };
-        folder.watched.refresh(&mut self.notices);
+        folder.watched.refresh(identities, &mut self.notices);
         folder.noticed = folder.noticed.or(folder.changed.take());
         let writing = folder.watched.writing();
         let (retry, id) = (std::mem::take(&mut folder.retry), folder.id);
@@ -416,11 +421,11 @@ impl Observer {
 
     /// Takes in tenants that are new, and lets go of those that are not there any more.
     fn list(&mut self) {
-        if !self.tenants_answer() {
+        let Some(found) = self.probes.ask(&self.dir.join(TENANTS), named) else {
             self.roster.silent();
             return self.tell();
-        }
-        let listed = self.roster.list();
+        };
+        let listed = self.roster.list(found);
         listed.added.iter().for_each(|name| self.add(name));
         for name in &listed.removed {
             let scope = Some(name.clone());
@@ -488,8 +493,17 @@ impl Observer {
 
     fn publish(&mut self, tenant: Option<&TenantName>) {
         if let Some(snapshot) = self.estate.snapshot(&self.roster) {
-            self.live.publish(snapshot);
+            self.retired.push(self.live.publish(snapshot));
             self.announce(tenant);
+        }
+    }
+
+    /// Lets go of what is not in force any more, when the last call is decided that it was for: a hundred megabytes of data are not
+    /// given back where the next call waits.
+    fn let_go(&mut self) {
+        let now = self.live.load();
+        for retired in self.retired.extract_if(.., |retired| Snapshot::is_retired(retired, &now)) {
+            LARGE_ANSWERS.discard("policies", retired);
         }
     }
 

@@ -9,7 +9,7 @@ use portcullis_state::Spaces;
 
 use crate::estate::Estate;
 use crate::layer::{Layer, LayerLoader, Workshop};
-use crate::roster::Roster;
+use crate::roster::{Roster, Waiting};
 use crate::snapshot::Live;
 use crate::trouble::Troubles;
 
@@ -19,7 +19,7 @@ pub fn load_once(config: &Config, spaces: Spaces, workshop: &Workshop) -> Live {
     let mut estate = Estate::new(config, spaces, host.first_layer());
     let mut troubles = Troubles::from([(None, host.troubles().collect())]);
     let mut roster = Roster::new(config.dir.join(TENANTS), Vocabulary::of(config));
-    let names = roster.first_look(&mut |_, _| true, |_| {});
+    let names = roster.first_look(&mut Waiting);
     let loaders = names.iter().filter_map(|name| {
         let terms = roster.in_force(name)?.terms();
         Some((name, LayerLoader::new(roster.path(name), Some(name.clone()), terms, workshop.clone(), When::Start)))

@@ -1,50 +1,64 @@
-//! Whether folders answer. Whoever asks a file system that does not (FUSE, NFS, autofs) waits for as long as it likes: so a
-//! thread of its own asks each folder first, one for each that does not answer.
+//! What is asked of folders by threads of its own, one for each that does not answer: whoever asks a file system that does not
+//! (FUSE, NFS, autofs) waits for as long as it likes, and nobody else's folder may wait with it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
-/// A folder that takes longer is looked at again later.
-const ANSWERS_WITHIN: Duration = Duration::from_millis(250);
+use crate::roster::{Ask, Look, Looking, Named, named};
 
-/// The folders that were asked and have not answered.
+/// A folder that takes longer is looked at again later.
+pub(super) const ANSWERS_WITHIN: Duration = Duration::from_millis(250);
+
+/// The folders that were asked and have not answered. Their threads hold the other ends.
 #[derive(Debug, Default)]
 pub(crate) struct Probes(HashMap<PathBuf, Receiver<()>>);
 
 // === impl Probes ===
 
 impl Probes {
-    /// Whether a folder answers when `touch` does with it what will be done. A folder that did not is not asked again before it has
-    /// answered: then nobody waits for it, here or there.
-    pub(crate) fn answers(&mut self, folder: &Path, touch: fn(&Path)) -> bool {
-        let (asked, patience) = match self.0.remove(folder) {
-            Some(asked) => (asked, Duration::ZERO),
-            None => match ask(folder.to_owned(), touch) {
-                Ok(asked) => (asked, ANSWERS_WITHIN),
-                // The same as one that does not answer: it is tried again.
-                Err(_) => return false,
-            },
-        };
-        match asked.recv_timeout(patience) {
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => true,
-            Err(RecvTimeoutError::Timeout) => {
-                self.0.insert(folder.to_owned(), asked);
-                false
-            }
+    /// What there is to know of a folder, if it says so in time. One that did not is not asked again before it has answered.
+    pub(crate) fn ask<T: Send + 'static>(
+        &mut self,
+        folder: &Path,
+        ask: impl FnOnce(&Path) -> T + Send + 'static,
+    ) -> Option<T> {
+        if self.0.get(folder).is_some_and(|asked| asked.try_recv() == Err(TryRecvError::Empty)) {
+            return None;
         }
+        let (held, asked) = channel();
+        let (answer, answered) = channel();
+        let path = folder.to_owned();
+        let run = move || {
+            // Until it has answered.
+            let _held = held;
+            // An error means that nobody waits any more.
+            let _ = answer.send(ask(&path));
+        };
+        // Without a thread, it is the same as one that does not answer: it is tried again.
+        std::thread::Builder::new().name("probe".into()).spawn(run).ok()?;
+        let found = answered.recv_timeout(ANSWERS_WITHIN).ok();
+        if found.is_none() {
+            self.0.insert(folder.to_owned(), asked);
+        } else {
+            self.0.remove(folder);
+        }
+        found
     }
 }
 
-fn ask(folder: PathBuf, touch: fn(&Path)) -> std::io::Result<Receiver<()>> {
-    let (answered, asked) = channel();
-    let ask = move || {
-        touch(&folder);
-        // An error means that nobody waits any more.
-        let _ = answered.send(());
-    };
-    std::thread::Builder::new().name("probe".into()).spawn(ask).map(|_| asked)
+impl Ask for Probes {
+    fn names(&mut self, dir: &Path) -> Option<std::io::Result<Vec<Named>>> {
+        self.ask(dir, named)
+    }
+
+    fn look(&mut self, folder: &Path, looking: Looking) -> Option<Look> {
+        self.ask(folder, move |folder| {
+            crate::observer::touch(folder);
+            looking.look()
+        })
+    }
 }
 
 #[cfg(test)]
@@ -64,18 +78,19 @@ mod tests {
     #[test]
     fn a_folder_that_does_not_answer_is_asked_once() {
         let mut probes = Probes::default();
-        assert!(probes.answers(Path::new("/fine"), |_| {}));
+        assert_eq!(probes.ask(Path::new("/fine"), |_| 1), Some(1));
         let held = HUNG.lock().expect("no panic");
-        assert!(!probes.answers(Path::new("/hung"), slow));
+        assert_eq!(probes.ask(Path::new("/hung"), slow), None);
         for _ in 0..1000 {
-            assert!(!probes.answers(Path::new("/hung"), |_| panic!("it is not asked again")));
+            assert_eq!(probes.ask(Path::new("/hung"), |_| panic!("it is not asked again")), None::<()>);
         }
-        assert!(probes.answers(Path::new("/fine"), |_| {}), "others are asked meanwhile");
+        assert_eq!(probes.ask(Path::new("/fine"), |_| 2), Some(2), "others are asked meanwhile");
         drop(held);
         let end = Instant::now() + Duration::from_secs(30);
-        while !probes.answers(Path::new("/hung"), |_| {}) {
+        while probes.ask(Path::new("/hung"), |_| {}).is_none() {
             assert!(Instant::now() < end, "it answers again");
             std::thread::yield_now();
         }
+        assert!(probes.0.is_empty());
     }
 }

@@ -23,7 +23,7 @@ const MAX_FILE: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Roster {
     dir: PathBuf,
-    vocabulary: Vocabulary,
+    vocabulary: Arc<Vocabulary>,
     entries: BTreeMap<TenantName, Entry>,
     /// Folders whose names are no tenants', and whether somebody's callers were lost with them.
     misnamed: BTreeMap<String, (Arc<str>, bool)>,
@@ -36,8 +36,41 @@ pub(crate) struct Roster {
     pub(crate) swaps: Arc<Swaps>,
 }
 
-/// Says whether a folder answers, when something is done with it.
-pub(crate) type Answers<'a> = dyn FnMut(&Path, fn(&Path)) -> bool + 'a;
+/// Asks a file system, which may not answer: then there is no answer.
+pub(crate) trait Ask {
+    fn names(&mut self, dir: &Path) -> Option<std::io::Result<Vec<Named>>>;
+
+    fn look(&mut self, folder: &Path, looking: Looking) -> Option<Look>;
+}
+
+/// Asks it and waits, for questions that nobody else waits for.
+#[derive(Debug)]
+pub(crate) struct Waiting;
+
+/// What is to be looked at of one tenant. It needs nothing of the roster's, and can be done elsewhere.
+#[derive(Debug)]
+pub(crate) struct Looking {
+    tenant: TenantName,
+    path: PathBuf,
+    /// As it was when it was read; none where it is to be read in any case.
+    last: Option<Option<Fingerprint>>,
+    vocabulary: Arc<Vocabulary>,
+}
+
+/// What was found of a tenant's file.
+#[derive(Debug)]
+pub(crate) struct Look {
+    seen: Option<Fingerprint>,
+    /// None where it is as it was.
+    read: Option<Result<TenantFile, String>>,
+}
+
+/// A folder among the tenants', and whether it has a file as a tenant's has, where its name is none.
+#[derive(Debug)]
+pub(crate) struct Named {
+    name: String,
+    is_misnamed_tenant: bool,
+}
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -66,7 +99,7 @@ impl Roster {
     pub(crate) fn new(dir: PathBuf, vocabulary: Vocabulary) -> Self {
         Self {
             dir,
-            vocabulary,
+            vocabulary: Arc::new(vocabulary),
             entries: BTreeMap::from([(TenantName::default(), Entry::built_in())]),
             misnamed: BTreeMap::new(),
             starting: true,
@@ -89,17 +122,16 @@ impl Roster {
     }
 
     /// Reads every tenant's file for the first time; gives all names.
-    /// `answers` says whether a folder does, when something is done with it.
-    pub(crate) fn first_look(&mut self, answers: &mut Answers<'_>, touch: fn(&Path)) -> Vec<TenantName> {
-        if answers(&self.dir, |folder| drop(folders(folder))) {
-            self.list();
-        } else {
-            self.silent();
+    pub(crate) fn first_look(&mut self, ask: &mut dyn Ask) -> Vec<TenantName> {
+        match ask.names(&self.dir) {
+            Some(found) => drop(self.list(found)),
+            None => self.silent(),
         }
         let names: Vec<_> = self.names().cloned().collect();
         for name in &names {
-            if answers(&self.path(name), touch) {
-                self.look(name);
+            let Some(looking) = self.looking(name) else { continue };
+            if let Some(look) = ask.look(&self.path(name), looking) {
+                self.take(name, look);
             } else if let Some(entry) = self.entries.get_mut(name) {
                 entry.read = None;
                 let is_news = entry.trouble(name, "its file system does not answer".to_owned(), self.starting);
@@ -139,9 +171,9 @@ impl Roster {
         lost.or(misnamed).or_else(|| self.problem.clone().filter(|_| self.blind))
     }
 
-    /// Looks which folders there are.
-    pub(crate) fn list(&mut self) -> Listed {
-        let names = match folders(&self.dir) {
+    /// Takes which folders there are, as [`named`] found them.
+    pub(crate) fn list(&mut self, found: std::io::Result<Vec<Named>>) -> Listed {
+        let names = match found {
             Ok(names) => names,
             Err(error) => {
                 self.unreadable(&error);
@@ -149,7 +181,7 @@ impl Roster {
             }
         };
         (self.problem, self.blind) = (None, false);
-        let found: BTreeSet<_> = names.iter().filter_map(|name| TenantName::new(name).ok()).collect();
+        let found: BTreeSet<_> = names.iter().filter_map(|named| TenantName::new(&named.name).ok()).collect();
         self.misname(&names);
         let is_gone = |name: &&TenantName| !found.contains(*name) && !name.is_default();
         let removed: Vec<_> = self.entries.keys().filter(is_gone).cloned().collect();
@@ -162,20 +194,22 @@ impl Roster {
         Listed { added, removed }
     }
 
-    /// Reads a tenant's file if it changed; says whether it did. [`Self::settle`] puts it in force.
-    pub(crate) fn look(&mut self, tenant: &TenantName) -> bool {
-        let path = self.path(tenant);
+    /// What is to be looked at of a tenant.
+    pub(crate) fn looking(&self, tenant: &TenantName) -> Option<Looking> {
+        let entry = self.entries.get(tenant)?;
+        Some(Looking {
+            tenant: tenant.clone(),
+            path: self.path(tenant),
+            last: entry.is_read.then_some(entry.seen),
+            vocabulary: Arc::clone(&self.vocabulary),
+        })
+    }
+
+    /// Takes what was found of a tenant's file; says whether it changed. [`Self::settle`] puts it in force.
+    pub(crate) fn take(&mut self, tenant: &TenantName, look: Look) -> bool {
         let Some(entry) = self.entries.get_mut(tenant) else { return false };
-        let root = Root::open(&path, Fence::Beneath);
-        let seen = root.as_ref().ok().and_then(|root| root.fingerprint(TENANT_FILE));
-        if entry.is_read && seen == entry.seen {
-            return false;
-        }
-        let read = match root {
-            Ok(root) => read(&root, tenant, seen, &self.vocabulary),
-            Err(error) if tenant.is_default() && is_missing(&path, &error) => Ok(TenantFile::default()),
-            Err(error) => Err(format!("{}: the folder cannot be opened: {error}", path.display())),
-        };
+        let Look { seen, read } = look;
+        let Some(read) = read else { return false };
         (entry.seen, entry.is_read) = (seen, true);
         match read {
             // There still is no file.
@@ -268,16 +302,17 @@ impl Roster {
         )
     }
 
-    fn misname(&mut self, names: &[String]) {
+    fn misname(&mut self, names: &[Named]) {
         let mut misnamed = BTreeMap::new();
-        for (name, bad) in names.iter().filter_map(|name| Some((name, TenantName::new(name).err()?))) {
+        for (Named { name, is_misnamed_tenant }, bad) in
+            names.iter().filter_map(|named| Some((named, TenantName::new(&named.name).err()?)))
+        {
             let problem: Arc<str> = format!("{}: {bad}", self.dir.join(name).display()).into();
             let before = self.misnamed.get(name);
             if before.is_none() {
                 error!(problem = &*problem, "tenant cannot be loaded; it is not in force");
             }
-            let is_tenant = || self.dir.join(name).join(TENANT_FILE).exists();
-            let is_lost = before.map_or_else(|| self.starting && is_tenant(), |(_, is_lost)| *is_lost);
+            let is_lost = before.map_or(self.starting && *is_misnamed_tenant, |(_, is_lost)| *is_lost);
             misnamed.insert(name.clone(), (problem, is_lost));
         }
         self.misnamed = misnamed;
@@ -291,6 +326,47 @@ impl Roster {
         self.blind |= self.starting;
         self.problem = Some(problem);
     }
+}
+
+// === impl Waiting ===
+
+impl Ask for Waiting {
+    fn names(&mut self, dir: &Path) -> Option<std::io::Result<Vec<Named>>> {
+        Some(named(dir))
+    }
+
+    fn look(&mut self, _: &Path, looking: Looking) -> Option<Look> {
+        Some(looking.look())
+    }
+}
+
+// === impl Looking ===
+
+impl Looking {
+    /// Reads the tenant's file, if it changed.
+    pub(crate) fn look(&self) -> Look {
+        let Self { tenant, path, last, vocabulary } = self;
+        let root = Root::open(path, Fence::Beneath);
+        let seen = root.as_ref().ok().and_then(|root| root.fingerprint(TENANT_FILE));
+        if *last == Some(seen) {
+            return Look { seen, read: None };
+        }
+        let read = match root {
+            Ok(root) => read(&root, tenant, seen, vocabulary),
+            Err(error) if tenant.is_default() && is_missing(path, &error) => Ok(TenantFile::default()),
+            Err(error) => Err(format!("{}: the folder cannot be opened: {error}", path.display())),
+        };
+        Look { seen, read: Some(read) }
+    }
+}
+
+/// The folders in the tenants' folder.
+pub(crate) fn named(dir: &Path) -> std::io::Result<Vec<Named>> {
+    let named = |name: String| {
+        let is_misnamed_tenant = TenantName::new(&name).is_err() && dir.join(&name).join(TENANT_FILE).exists();
+        Named { name, is_misnamed_tenant }
+    };
+    Ok(folders(dir)?.into_iter().map(named).collect())
 }
 
 // === impl Entry ===

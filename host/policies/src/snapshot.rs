@@ -76,8 +76,9 @@ impl Live {
         self.troubles.load_full()
     }
 
-    pub(crate) fn publish(&self, snapshot: Snapshot) {
-        self.snapshot.store(Arc::new(snapshot));
+    /// Gives what was in force.
+    pub(crate) fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        self.snapshot.swap(Arc::new(snapshot))
     }
 
     pub fn tell(&self, troubles: Troubles) {
@@ -88,6 +89,16 @@ impl Live {
 // === impl Snapshot ===
 
 impl Snapshot {
+    /// Whether nobody else holds what of it is not in force any more: no call that was under way goes on.
+    pub(crate) fn is_retired(this: &Arc<Self>, now: &Self) -> bool {
+        let is_in_force = |tenant: &Arc<Tenant>| {
+            let at = now.tenants.binary_search_by(|other| other.name.cmp(&tenant.name)).ok();
+            at.and_then(|at| now.tenants.get(at)).is_some_and(|other| Arc::ptr_eq(other, tenant))
+        };
+        let is_left = |tenant: &Arc<Tenant>| Arc::strong_count(tenant) == 1 || is_in_force(tenant);
+        Arc::strong_count(this) == 1 && this.tenants.iter().all(is_left)
+    }
+
     /// Whose a call is: exactly one tenant's.
     pub fn place(&self, caller: &dyn Caller) -> Result<&Arc<Tenant>, NotPlaced> {
         let listener = caller.listener();

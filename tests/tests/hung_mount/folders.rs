@@ -3,7 +3,7 @@
 use std::{fs, thread};
 
 use portcullis_tests::caller::Caller;
-use portcullis_tests::hung_mount::HungMount;
+use portcullis_tests::hung_mount::{BoundFile, HungMount};
 use portcullis_tests::plugin::Reply;
 use portcullis_tests::portcullis::{Config, Portcullis};
 use portcullis_tests::{Error, Result, artifacts, http, wait};
@@ -144,6 +144,39 @@ fn the_hosts_own_folder_that_hangs_at_the_start_denies_everything_until_it_answe
     admin(&stage.host, "GET", "/v1/status", b"")?;
     stage.mount.wake()?;
     wait::until("it is read", wait::PATIENCE, || stage.ask("b").is_ok_and(|reply| reply.allow).then_some(()))
+}
+
+/// The folder answers, and its `tenant.toml` says how large it is; whoever reads it waits.
+#[test]
+fn a_file_that_hangs_when_it_is_read_keeps_no_other_folder_from_being_read() -> Result<()> {
+    let folders = Folders::new()?;
+    let mount = HungMount::remembered(&folders.path("hung"), &folders.path("source"))?;
+    let mut config = Config::new()?;
+    for tenant in ["a", "b"] {
+        let listener = format!("tenant = {tenant:?}\n");
+        config = config.listener(tenant, &listener).tenant(tenant, "")?.tenant_policy(tenant, "allow-all")?;
+    }
+    let (file, own) = (folders.path("hung/tenant.toml"), config.path().join("tenants/a/tenant.toml"));
+    fs::write(&file, "").map_err(io)?;
+    let _bound = BoundFile::over(&own, &file)?;
+    let stage = Stage { mount, host: config.start()?, _folders: folders };
+    assert!(stage.ask("a")?.allow && stage.ask("b")?.allow);
+    // What is wrong is read again at each reload.
+    fs::write(&file, "nonsense = 1\n").map_err(io)?;
+    let is_told = || stage.ready().is_ok_and(|ready| ready.to_string().contains("nonsense")).then_some(());
+    wait::until("the mistake is told", wait::PATIENCE, is_told)?;
+    stage.mount.hang()?;
+    thread::scope(|scope| {
+        // It comes back when all is read.
+        let reload = scope.spawn(|| admin(&stage.host, "POST", "/v1/reload", b""));
+        stage.until_told(Some("a"), "folder", true)?;
+        stage.others_are_served()?;
+        assert!(stage.ask("a")?.allow, "what was loaded stays");
+        stage.mount.wake()?;
+        stage.until_told(Some("a"), "folder", false)?;
+        drop(reload.join());
+        Ok(())
+    })
 }
 
 #[test]

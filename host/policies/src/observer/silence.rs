@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portcullis_config::{DATA, POLICIES, TENANT_FILE, TENANTS};
+use portcullis_config::{DATA, POLICIES, TENANT_FILE};
 
 use super::{LOOK, Observer};
-use crate::roster;
+use crate::notices::{Identities, identities};
+use crate::roster::Look;
 use crate::trouble::{Scope, Trouble, Troubles};
 
 /// From then on, reading a folder takes long, and no longer keeps others from being read.
@@ -16,22 +17,31 @@ const SILENT: &str = "its file system does not answer; what was loaded stays";
 const TAKES_LONG: &str =
     "it has been read for more than a minute: a large policy is compiled, or its file system does not answer";
 
+/// A folder that answered, before it is read.
+pub(super) struct Seen {
+    pub(super) is_there: bool,
+    /// What was found of a tenant's file.
+    pub(super) look: Option<Look>,
+    pub(super) identities: Identities,
+}
+
 impl Observer {
-    /// Whether a scope's folder answers. If not, it is looked at again later, and nobody waits for it.
-    pub(super) fn answers(&mut self, scope: &Scope) -> bool {
+    /// What is to be known of a scope's folder before it is read. If it does not answer, it is looked at again later, and nobody waits
+    /// for it.
+    pub(super) fn seen(&mut self, scope: &Scope) -> Option<Seen> {
         let folder = scope.as_ref().map_or_else(|| self.dir.clone(), |name| self.roster.path(name));
-        let answers = self.probes.answers(&folder, touch);
-        self.note_silence(scope, !answers);
-        if !answers {
+        let looking = scope.as_ref().and_then(|name| self.roster.looking(name));
+        let seen = self.probes.ask(&folder, move |folder| {
+            touch(folder);
+            let (is_there, look) = (folder.is_dir(), looking.map(|looking| looking.look()));
+            Seen { is_there, look, identities: identities(folder) }
+        });
+        self.note_silence(scope, seen.is_none());
+        if seen.is_none() {
             self.set_due(scope, Instant::now() + LOOK);
             self.answer_reloads(scope);
         }
-        answers
-    }
-
-    /// Whether the folder of the tenants does.
-    pub(super) fn tenants_answer(&mut self) -> bool {
-        self.probes.answers(&self.dir.join(TENANTS), |folder| drop(roster::folders(folder)))
+        seen
     }
 
     fn note_silence(&mut self, scope: &Scope, is_silent: bool) {
@@ -67,8 +77,8 @@ impl Observer {
     }
 }
 
-/// What is asked of a folder before it is read.
-pub(super) fn touch(folder: &Path) {
+/// Has a folder do what reading it asks of it.
+pub(crate) fn touch(folder: &Path) {
     for folder in [folder.to_owned(), folder.join(POLICIES), folder.join(DATA)] {
         drop(std::fs::read_dir(folder).map(|mut entries| entries.next()));
     }

@@ -17,7 +17,7 @@ use crate::estate::Estate;
 use crate::job::spawn;
 use crate::layer::{Layer, LayerLoader, Workshop};
 use crate::message::Message;
-use crate::notices::{Notices, Watched};
+use crate::notices::{Notices, Watched, identities};
 use crate::probe::Probes;
 use crate::roster::Roster;
 use crate::snapshot::Live;
@@ -49,15 +49,19 @@ impl Observer {
         let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
         let mut silent = BTreeSet::new();
         // What does not answer is not waited for: its calls are denied until it does.
-        let first = if probes.answers(&dir, touch) {
-            watched.refresh(&mut notices);
+        let seen = probes.ask(&dir, |dir| {
+            touch(dir);
+            identities(dir)
+        });
+        let first = if let Some(identities) = seen {
+            watched.refresh(identities, &mut notices);
             host.first_layer()
         } else {
             silent.insert(None);
             Layer::unread()
         };
         let mut estate = Estate::new(config, spaces, first);
-        let names = roster.first_look(&mut |folder, touch| probes.answers(folder, touch), touch);
+        let names = roster.first_look(&mut probes);
         if !roster.is_blind() {
             notices.watch(&dir.join(TENANTS));
         }
@@ -89,6 +93,7 @@ impl Observer {
             last_job: 0,
             last_id: 0,
             reloads: Vec::new(),
+            retired: Vec::new(),
             sender,
             messages,
         };

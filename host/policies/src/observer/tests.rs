@@ -46,7 +46,7 @@ async fn a_folder_that_no_thread_can_read_is_told_and_read_again() {
     observer.spawn = refuse;
     let scopes = [None, Some(TenantName::new("ci").unwrap())];
     for scope in &scopes {
-        observer.read(scope.clone());
+        observer.read(scope.clone(), [None; 3]);
     }
     let told = warnings(&observer);
     assert_eq!(told.len(), 2, "{told:?}");
@@ -60,7 +60,7 @@ async fn a_folder_that_no_thread_can_read_is_told_and_read_again() {
     observer.spawn = job::spawn;
     for scope in &scopes {
         assert!(observer.due.contains(&(observer.folders[scope].due, scope.clone())), "{scope:?}");
-        observer.read(scope.clone());
+        observer.read(scope.clone(), [None; 3]);
         let read = observer.messages.recv_timeout(STALLED).unwrap();
         assert!(observer.take(read).is_continue());
     }

@@ -32,11 +32,16 @@ impl Tenants {
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.expect("removed");
     }
 
+    fn list(&mut self) -> Listed {
+        self.roster.list(named(self.dir.path()))
+    }
+
     /// What a look at everything changes, by name.
     fn look(&mut self) -> Vec<String> {
-        self.roster.list();
+        self.list();
         for name in self.roster.names().cloned().collect::<Vec<_>>() {
-            self.roster.look(&name);
+            let look = self.roster.looking(&name).expect("is there").look();
+            self.roster.take(&name, look);
         }
         self.roster.settle().iter().map(ToString::to_string).collect()
     }
@@ -73,7 +78,7 @@ fn tenants_come_change_and_go_with_their_folders() {
     assert_eq!(tenants.look(), ["a"]);
     assert_eq!((tenants.owner("anna"), tenants.owner("alice")), (Some("a".into()), None));
     tenants.remove("a");
-    assert_eq!(tenants.roster.list().removed.len(), 1);
+    assert_eq!(tenants.list().removed.len(), 1);
     assert_eq!(tenants.owner("anna"), None);
     assert!(tenants.problems().is_empty());
 }
@@ -139,7 +144,7 @@ fn a_broken_default_at_the_start_is_not_what_it_is_without_a_file() {
         assert!(tenants.roster.in_force(&TenantName::default()).is_none(), "{note}");
         assert!(tenants.roster.closed().is_some(), "{note}: {:?}", tenants.problems());
         // While the host runs, the last good one stays.
-        tenants.roster.list();
+        tenants.list();
         if fs::symlink_metadata(tenants.dir.path().join("default")).is_ok_and(|metadata| !metadata.is_dir()) {
             fs::remove_file(tenants.dir.path().join("default")).expect("removed");
         }
