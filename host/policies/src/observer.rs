@@ -23,7 +23,6 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use self::folder::Folder;
-pub(crate) use self::silence::touch;
 use self::silence::{SLOW, Seen};
 use crate::estate::Estate;
 use crate::job::{Job, Spawn};

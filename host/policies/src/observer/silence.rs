@@ -1,13 +1,11 @@
 //! Folders that do not answer, and what is told of them.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portcullis_config::{DATA, POLICIES, TENANT_FILE};
-
 use super::{LOOK, Observer};
 use crate::notices::{Identities, identities};
+use crate::probe::touch;
 use crate::roster::Look;
 use crate::trouble::{Scope, Trouble, Troubles};
 
@@ -75,12 +73,4 @@ impl Observer {
             self.tell();
         }
     }
-}
-
-/// Has a folder do what reading it asks of it.
-pub(crate) fn touch(folder: &Path) {
-    for folder in [folder.to_owned(), folder.join(POLICIES), folder.join(DATA)] {
-        drop(std::fs::read_dir(folder).map(|mut entries| entries.next()));
-    }
-    drop(std::fs::metadata(folder.join(TENANT_FILE)));
 }

@@ -11,14 +11,13 @@ use portcullis_state::Spaces;
 use tracing::{info, warn};
 
 use super::folder::Folder;
-use super::silence::touch;
 use super::{LOOK, Observer, STALLED};
 use crate::estate::Estate;
 use crate::job::spawn;
 use crate::layer::{Layer, LayerLoader, Workshop};
 use crate::message::Message;
 use crate::notices::{Notices, Watched, identities};
-use crate::probe::Probes;
+use crate::probe::{Probes, touch};
 use crate::roster::Roster;
 use crate::snapshot::Live;
 use crate::trouble::Troubles;
