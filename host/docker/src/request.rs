@@ -1,5 +1,6 @@
 //! One call, as policies see it.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use portcullis_document::Document;

@@ -375,7 +375,7 @@ async fn many_changes_share_one_commit() {
             took[took.len() * 99 / 100],
         );
         // Where the disk is faster than the changes come, there is nothing to share.
-        assert!(commits < TASKS * EACH / 2 || !pause.is_zero(), "{paced}: {commits} commits");
+        assert!(commits < TASKS * EACH / 4 || !pause.is_zero(), "{paced}: {commits} commits");
     }
 }
 

@@ -270,8 +270,7 @@ fn every_kind_of_event_is_read_as_it_was_written() {
     };
     let line = file::line("docker", &event);
     let read: Entry = serde_json::from_slice(content(&line).unwrap()).unwrap();
-    match read.event {
-        Event::Container { held: read, .. } => assert_eq!(read, held),
-        other => panic!("{other:?}"),
-    }
+    let told = format!("{:?}", read.event);
+    let Event::Container { held: read, .. } = read.event else { panic!("{told}") };
+    assert_eq!(read, held);
 }

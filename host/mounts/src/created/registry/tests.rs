@@ -292,15 +292,18 @@ fn a_volume_is_shown_as_what_it_was_made() {
     let mut daemon = Daemon::new();
     let of_driver = Mount { driver: Some("nfs".to_owned()), ..named(MountKind::Volume, "v", false) };
     let disk = Mount { file_system: Some("ext4".to_owned()), ..named(MountKind::FileSystem, "/dev/vda", false) };
-    for (name, mount) in [("v", &of_driver), ("d", &disk)] {
-        let record = Record { volumes: vec![(name.into(), vec![mount.clone()])], ..Record::default() };
-        daemon.0.settle("/", record, Change::Volume { name: name.into() }, Instant::now());
-        let mounting = named(MountKind::Volume, name, true);
-        daemon.create("a", 1, Some("web"), Record { others: vec![mounting.clone()], ..Record::default() });
+    for (number, (name, mount)) in [("v", &of_driver), ("d", &disk)].into_iter().enumerate() {
+        let volumes = vec![(name.into(), vec![Arc::new(mount.clone())])];
+        let change = Change::Volume { name: name.into(), is_plain: false };
+        daemon.answer("a", "/", Record { volumes, ..Record::default() }, change);
+        let by_name = named(MountKind::Volume, name, true);
+        daemon.create("a", number + 1, Some(name), mounting(by_name.clone()));
+        let now = Instant::now();
         for shown in [
-            daemon.0.of_named(&[mounting], &tenant("a"), Instant::now()),
-            daemon.0.of_container("web", &tenant("a"), Instant::now()),
+            daemon.registry.of_named(&[Arc::new(by_name)], &tenant("a"), now),
+            daemon.registry.of_container(name, &tenant("a"), now),
         ] {
+            let shown: Vec<_> = shown.into_iter().map(Shown::mount).collect();
             assert_eq!(shown, [Mount { read_only: true, ..mount.clone() }], "{name}");
         }
     }
