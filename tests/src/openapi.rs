@@ -116,7 +116,7 @@ impl Document {
         root.insert("components".to_owned(), self.0.get("components").cloned().unwrap_or_default());
         let validator = jsonschema::draft202012::new(&Value::Object(root)).map_err(|error| error.to_string())?;
         let problems: Vec<_> =
-            validator.iter_errors(&body).map(|error| format!("{}: {error}", error.instance_path)).collect();
+            validator.iter_errors(&body).map(|error| format!("{}: {error}", error.instance_path())).collect();
         if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 }

@@ -191,7 +191,7 @@ fn a_supervisor_is_told_when_the_host_listens_and_when_it_stops() -> Result<()> 
     let next = || -> Result<String> {
         let mut told = [0; 64];
         let length = supervisor.recv(&mut told).map_err(io)?;
-        Ok(String::from_utf8_lossy(&told[..length]).into_owned())
+        Ok(String::from_utf8_lossy(&told[..length]).trim_end().to_owned())
     };
     assert_eq!(next()?, "READY=1");
     let live = http::send(&config.admin_socket(), &http::request("GET", "/v1/health/live", &[], b""))?;

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::rt::{Read, Write};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use hyperlocal::UnixConnector;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
+use tower_service::Service as _;
 
 use crate::args::Host;
 use crate::exit::Exit;
@@ -137,7 +138,8 @@ impl Call {
         let is_change = self.method != Method::GET;
         let answer = match way {
             Way::Socket(socket) => {
-                let connecting = async { UnixStream::connect(socket).await.map_err(|error| unreachable(&error)) };
+                let address = hyperlocal::Uri::new(socket, "/").into();
+                let connecting = async { UnixConnector.call(address).await.map_err(|error| unreachable(&error)) };
                 let stream = patience.connecting(connecting).await?;
                 let answering = self.over(stream, "portcullis", &moved);
                 patience.answering(&moved, answering).await.map(|done| done.map_err(|error| error.to_string()))
@@ -148,7 +150,7 @@ impl Call {
                     Some(authorization) => self.header("authorization", authorization),
                     None => self,
                 };
-                let answering = call.over(stream, remote.host(), &moved);
+                let answering = call.over(TokioIo::new(stream), remote.host(), &moved);
                 patience.answering(&moved, answering).await.map(|done| done.map_err(|error| remote::broken(&*error)))
             }
         };
@@ -158,11 +160,11 @@ impl Call {
 
     async fn over(
         self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        stream: impl Read + Write + Unpin + Send + 'static,
         host: &str,
         moved: &Moved,
     ) -> Result<Response<Incoming>, Box<dyn Error + Send + Sync>> {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) = http1::handshake(stream).await?;
         let connection = tokio::spawn(connection);
         let mut request = Request::builder().method(self.method).uri(self.path).header("host", host);
         for (name, value) in self.headers {

@@ -95,7 +95,7 @@ pub struct Accepted {
 pub struct Successor {
     socket: UnixSeqpacket,
     pub sockets: Arc<[PathBuf]>,
-    pub pid: Option<i32>,
+    pub pid: Option<u32>,
 }
 
 /// The host that runs, as the next one sees it.
@@ -161,7 +161,7 @@ impl Meeting {
     }
 
     async fn answer(&self, socket: UnixSeqpacket) -> io::Result<Successor> {
-        let pid = trusted(&socket.peer_cred()?)?.pid();
+        let pid = trusted(&socket.peer_cred()?)?.pid().and_then(|pid| u32::try_from(pid).ok());
         let wanted = timeout(MESSAGE, wanted(&socket)).await??;
         for path in &wanted {
             if let Some(descriptor) = self.sockets.get(path) {

@@ -38,7 +38,6 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::serve::signals::Signals;
-use crate::serve::supervisor::Supervisor;
 
 /// How much longer than the grace it takes at most to stop what keeps the grace itself.
 const AFTER_GRACE: Duration = Duration::from_secs(1);
@@ -155,15 +154,14 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     };
     let (mut successors, fronts) = sockets.serve(&config, routes, unheard, &decider, (stop, stopped)).await;
     info!("ready");
-    let supervisor = Supervisor::of_environment();
-    supervisor.ready();
+    supervisor::ready();
     let kept = Kept { created, store, log: log_thread, exports };
     tokio::select! {
-        () = supervisor.live() => Ok(()),
+        () = supervisor::live() => Ok(()),
         () = until_stop(&mut signals, &reloader) => {
             info!("stopping");
             drop(inspection);
-            supervisor.stopping();
+            supervisor::stopping();
             fronts.stop(grace, kept).await;
             info!("stopped");
             Ok(())
@@ -172,7 +170,7 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
             info!(pid = successor.pid, "another host takes the place of this one");
             drop(inspection);
             signals.end();
-            fronts.hand_over(&successor, grace, kept, &supervisor).await
+            fronts.hand_over(&successor, grace, kept).await
         }
     }
 }
@@ -301,13 +299,7 @@ impl Fronts {
     }
 
     /// The same for a host that serves on, which decides when this one does not any more.
-    async fn hand_over(
-        mut self,
-        successor: &Successor,
-        grace: Duration,
-        kept: Kept,
-        supervisor: &Supervisor,
-    ) -> Result<(), ServeError> {
+    async fn hand_over(mut self, successor: &Successor, grace: Duration, kept: Kept) -> Result<(), ServeError> {
         let _ = self.phase.send(successor.phase());
         let _ = self.stop.send(true);
         let mut left = Vec::new();
@@ -328,7 +320,7 @@ impl Fronts {
         successor.leave(left).await.map_err(ServeError::Successor)?;
         // This process can end before the next host serves: it is the supervisor's main one no longer.
         if let Some(pid) = successor.pid {
-            supervisor.succeeded_by(pid);
+            supervisor::succeeded_by(pid);
         }
         successor.serves().await.map_err(ServeError::Successor)?;
         let _ = timeout(grace, async { while self.others.join_next().await.is_some() {} }).await;
