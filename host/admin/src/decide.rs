@@ -82,6 +82,7 @@ fn manner(query: &str) -> Result<Manner, Failure> {
 // === impl Desk ===
 
 impl Desk {
+    /// With the limits of questions.
     pub fn new(config: &Config, decider: Arc<Decider>) -> Self {
         // What a call may have as dockerd posts it, it may have when it is described.
         let most = usize::try_from(config.limits.call_bytes).unwrap_or(usize::MAX);

@@ -176,6 +176,7 @@ where
 // === impl Decisions ===
 
 impl Decisions {
+    /// Of a log with these settings and this feed; ends its streams when `stop` says so.
     pub fn new(settings: &DecisionLogSettings, feed: Feed, stop: watch::Receiver<bool>) -> Self {
         let file = settings.sinks.iter().find_map(|sink| match sink {
             SinkSettings::File(file) => Some(file.path.clone()),

@@ -31,9 +31,23 @@
 //! | `GET /metrics` | everything that is counted, in the OpenMetrics text format |
 //!
 //! ```text
-//! socket ──> connection ──> head ──> access (who asks) ──> route (may they) ──> state, policies, …
-//!            tls, gate, places, body, stall
+//! unix socket ─┐
+//!              ├─> connection ─> head ─> access ─> route ─> state, policies, data, …
+//! TCP with TLS ┘   places                who       may they
 //! ```
+//!
+//! `connection` accepts at both. `status::gate` has the certificate and the callers that are known by TCP, read again at a
+//! reload. `head` refuses what is for another host or from a browser, `access` finds out who asks and logs what they change,
+//! and `route` is the one table of all routes with the scope that each needs: the check is made from it. `openapi/` describes
+//! every route, and `build.rs` makes one document of it.
+//!
+//! [`manage`] carries out changes without HTTP. A policy is checked, compiled and probed, then written beside its place,
+//! synced and renamed, and the observer is told to look. What lies beside a policy is changed as text
+//! (`config::policy_edit`), so that comments stay. Changes of data of one folder wait in one queue, and whoever holds its lock
+//! makes all of them: in memory one after the other, each with its own precondition, and then each file is written once. The
+//! tag of a document is its file's fingerprint. The loader takes what is in memory instead of parsing the file again, if the
+//! fingerprint is that very one. [`reload`] reads `portcullis.toml` and the certificates again, has the rest of the host take
+//! what needs no restart, and says what was refused.
 
 mod access;
 mod body;

@@ -40,6 +40,7 @@ pub struct Reloader {
 // === impl Reloader ===
 
 impl Reloader {
+    /// `config` is what the host was started with.
     pub fn new(config: &Config, decider: Arc<Decider>, watch: Arc<Watch>, gate: Option<Arc<Gate>>) -> Self {
         Self { dir: config.dir.clone(), started: config.clone(), decider, watch, gate, turn: Mutex::default() }
     }

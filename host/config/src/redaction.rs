@@ -82,14 +82,17 @@ impl Rule {
         operation.map_or(self.operation == "*", |operation| fits(&self.operation, operation))
     }
 
+    /// Whether it names a place in the body of this operation.
     pub fn is_of_body(&self, operation: &str) -> bool {
         matches!(self.place, Place::Body(_)) && self.is_of(Some(operation))
     }
 
+    /// Whether it names this query parameter. `operation` is `None` if it is not known.
     pub fn is_of_parameter(&self, operation: Option<&str>, parameter: &str) -> bool {
         matches!(&self.place, Place::Query(name) if fits(name, parameter)) && self.is_of(operation)
     }
 
+    /// Whether it names this header, in any case. `operation` is `None` if it is not known.
     pub fn is_of_header(&self, operation: Option<&str>, header: &str) -> bool {
         let matches = |name: &str| fits(&name.to_ascii_lowercase(), &header.to_ascii_lowercase());
         matches!(&self.place, Place::Header(name) if matches(name)) && self.is_of(operation)

@@ -99,10 +99,12 @@ impl Account {
 // === impl About ===
 
 impl About {
+    /// Of a call that was not read any further; its body is dropped.
     pub fn of(call: Call) -> Self {
         Self::Call(Box::new(Call { body: None, ..call }))
     }
 
+    /// What a record says of it, as far as it is known.
     pub fn subject(&self) -> Subject<'_> {
         match self {
             Self::Nothing => Subject::default(),

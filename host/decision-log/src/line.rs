@@ -209,6 +209,7 @@ pub(crate) fn answer(answer: &Answer) -> &'static str {
     if answer.is_allow() { "allow" } else { "deny" }
 }
 
+/// As it stands in a record: `DEBUG`, `INFO`, `WARN` or `ERROR`.
 pub fn level(level: Level) -> &'static str {
     match level {
         Level::Debug => "DEBUG",
@@ -218,6 +219,7 @@ pub fn level(level: Level) -> &'static str {
     }
 }
 
+/// In microseconds; what is longer than a number can say is its largest value.
 pub fn micros(duration: Duration) -> u64 {
     duration.as_micros().try_into().unwrap_or(u64::MAX)
 }

@@ -45,6 +45,7 @@ impl Offers {
         self.lock().entry(scope.clone()).or_default().insert(file.to_owned(), offer);
     }
 
+    /// What is offered for a file; `None` if nothing is.
     pub fn get(&self, scope: &Scope, file: &str) -> Option<Offer> {
         self.lock().get(scope)?.get(file).cloned()
     }

@@ -81,6 +81,7 @@ impl Live {
         self.snapshot.swap(Arc::new(snapshot))
     }
 
+    /// Replaces what is known of troubles.
     pub fn tell(&self, troubles: Troubles) {
         self.troubles.store(Arc::new(troubles));
     }

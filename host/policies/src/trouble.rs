@@ -6,6 +6,7 @@ use portcullis_model::TenantName;
 
 /// What a remark is about.
 pub const IGNORED: &str = "ignored";
+/// What others than the operator may write.
 pub const PERMISSIONS: &str = "permissions";
 
 /// Whose folder: none is the host's own.

@@ -401,14 +401,17 @@ impl Judged {
         Self { decision, tenant, problem: None, about, lines: Vec::new(), times: Times::default() }
     }
 
+    /// What the operator is told and the caller is not.
     pub fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
 
+    /// What policies wrote for the operator.
     pub fn lines(&self) -> &PolicyLog {
         &self.lines
     }
 
+    /// What is known of the call.
     pub fn subject(&self) -> Subject<'_> {
         self.about.subject()
     }
@@ -483,6 +486,7 @@ impl Decider {
         self.judge.take(config);
     }
 
+    /// What counts decisions.
     pub fn recorder(&self) -> &Recorder {
         &self.recorder
     }
@@ -491,6 +495,7 @@ impl Decider {
         self.judge.live()
     }
 
+    /// What decides, without logging or counting.
     pub fn judge(&self) -> &Judge {
         &self.judge
     }

@@ -48,6 +48,7 @@ impl Phases {
         self.log.observe(took);
     }
 
+    /// The name and the durations of each phase.
     pub fn read(&self) -> [(&'static str, &Histogram); 6] {
         [
             ("read", &self.read),

@@ -30,6 +30,7 @@ pub struct Pending {
 // === impl Recorder ===
 
 impl Recorder {
+    /// Counts; and traces what is sampled, if there is a tracer.
     pub fn new(tracer: Option<Tracer>) -> Self {
         Self { phases: Phases::default(), tracer }
     }
@@ -65,6 +66,7 @@ impl Recorder {
         }
     }
 
+    /// How long the parts of decisions took.
     pub fn phases(&self) -> &Phases {
         &self.phases
     }

@@ -117,6 +117,7 @@ impl Bound {
         self.into_parts().1.leave();
     }
 
+    /// The listener, and the file, which is removed when that is dropped.
     pub fn into_parts(self) -> (UnixListener, SocketFile) {
         (self.listener, self.file)
     }
@@ -188,6 +189,7 @@ fn check_free(path: &Path) -> Result<(), BindError> {
     }
 }
 
+/// Removes a file; it is no error if there is none.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

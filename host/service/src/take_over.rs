@@ -115,6 +115,7 @@ fn path_beside(admin_socket: &Path) -> PathBuf {
 // === impl Successors ===
 
 impl Successors {
+    /// Listens beside the admin socket; if that cannot be done, no host can take over, and the log says why.
     pub fn bind<'b>(admin_socket: &Path, plugin: impl IntoIterator<Item = &'b Bound>) -> Self {
         let meeting = Meeting::bind(admin_socket, plugin);
         Self(meeting.inspect_err(|error| warn!(%error, "no other host will be able to take over from this one")).ok())

@@ -39,6 +39,7 @@ impl Usage {
         value.map_or_else(Self::default, |value| Self { keys: 1, bytes: (key.len() + value.len()) as u64 })
     }
 
+    /// Both together.
     pub fn plus(self, other: Self) -> Self {
         Self { keys: self.keys.saturating_add(other.keys), bytes: self.bytes.saturating_add(other.bytes) }
     }

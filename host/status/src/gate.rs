@@ -104,6 +104,7 @@ impl Keys {
 // === impl Shown ===
 
 impl Shown {
+    /// Of a certificate as DER.
     pub fn of(certificate: &CertificateDer<'_>) -> Self {
         let common_name = X509Certificate::from_der(certificate).ok().and_then(|(_, certificate)| {
             let mut names = certificate.subject().iter_common_name();

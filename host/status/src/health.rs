@@ -161,6 +161,7 @@ impl Finding {
         })
     }
 
+    /// Of the host itself, and no tenant's. `what` is one of [`Finding::what`]; `name` may be empty.
     pub fn of_host(what: &str, name: &str, problem: &str) -> Self {
         Self::new(None, what, name, problem)
     }

@@ -87,6 +87,7 @@ fn hint(error: &io::Error) -> &'static str {
 // === impl Service ===
 
 impl Service {
+    /// The table in `portcullis.toml`.
     pub fn table(self) -> &'static str {
         match self {
             Self::Admin => "admin",

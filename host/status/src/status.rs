@@ -108,6 +108,7 @@ pub struct Reporter {
 // === impl Reporter ===
 
 impl Reporter {
+    /// With `started` being now.
     pub fn new(
         config: &Config,
         decider: Arc<Decider>,
@@ -133,6 +134,7 @@ impl Reporter {
         self.gate.as_ref().map(|gate| gate.ends()).unwrap_or_default()
     }
 
+    /// What looks at files.
     pub fn inspector(&self) -> &Inspector {
         &self.inspector
     }
@@ -226,6 +228,7 @@ impl PolicyStatus {
         if self.is_observed { "observe" } else { "enforce" }
     }
 
+    /// Of one policy that is in force, or of what stands in for it.
     pub fn of(member: &Member) -> Self {
         Self {
             name: member.name.to_string(),

@@ -1,4 +1,8 @@
 //! Brings the host up, in the order in which each part needs the one before it; the sockets come last.
+//!
+//! Signals arrive on a thread of their own (`signals`), which ends the process if the rest cannot. `supervisor` tells systemd
+//! when the sockets are there. A host that is started with `--take-over` gets sockets and idle connections from the one that
+//! runs, by `service::take_over`: its header has the order.
 
 mod signals;
 mod supervisor;

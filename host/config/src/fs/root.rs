@@ -67,6 +67,7 @@ pub enum ReadError {
 // === impl Root ===
 
 impl Root {
+    /// Opens a folder; an error if it is not there.
     pub fn open(path: &Path, fence: Fence) -> io::Result<Self> {
         let folder = openat(rustix::fs::CWD, path, LOOKING | OFlags::DIRECTORY, Mode::empty())?;
         Ok(Self { path: path.to_owned(), folder: Some(folder), fence })
@@ -237,6 +238,7 @@ impl Fingerprint {
         }
     }
 
+    /// In bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -247,6 +249,7 @@ impl Fingerprint {
         format!("{inode:x}-{size:x}-{seconds:x}.{nanoseconds:x}-{:x}.{:x}", changed.0, changed.1)
     }
 
+    /// The user's ID.
     pub fn owner(&self) -> u32 {
         self.owner
     }

@@ -107,6 +107,7 @@ impl Tally {
         self.denials.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Calls that were allowed, and denied had everything counted that is only observed.
     pub fn would_deny(&self) -> u64 {
         self.would_deny.load(Ordering::Relaxed)
     }

@@ -71,6 +71,7 @@ impl Report {
         self
     }
 
+    /// Of what a dry run came to.
     pub fn of(considered: &Considered) -> Self {
         let Considered { judged, snapshot, explained } = considered;
         let decision = &judged.decision;

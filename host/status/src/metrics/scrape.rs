@@ -24,6 +24,7 @@ use crate::metrics::process::Process;
 use crate::metrics::requests::Requests;
 use crate::status::Reporter;
 
+/// Of the page that [`Metrics::page`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// No scraper waits longer.
@@ -39,6 +40,7 @@ pub struct Metrics {
     turn: Arc<Mutex<()>>,
 }
 
+/// Everything that a page is read from.
 #[derive(Debug)]
 pub struct Sources {
     pub decider: Arc<Decider>,
@@ -68,10 +70,12 @@ pub(crate) struct Scrape {
 // === impl Metrics ===
 
 impl Metrics {
+    /// Reads from these.
     pub fn new(sources: Sources) -> Self {
         Self { sources: Arc::new(sources), turn: Arc::default() }
     }
 
+    /// Where calls of the admin API are counted.
     pub fn requests(&self) -> &Arc<Requests> {
         &self.sources.requests
     }

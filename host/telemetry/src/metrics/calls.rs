@@ -120,6 +120,7 @@ impl Calls {
         self.took.observe(took);
     }
 
+    /// Adds lines of policies that were dropped.
     pub fn drop_lines(&self, lines: u32) {
         self.lines_dropped.fetch_add(lines.into(), Ordering::Relaxed);
     }
@@ -142,10 +143,12 @@ impl Calls {
         faults.filter(|(_, count)| *count > 0)
     }
 
+    /// Lines of policies that were dropped.
     pub fn lines_dropped(&self) -> u64 {
         self.lines_dropped.load(Ordering::Relaxed)
     }
 
+    /// How long decisions took.
     pub fn took(&self) -> &Histogram {
         &self.took
     }

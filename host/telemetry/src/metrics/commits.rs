@@ -28,6 +28,7 @@ impl Default for Commits {
 }
 
 impl Commits {
+    /// Adds one transaction, with the number of its changes.
     pub fn count(&self, done: bool, changes: usize, took: Duration) {
         self.took.observe(took);
         if done {
@@ -43,6 +44,7 @@ impl Commits {
         *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 
+    /// Why the last transaction failed; `None` if it did not.
     pub fn problem(&self) -> Option<String> {
         let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
         problem.as_ref().map(|(problem, _)| problem.clone())
@@ -53,18 +55,22 @@ impl Commits {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(_, is_full)| *is_full);
     }
 
+    /// Transactions that are on the disk.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 
+    /// Transactions that failed.
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
 
+    /// Changes of all transactions that are on the disk.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed)
     }
 
+    /// How long transactions took.
     pub fn took(&self) -> &Histogram {
         &self.took
     }

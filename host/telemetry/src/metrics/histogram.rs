@@ -36,11 +36,13 @@ pub struct Buckets {
 // === impl Histogram ===
 
 impl Histogram {
+    /// Empty, with buckets that end at these microseconds, in ascending order.
     pub fn new(bounds: &'static [u64]) -> Self {
         let counts = std::iter::repeat_with(AtomicU64::default).take(bounds.len() + 1).collect();
         Self { bounds, counts, nanoseconds: AtomicU64::default() }
     }
 
+    /// Adds one duration.
     pub fn observe(&self, took: Duration) {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         // A bucket holds what ends exactly at its bound.
@@ -51,6 +53,7 @@ impl Histogram {
         self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
+    /// All that was added until now.
     pub fn read(&self) -> Buckets {
         let ends = self.bounds.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
         let buckets: Vec<_> = ends.zip(self.counts.iter().map(|count| count.load(Ordering::Relaxed))).collect();

@@ -14,6 +14,7 @@ pub struct Said {
 }
 
 impl Said {
+    /// Adds one verdict, or one fault.
     pub fn count(&self, judgement: &Judgement) {
         let counter = match judgement {
             Ok(Verdict::Allow) => &self.allow,
@@ -24,6 +25,7 @@ impl Said {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How often each: `allow`, `deny`, `abstain`, `fault`.
     pub fn read(&self) -> [(&'static str, u64); 4] {
         [("allow", &self.allow), ("deny", &self.deny), ("abstain", &self.abstain), ("fault", &self.fault)]
             .map(|(said, count)| (said, count.load(Ordering::Relaxed)))

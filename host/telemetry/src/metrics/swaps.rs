@@ -55,6 +55,7 @@ impl Swaps {
 // === impl Loads ===
 
 impl Loads {
+    /// Adds files that were loaded, and files that could not be.
     pub fn add(&self, loaded: u32, failed: u32) {
         self.loaded.fetch_add(loaded.into(), Ordering::Relaxed);
         self.failed.fetch_add(failed.into(), Ordering::Relaxed);

@@ -38,6 +38,7 @@ impl Endpoint {
         self.uri.authority().map_or("", |authority| authority.as_str())
     }
 
+    /// Where to post to, with the query.
     pub fn path(&self) -> &str {
         self.uri.path_and_query().map_or("/", |path| path.as_str())
     }

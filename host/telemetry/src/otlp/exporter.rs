@@ -74,6 +74,7 @@ struct Task<T> {
 // === impl Exporter ===
 
 impl<T: Item> Exporter<T> {
+    /// Takes an item; if the queue is full, it is lost and counted.
     pub fn offer(&self, item: T) {
         let bytes = item.bytes();
         // A moment's excess does no harm, and so one step must do.

@@ -11,6 +11,7 @@ pub struct Attribute<'a> {
     value: Value<'a>,
 }
 
+/// An `AnyValue` of OTLP.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Value<'a> {
@@ -19,6 +20,7 @@ pub enum Value<'a> {
     IntValue(String),
 }
 
+/// What sends: this program, with its version.
 #[derive(Debug, Serialize)]
 pub struct Resource {
     attributes: [Attribute<'static>; 2],
@@ -34,10 +36,12 @@ pub struct Scope {
 // === impl Attribute ===
 
 impl<'a> Attribute<'a> {
+    /// With a text as its value.
     pub fn text(key: &'static str, text: &'a str) -> Self {
         Self { key, value: Value::StringValue(text) }
     }
 
+    /// With a number as its value.
     pub fn number(key: &'static str, number: u64) -> Self {
         Self { key, value: Value::IntValue(number.to_string()) }
     }
@@ -46,6 +50,7 @@ impl<'a> Attribute<'a> {
 // === impl Resource, Scope ===
 
 impl Resource {
+    /// Of this program.
     pub fn own() -> Self {
         let version = Attribute::text("service.version", env!("CARGO_PKG_VERSION"));
         Self { attributes: [Attribute::text("service.name", "portcullis"), version] }
@@ -53,6 +58,7 @@ impl Resource {
 }
 
 impl Scope {
+    /// Of this program.
     pub fn own() -> Self {
         Self { name: "portcullis", version: env!("CARGO_PKG_VERSION") }
     }
