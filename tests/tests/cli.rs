@@ -229,3 +229,59 @@ fn help_explains_every_command_and_shows_examples() -> Result<()> {
     }
     Ok(())
 }
+
+/// Exit code 1, and these texts on stderr.
+fn assert_fails(arguments: &[&str], code: i32, texts: &[&str]) -> Result<()> {
+    let refused = portcullis::run(arguments)?;
+    assert_eq!((refused.code(), refused.stdout.as_str()), (Some(code), ""), "{arguments:?}: {refused:?}");
+    for text in texts {
+        assert!(refused.stderr.contains(text), "{arguments:?}: no `{text}` in {refused:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_goes_wrong_says_how_to_go_on() -> Result<()> {
+    let host =
+        portcullis::Config::new()?.policy("say-hello")?.file("policies/say-hello.toml", b"grants = [\"state\"]\n")?;
+    let host = host.file("there", b"")?.start()?;
+    let folder = host.config().path().display().to_string();
+    let there = host.config().path().join("there").display().to_string();
+    let of = |arguments: &[&'static str]| -> Vec<String> {
+        arguments.iter().map(|argument| (*argument).to_owned()).chain(["--config".to_owned(), folder.clone()]).collect()
+    };
+    for (arguments, code, texts) in [
+        (
+            of(&["decide", "--tenant", "foo", "GET", "/info"]),
+            1,
+            &["there is no tenant `foo`", "there are: default"][..],
+        ),
+        (of(&["decide", "--live", "--tenant", "foo", "GET", "/info"]), 1, &["there is no tenant `foo`", "default"]),
+        (of(&["decide", "--listener", "foo", "GET", "/info"]), 1, &["there is no listener `foo`", "there are: docker"]),
+        (of(&["logs", "--no-follow", "--operation", "ContainerCrate"]), 2, &["did you mean `ContainerCreate`?"]),
+        (of(&["logs", "--no-follow", "--operation", "containercreate"]), 2, &["did you mean `ContainerCreate`?"]),
+        (of(&["logs", "--no-follow", "--operation", "zzz"]), 2, &["such as `ContainerCreate`"]),
+    ] {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        assert_fails(&arguments, code, texts)?;
+    }
+    let exists = "is there already";
+    assert_fails(&["state", "backup", "--config", &folder, &there], 1, &[&there, exists, "choose another name"])?;
+    let token = ["token", "--name", "a", "--scope", "read", "--output", &there];
+    assert_fails(&token, 1, &[&there, exists, "choose another name"])?;
+    assert_eq!(fs::read(&there).ok().as_deref(), Some(&b""[..]), "it is as it was");
+    Ok(())
+}
+
+#[test]
+fn the_exit_codes_of_help_are_those_of_the_documentation() -> Result<()> {
+    let help = portcullis::run(&["--help"])?.stdout;
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operators/configuration.md");
+    let page = fs::read_to_string(page).map_err(|error| Error::Unexpected(error.to_string()))?;
+    let table = page.split("| exit code | |").nth(1).unwrap_or_default();
+    for code in 0..=3 {
+        assert!(help.contains(&format!("\n  {code}  ")), "{help}");
+        assert!(table.contains(&format!("\n| {code} | ")), "{code} is not in the table");
+    }
+    Ok(())
+}

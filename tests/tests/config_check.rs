@@ -66,11 +66,11 @@ fn mistakes() -> Result<Vec<Case>> {
         case("policies/seccomp.toml", b"[settings]\nx = nan\n", "policy", "holds a number that JSON does not have"),
         both("policies/x.wasm", "policies/x.toml", b"", "needs `grants = [\"state\"]`"),
         both("policies/x.wasm", "policies/x.toml", b"grants = [\"network\"]\n", "`grants` names `network`"),
-        case("data/x.json", b"{", "data", "data/x.json: "),
-        case("data/x.yaml", b"a: 1\na: 2\n", "data", "data/x.yaml: "),
+        case("data/x.json", b"{", "data", "data/x.json:1: "),
+        case("data/x.yaml", b"a: 1\na: 2\n", "data", "data/x.yaml:"),
         case("data/users.yml", b"{}", "data", "is the same document as"),
         case("tenants/ci/tenant.toml", b"default = 3\n", "tenant", "tenant.toml:1: `default` is an integer"),
-        case("tenants/ci/tenant.toml", b"[[match]]\nlistener = \"nobody\"\n", "tenant", "which is no listener"),
+        case("tenants/ci/tenant.toml", b"[[match]]\nlistener = \"nobody\"\n", "tenant", "which is not a listener"),
         case("tenants/ci/policies/x.wasm", b"broken", "policy", "policies/x.wasm: not WebAssembly"),
         case(
             "tenants/ci/policies/bind-mounts.toml",
@@ -78,7 +78,7 @@ fn mistakes() -> Result<Vec<Case>> {
             "policy",
             "which the tenant is not granted",
         ),
-        case("tenants/ci/data/x.json", b"[1,", "data", "data/x.json: "),
+        case("tenants/ci/data/x.json", b"[1,", "data", "data/x.json:1: "),
     ])
 }
 
@@ -147,8 +147,8 @@ fn all_mistakes_are_told_at_once_whatever_is_wrong_with_portcullis_toml() -> Res
         "ca.key: does not fit the certificate",
         "the listener `other`: the tenant that it is bound to is not there",
         "policies/x.wasm: not WebAssembly",
-        "/data/x.json: ",
-        "tenants/ci/data/x.json: ",
+        "/data/x.json:1: ",
+        "tenants/ci/data/x.json:1: ",
         "tenants/bad/tenant.toml:1: unknown key `x`",
     ] {
         assert!(problems.iter().any(|problem| problem.contains(expected)), "{expected}: {problems:#?}");
@@ -302,5 +302,85 @@ fn a_socket_that_cannot_be_told_is_said_so() -> Result<()> {
     let asked = run(&["status", "--config", "/nowhere/at/all"])?;
     assert_eq!(asked.code(), Some(2), "{asked:?}");
     assert!(asked.stderr.contains("/nowhere/at/all: cannot be read"), "{asked:?}");
+    Ok(())
+}
+
+/// `FILE:LINE` below the folder, or the file alone, of each mistake.
+fn places(checked: &Value, folder: &Path) -> Vec<String> {
+    let place = |mistake: &Value| {
+        let file = mistake["file"].as_str().unwrap_or_default();
+        let file = file.strip_prefix(&folder.display().to_string()).unwrap_or(file).trim_start_matches('/');
+        mistake["line"].as_u64().map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"))
+    };
+    checked["mistakes"].as_array().into_iter().flatten().map(place).collect()
+}
+
+#[test]
+fn every_mistake_has_file_line_field_and_a_way_to_mend_it_and_counts_as_one() -> Result<()> {
+    let config = sound()?
+        .toml("defualt = \"allow\"\n[traces]\nsample = 3\n[decision_log]\nsinks = [\"sdterr\"]\n")
+        .file("policies/seccomp.toml", b"mode = \"observ\"\ngrants = [\"stat\"]\n[sttings]\na = 1\n")?
+        .file("data/users.json", b"{\n\"a\":")?
+        .tenant("bad", "mod = \"x\"\n[[match]]\nuser = []\n")?
+        .file("tenants/bad/policies/own.wasm", b"broken")?
+        .file("tenants/bad/policies/own.toml", b"mode = 1\n")?
+        .file("tenants/bad/data/x.json", b"[")?;
+    let folder = config.write()?;
+    let toml = fs::read_to_string(folder.join("portcullis.toml")).map_err(io)?;
+    let line = |key: &str| 1 + toml.lines().take_while(|line| !line.starts_with(key)).count();
+    let (told, json) = check(&folder)?;
+    let mut expected: Vec<_> =
+        ["defualt", "sample", "[traces]", "sinks"].iter().map(|key| format!("portcullis.toml:{}", line(key))).collect();
+    for place in [
+        "policies/seccomp.toml:1",
+        "policies/seccomp.toml:2",
+        "policies/seccomp.toml:3",
+        "data/users.json:2",
+        "tenants/bad/tenant.toml:1",
+        "tenants/bad/tenant.toml:2",
+        "tenants/bad/tenant.toml:3",
+        "tenants/bad/policies/own.toml:1",
+        "tenants/bad/data/x.json:1",
+    ] {
+        expected.push(place.to_owned());
+    }
+    let mut found = places(&json, &folder);
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected, "{told:?}");
+    assert!(told.stdout.contains(&format!("{} mistakes, ", expected.len())), "{told:?}");
+    let helps = told.stdout.lines().filter(|line| line.starts_with("  help: ")).count();
+    assert_eq!(helps, expected.len(), "each has one way to mend it: {told:?}");
+    for text in [
+        "unknown key `defualt`",
+        "did you mean `default`?",
+        "did you mean \"stderr\"?",
+        "`[traces] endpoint` is missing",
+    ] {
+        assert!(told.stdout.contains(text), "{text}: {told:?}");
+    }
+    // In a file's order.
+    let lines: Vec<_> = json["mistakes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|mistake| {
+            mistake["file"].as_str()?.ends_with("portcullis.toml").then(|| mistake["line"].as_u64()).flatten()
+        })
+        .collect();
+    assert!(lines.is_sorted(), "{lines:?}");
+    Ok(())
+}
+
+#[test]
+fn more_mistakes_than_are_listed_are_not_counted_as_fewer() -> Result<()> {
+    let many: String = (0..150).map(|number| format!("key{number} = 1\n")).collect();
+    let folder = Config::new()?.policy("allow-all")?.write()?;
+    let toml = fs::read_to_string(folder.join("portcullis.toml")).map_err(io)?;
+    fs::write(folder.join("portcullis.toml"), many + &toml).map_err(io)?;
+    let told = run(&["config", "check", &folder.display().to_string()])?;
+    assert!(told.stdout.contains("more than 100 mistakes, no warning"), "{told:?}");
+    let served = run(&["serve", "--config", &folder.display().to_string()])?;
+    assert!(served.stderr.contains("more than 100 mistakes in the configuration"), "{served:?}");
     Ok(())
 }

@@ -289,7 +289,7 @@ fn the_socket_is_for_root_only() -> Result<()> {
     // Even where the file lets everybody in, who connects is asked of the kernel.
     let_everybody_in(&portcullis)?;
     let answer = ask_as_nobody(&portcullis)?;
-    assert!(answer.contains(" 403 ") && answer.contains("this user may not ask"), "{answer}");
+    assert!(answer.contains(" 403 ") && answer.contains("this user is not in `allow_uids`"), "{answer}");
     assert_allowed(&ask(&portcullis, &list_containers())?, "root")
 }
 

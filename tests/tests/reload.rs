@@ -209,3 +209,47 @@ fn reloads_at_the_same_time_are_all_answered() -> Result<()> {
     }
     wait::until("that it is ready", wait::PATIENCE, || Caller::anybody().list(&host.socket()).ok().map(drop))
 }
+
+fn told_of(host: &Portcullis, words: &str) -> Result<()> {
+    let folder = host.config().path().display().to_string();
+    for command in ["ready", "status"] {
+        let told = run(&[command, "--config", &folder])?;
+        assert_eq!(told.code(), Some(0), "{told:?}");
+        let shown: Vec<_> = told.stdout.lines().filter(|line| line.contains(words)).collect();
+        assert_eq!(shown.len(), 1, "`{command}` tells of it once: {told:?}");
+        assert!(told.stdout.contains("the last good version stays in force"), "{told:?}");
+    }
+    Ok(())
+}
+
+fn is_well(host: &Portcullis) -> Result<()> {
+    let told = run(&["ready", "--config", &host.config().path().display().to_string()])?;
+    assert_eq!((told.code(), told.stdout.as_str()), (Some(0), "ready\n"), "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn what_a_reload_did_not_take_is_told_until_it_is_mended_or_the_host_restarted() -> Result<()> {
+    let mut host = Config::new()?.policy("allow-all")?.start()?;
+    let toml = fs::read_to_string(host.config().path().join("portcullis.toml")).map_err(io)?;
+    is_well(&host)?;
+    for (text, words) in [
+        (format!("defualt = \"allow\"\n{toml}"), "portcullis.toml:1: unknown key `defualt`"),
+        (format!("{toml}\n[limits]\nconnections = 77\n"), "`[limits]` is not what the host was started with"),
+    ] {
+        host.config().put("portcullis.toml", text.as_bytes())?;
+        reload(&host)?;
+        told_of(&host, words)?;
+        // It stays, whatever else happens.
+        host.config().put("policies/other.wasm", &portcullis_tests::artifacts::policy_bytes("allow-all")?)?;
+        told_of(&host, words)?;
+        host.config().put("portcullis.toml", toml.as_bytes())?;
+        assert!(reload(&host)?.1.is_whole);
+        is_well(&host)?;
+    }
+    host.config().put("portcullis.toml", format!("{toml}\n[limits]\nconnections = 77\n").as_bytes())?;
+    assert_eq!(reload(&host)?.1.needs_restart, ["[limits]"]);
+    told_of(&host, "`[limits]` is not what")?;
+    host.restart()?;
+    is_well(&host)
+}

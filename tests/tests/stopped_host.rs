@@ -89,9 +89,43 @@ fn ready_waits_as_long_as_it_is_told() -> Result<()> {
     let host = Config::new()?.policy("allow-all")?.start()?;
     let socket = host.config().admin_socket().display().to_string();
     host.process().signal(Signal::STOP)?;
-    let took = refused(&["ready", "--admin-socket", &socket, "--wait", "3"], "no answer within")?;
-    println!("`ready --wait 3` of a stopped host: {took:?}");
-    assert!(took >= Duration::from_secs(3), "{took:?}");
+    for (more, limit, help) in [
+        (&["--wait", "3"][..], "no answer within ", "`--wait SECONDS` waits longer"),
+        (&["--wait", "2", "--timeout", "5"], "no answer within ", "`--wait SECONDS` waits longer"),
+        (&["--timeout", "2"], "no answer within 2 s: ", "`--timeout SECONDS` waits longer"),
+    ] {
+        let arguments = [&["ready", "--admin-socket", &socket], more].concat();
+        let started = Instant::now();
+        let finished = portcullis::run(&arguments)?;
+        let took = started.elapsed();
+        assert_eq!(finished.code(), Some(1), "{finished:?}");
+        assert!(finished.stderr.contains(limit) && finished.stderr.contains(help), "{arguments:?}: {finished:?}");
+        let span = finished.stderr.split(limit).nth(1).and_then(|rest| rest.split(" s").next()).unwrap_or_default();
+        let digits = span.split_once('.').map_or(0, |(_, digits)| digits.len());
+        assert!(limit.ends_with(": ") || digits <= 2, "{arguments:?}: {finished:?}");
+        assert!(took >= Duration::from_secs(2), "{arguments:?}: {took:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_host_that_is_stopped_is_named_where_another_one_would_take_its_place() -> Result<()> {
+    let host = Config::new()?.policy("allow-all")?.start()?;
+    let folder = host.config().path().display().to_string();
+    let pid = host.process().id().to_string();
+    let refused = portcullis::run(&["serve", "--config", &folder])?;
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    let words = ["is in use: process ", pid.as_str(), "listens there", "--take-over", "another path"];
+    for text in words {
+        assert!(refused.stderr.contains(text), "{text}: {refused:?}");
+    }
+    host.process().signal(Signal::STOP)?;
+    let refused = portcullis::run(&["serve", "--config", &folder, "--take-over"])?;
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    for text in ["does not answer", pid.as_str(), "within 5 s", "kill -CONT", "without `--take-over`"] {
+        assert!(refused.stderr.contains(text), "{text}: {refused:?}");
+    }
+    host.process().signal(Signal::CONT)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use portcullis_tests::command::Finished;
 use portcullis_tests::error::Doing;
+use portcullis_tests::portcullis::{self, Config};
 use portcullis_tests::scratch::Scratch;
 use portcullis_tests::{Error, Result, artifacts};
 
@@ -97,5 +98,24 @@ fn docker_waits_for_the_host_and_never_gives_up() -> Result<()> {
     }
     // By then the host has ended by itself: `shutdown_grace` is 5 s unless said, and 5 s more is what it takes at most.
     assert!(value(&unit, "TimeoutStopSec").parse::<u64>().is_ok_and(|seconds| seconds > 10));
+    Ok(())
+}
+
+#[test]
+fn a_reload_fails_where_something_is_refused_and_says_what() -> Result<()> {
+    let unit = shipped(UNIT)?;
+    let reload = values(&unit, "ExecReload");
+    assert_eq!(reload.len(), 1, "{reload:?}");
+    let host = Config::new()?.policy("allow-all")?.start()?;
+    let folder = host.config().path().display().to_string();
+    let line = reload.concat().replace("/etc/portcullis", &folder);
+    let arguments: Vec<_> = line.split(' ').skip(1).collect();
+    let told = portcullis::run(&arguments)?;
+    assert_eq!(told.code(), Some(0), "{line}: {told:?}");
+    host.config().put("portcullis.toml", b"defualt = 1\n")?;
+    let told = portcullis::run(
+        &[&arguments[..], &["--admin-socket", &host.config().admin_socket().display().to_string()]].concat(),
+    )?;
+    assert!(told.code() == Some(1) && told.stdout.contains("portcullis.toml:1: unknown key `defualt`"), "{told:?}");
     Ok(())
 }

@@ -327,3 +327,88 @@ fn a_tenant_whose_folder_was_made_just_now_can_be_asked_about_and_changed_at_onc
     assert_eq!(broken.code(), Some(1), "{broken:?}");
     Ok(())
 }
+
+/// What the command prints; nothing in it stands there twice.
+fn printed(host: &Portcullis, command: &str) -> Result<String> {
+    let told = run(&[command, "--config", &host.config().path().display().to_string()])?;
+    let mut seen = std::collections::BTreeSet::new();
+    for line in told.stdout.lines().filter(|line| line.contains(".wasm: ") || line.contains(".json:")) {
+        assert!(seen.insert(line.trim().trim_start_matches("warning: ").to_owned()), "twice: {line}: {told:?}");
+    }
+    Ok(told.stdout)
+}
+
+#[test]
+fn a_trouble_is_told_once_and_says_whether_the_last_good_version_stays() -> Result<()> {
+    let host = Config::new()?
+        .policy("allow-all")?
+        .file("data/good.json", b"1")?
+        .file("data/never.json", b"{")?
+        .file("data/neither.json", b"[")?
+        .file("policies/never.wasm", b"broken")?
+        .start()?;
+    let told = readiness(&host)?;
+    let mut denying = denying(&host)?;
+    denying.sort();
+    assert_eq!(denying.len(), 3, "{denying:#?}");
+    for (text, start) in denying.iter().zip(["data neither: ", "data never: ", "policy never: "]) {
+        assert!(text.starts_with(start), "{text}");
+    }
+    assert!(told.warnings.is_empty() && told.denying.iter().all(|finding| !finding.last_good_stays), "{told:#?}");
+    for command in ["ready", "status"] {
+        let text = printed(&host, command)?;
+        assert_eq!(text.matches("never.json:").count(), 1, "{text}");
+        assert!(!text.contains("last good version"), "{text}");
+    }
+    for name in ["policies/never.wasm", "data/never.json", "data/neither.json"] {
+        host.config().remove(name)?;
+    }
+    is_well(&host)?;
+    for name in ["policies/allow-all.wasm", "data/good.json"] {
+        host.config().put(name, b"{")?;
+        wait::until("a warning", wait::PATIENCE, || {
+            readiness(&host).ok()?.warnings.iter().any(|finding| finding.problem.contains(name)).then_some(())
+        })?;
+    }
+    let told = readiness(&host)?;
+    assert!(told.is_ready && told.warnings.len() == 2, "{told:#?}");
+    assert!(told.warnings.iter().all(|finding| finding.last_good_stays), "{told:#?}");
+    for (command, marks) in [("ready", 2), ("status", 2)] {
+        let text = printed(&host, command)?;
+        assert_eq!(text.matches("(the last good version stays in force)").count(), marks, "{text}");
+    }
+    assert!(printed(&host, "status")?.contains("last good version: the file is broken"));
+    assert!(Caller::anybody().list(&host.socket())?.allow);
+    Ok(())
+}
+
+#[test]
+fn folders_that_are_removed_leave_what_was_loaded_in_force() -> Result<()> {
+    let host = Config::new()?
+        .policy("allow-all")?
+        .file("data/good.json", b"1")?
+        .tenant("ci", "[[match]]\nuser = \"ci\"\n")?
+        .tenant_policy("ci", "deny-all")?
+        .file("tenants/ci/data/own.json", b"2")?
+        .start()?;
+    let data = || run(&["data", "get", "/good", "--config", &host.config().path().display().to_string()]);
+    assert_eq!(data()?.stdout.trim(), "1");
+    for (folder, what) in
+        [("data", "data"), ("tenants/ci/policies", "policy"), ("tenants/ci/data", "data"), ("tenants", "tenant")]
+    {
+        let (here, aside) = (host.config().path().join(folder), host.config().path().join("aside"));
+        fs::rename(&here, &aside).map_err(io)?;
+        let warning = warned(&host, &format!("{}: the folder cannot be read: ", here.display()))?;
+        assert!(warning.starts_with(what) && warning.contains("help: put the folder back"), "{warning}");
+        assert!(readiness(&host)?.warnings.iter().all(|finding| finding.last_good_stays));
+        assert_eq!(data()?.stdout.trim(), "1", "{folder}");
+        assert!(!Caller::named("ci").list(&host.socket())?.allow, "{folder}");
+        assert!(Caller::anybody().list(&host.socket())?.allow, "{folder}");
+        fs::rename(&aside, &here).map_err(io)?;
+        is_well(&host)?;
+    }
+    // Emptied, it is empty.
+    host.config().remove("data/good.json")?;
+    wait::until("no document", wait::PATIENCE, || data().ok().filter(|told| told.code() == Some(1)).map(drop))?;
+    is_well(&host)
+}

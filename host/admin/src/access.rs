@@ -85,7 +85,7 @@ pub(crate) async fn identify(State(keeper): State<Doorkeeper>, request: Request,
             };
             if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) && keeper.lines.take(1) > 0
             {
-                warn!(peer = %peer, path, reason = %stranger, "somebody who is not known was refused by the admin API");
+                warn!(peer = %peer, path, reason = %stranger, "the admin API refused an unknown caller");
             }
             response
         }
@@ -217,9 +217,9 @@ impl fmt::Display for Stranger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoProof => "neither a token nor a certificate",
-            Self::UnknownToken => "a token that nobody has",
+            Self::UnknownToken => "an unknown token",
             Self::UnreadableToken => "an `Authorization` that is no bearer token",
-            Self::UnknownCertificate => "a certificate that nobody has",
+            Self::UnknownCertificate => "an unknown certificate",
             Self::OtherUser => "another user",
         })
     }

@@ -52,9 +52,9 @@ pub(crate) async fn decide(
     let report = asking.ask(decider.judge(), question, manner).await.map_err(|error| match error {
         // A listener can have another tenant's name.
         AskError::NoListener { name, .. } if is_of_tenant => {
-            Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` is no listener"))
+            Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` is not a listener"))
         }
-        AskError::NoListener { .. } | AskError::NoTenant(_) | AskError::Busy(_) => error.into(),
+        AskError::NoListener { .. } | AskError::NoTenant { .. } | AskError::Busy(_) => error.into(),
     })?;
     json(move || -> Report {
         if is_of_tenant { report.for_tenant() } else { report }

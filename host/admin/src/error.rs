@@ -50,7 +50,7 @@ impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
         let status = match &error {
             AskError::NoListener { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            AskError::NoTenant(_) => StatusCode::NOT_FOUND,
+            AskError::NoTenant { .. } => StatusCode::NOT_FOUND,
             AskError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())

@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use portcullis_config::{Config, Problems};
+use portcullis_config::{Config, FILE, Problems};
 use portcullis_policies::Watch;
 use portcullis_service::decide::Decider;
 use portcullis_status::gate::Gate;
-use portcullis_status::health::Finding;
+use portcullis_status::health::{Finding, Untaken};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
@@ -34,6 +34,7 @@ pub struct Reloader {
     decider: Arc<Decider>,
     watch: Arc<Watch>,
     gate: Option<Arc<Gate>>,
+    untaken: Untaken,
     turn: Mutex<()>,
 }
 
@@ -41,8 +42,14 @@ pub struct Reloader {
 
 impl Reloader {
     /// `config` is what the host was started with.
-    pub fn new(config: &Config, decider: Arc<Decider>, watch: Arc<Watch>, gate: Option<Arc<Gate>>) -> Self {
-        Self { dir: config.dir.clone(), started: config.clone(), decider, watch, gate, turn: Mutex::default() }
+    pub fn new(
+        config: &Config,
+        decider: Arc<Decider>,
+        watch: Arc<Watch>,
+        gate: Option<Arc<Gate>>,
+        untaken: Untaken,
+    ) -> Self {
+        Self { dir: config.dir.clone(), started: config.clone(), decider, watch, gate, untaken, turn: Mutex::default() }
     }
 
     /// Ready when what was found is in force.
@@ -54,17 +61,32 @@ impl Reloader {
         // Files are read. What panics there has changed nothing, and the log says so.
         let taken = tokio::task::spawn_blocking(move || this.take()).await;
         let (config, mut refused) = taken.unwrap_or_else(|_| (None, vec![lost()]));
+        let untaken = refused.clone();
         self.watch.reload(config.as_ref().map(|config| config.default)).await;
         let live = self.decider.live();
         let troubles = live.troubles();
         refused.extend(Finding::of_troubles(&troubles).filter(Finding::is_refusal));
         let needs_restart = config.map(|config| self.started.restart_for(&config)).unwrap_or_default();
+        let restarts = needs_restart.iter().map(|key| self.restart(key));
+        self.untaken.store(untaken.into_iter().chain(restarts).collect());
         if !needs_restart.is_empty() {
             warn!(keys = needs_restart.join(", "), "portcullis.toml has changes that take a restart");
         }
         info!(refused = refused.len(), "reloaded");
         let generation = live.load().generation.0;
         Reloaded { is_whole: refused.is_empty(), generation, refused, needs_restart }
+    }
+
+    /// A key that a host which runs cannot take.
+    fn restart(&self, key: &str) -> Finding {
+        let file = self.dir.join(FILE);
+        let problem = format!(
+            "{}: `{key}` is not what the host was started with, and takes a restart\n  \
+             help: restart the host, put the old value back and `portcullis reload`, or take its place without a call \
+             being lost: `portcullis serve --take-over`",
+            file.display()
+        );
+        Finding::untaken("configuration", key, &problem)
     }
 
     /// Takes what of `portcullis.toml` needs no restart: all of it, or nothing where there is a mistake.
@@ -89,9 +111,9 @@ impl Reloader {
 }
 
 fn findings(what: &str, problems: &Problems) -> Vec<Finding> {
-    problems.0.iter().map(|problem| Finding::of_host(what, "", &problem.to_string())).collect()
+    problems.0.iter().map(|problem| Finding::untaken(what, "", &problem.to_string())).collect()
 }
 
 fn lost() -> Finding {
-    Finding::of_host("configuration", "", "the host panicked while it read portcullis.toml; its log says how")
+    Finding::untaken("configuration", "", "the host panicked while it read portcullis.toml; its log says how")
 }

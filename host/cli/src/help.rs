@@ -20,14 +20,19 @@ Examples:
   portcullis config check /tmp/next --json
   portcullis config check && systemctl restart portcullis
 
-The exit code is 0 where there is no mistake, and 2 where there is one. Warnings do not count.";
+Each mistake is told with its file and line, what was expected, and how to mend it; all at once. `--json` has the same.
+
+Exit codes: 0 no mistake (warnings do not count), 2 at least one mistake.";
 
 pub(crate) const RELOAD: &str = "\
 Examples:
   portcullis reload
   portcullis reload --json | jq '.refused[]'
 
-What is refused leaves what was there before, and the exit code is 1. Keys of portcullis.toml that take a restart are named.";
+What is refused leaves what was there before in force. `ready` and `status` show it, and keys of portcullis.toml that take
+a restart, until a reload takes everything or the host is restarted.
+
+Exit codes: 0 everything was taken, 1 something was refused or no host answers.";
 
 pub(crate) const DECIDE: &str = "\
 Examples:
@@ -35,7 +40,7 @@ Examples:
   portcullis decide POST /v1.44/containers/create --body create.json --live   # asks the running host
   portcullis decide --request call.json && echo allowed                       # as dockerd posts it
 
-The exit code is 0 for allow and 3 for deny.";
+Exit codes: 0 allowed, 3 denied, 1 no answer (no host, no such tenant or listener), 2 wrong command line or configuration.";
 
 pub(crate) const EXPLAIN: &str = "\
 Examples:
@@ -46,16 +51,25 @@ pub(crate) const STATUS: &str = "\
 Examples:
   portcullis status
   portcullis status --tenant ci
-  portcullis status --json | jq '.tenants[] | {name, decisions, denials}'";
+  portcullis status --json | jq '.tenants[] | {name, decisions, denials}'
+
+The exit code is 0 whatever is wrong, as long as a host answers; `portcullis ready` has one for scripts.";
 
 pub(crate) const READY: &str = "\
 Examples:
   portcullis ready || portcullis status           # why not
   portcullis ready --wait 30                      # in a script, after the host was started
+  portcullis ready --json | jq '.warnings[]'      # what is wrong and denies nothing
   HEALTHCHECK CMD [\"portcullis\", \"ready\"]         # in a Dockerfile
 
-Calls are denied that no policy denies where something is broken that has no last good version. What stays behind and has
-no call denied is a warning, and the exit code is 0.";
+A host is not ready if something broken has no last good version: it then denies calls that no policy denies. Anything else
+that is wrong is a warning, and the exit code is 0.
+
+`--wait 30` asks again and again until the host is ready, for 30 seconds in all; a host that does not run yet is waited for,
+too. `--timeout 5` bounds each single question: a host that accepts it and says nothing for 5 seconds is taken for one that
+is not ready. Whichever ends first, ends the command.
+
+Exit codes: 0 ready, 1 not ready or no host answers, 2 wrong command line.";
 
 pub(crate) const POLICY: &str = "\
 Examples:

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use portcullis_model::Span;
 use tokio::time::timeout;
 
 /// A host that is alive has answered by then, if it has nothing to do but to look.
@@ -20,11 +21,15 @@ const CONNECT: Duration = Duration::from_secs(15);
 
 /// How long each step may take without anything moving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Patience(Duration);
+pub(crate) struct Patience {
+    limit: Duration,
+    /// Whether that is what is left of a time that the command as a whole may take.
+    is_cut: bool,
+}
 
 /// Nothing moved for so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Late(Duration);
+pub(crate) struct Late(Patience);
 
 /// How much was sent so far. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -33,23 +38,37 @@ pub(crate) struct Moved(Arc<AtomicUsize>);
 // === impl Patience ===
 
 impl Patience {
-    pub(crate) const QUICK: Self = Self(QUICK);
-    pub(crate) const USUAL: Self = Self(USUAL);
-    pub(crate) const LONG: Self = Self(LONG);
+    pub(crate) const QUICK: Self = Self::new(QUICK);
+    pub(crate) const USUAL: Self = Self::new(USUAL);
+    pub(crate) const LONG: Self = Self::new(LONG);
+
+    const fn new(limit: Duration) -> Self {
+        Self { limit, is_cut: false }
+    }
 
     /// What the operator said, if anything.
     pub(crate) fn or(self, said: Option<u64>) -> Self {
-        said.map_or(self, |seconds| Self(Duration::from_secs(seconds)))
+        said.map_or(self, |seconds| Self::new(Duration::from_secs(seconds)))
     }
 
-    pub(crate) fn at_most(self, limit: Duration) -> Self {
-        Self(self.0.min(limit))
+    /// What is left of the time that `--wait` gives.
+    pub(crate) fn at_most(self, left: Duration) -> Self {
+        if left < self.limit { Self { limit: left, is_cut: true } } else { self }
+    }
+
+    fn option(self) -> &'static str {
+        if self.is_cut { "--wait" } else { "--timeout" }
     }
 
     /// A connection is made.
     pub(crate) async fn connecting<T>(self, connecting: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-        let limit = self.0.min(CONNECT);
-        let late = || Err(format!("no connection within {} s", limit.as_secs_f32()));
+        let limit = self.limit.min(CONNECT);
+        let late = || {
+            Err(format!(
+                "no connection within {}\n  help: is the host, or the way to it, down or overloaded?",
+                Span(limit)
+            ))
+        };
         timeout(limit, connecting).await.unwrap_or_else(|_| late())
     }
 
@@ -58,17 +77,17 @@ impl Patience {
         let mut answering = pin!(answering);
         loop {
             let before = moved.so_far();
-            match timeout(self.0, answering.as_mut()).await {
+            match timeout(self.limit, answering.as_mut()).await {
                 Ok(answer) => return Ok(answer),
                 Err(_) if moved.so_far() != before => {}
-                Err(_) => return Err(Late(self.0)),
+                Err(_) => return Err(Late(self)),
             }
         }
     }
 
     /// The next piece of an answer comes.
     pub(crate) async fn receiving<T>(self, piece: impl Future<Output = T>) -> Result<T, Late> {
-        timeout(self.0, piece).await.map_err(|_| Late(self.0))
+        timeout(self.limit, piece).await.map_err(|_| Late(self))
     }
 }
 
@@ -90,9 +109,10 @@ impl fmt::Display for Late {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "no answer within {} s: the host accepts connections and says nothing; it is stopped, hangs, or is busy\n  \
-             help: `--timeout SECONDS` waits longer",
-            self.0.as_secs_f32()
+            "no answer within {}: the host accepts connections and says nothing; it is stopped, hangs, or is busy\n  \
+             help: `{} SECONDS` waits longer; `systemctl status portcullis` shows the process",
+            Span(self.0.limit),
+            self.0.option()
         )
     }
 }
@@ -101,7 +121,7 @@ impl fmt::Display for Late {
 mod tests {
     use super::*;
 
-    const SHORT: Patience = Patience(Duration::from_millis(20));
+    const SHORT: Patience = Patience::new(Duration::from_millis(20));
 
     #[tokio::test]
     async fn only_what_stands_still_is_late() {
@@ -115,9 +135,18 @@ mod tests {
         };
         assert_eq!(SHORT.answering(&moved, slow).await, Ok("done"));
         let never = std::future::pending::<()>();
-        assert_eq!(SHORT.answering(&moved, never).await, Err(Late(SHORT.0)));
-        assert_eq!(SHORT.receiving(std::future::pending::<()>()).await, Err(Late(SHORT.0)));
+        assert_eq!(SHORT.answering(&moved, never).await, Err(Late(SHORT)));
+        assert_eq!(SHORT.receiving(std::future::pending::<()>()).await, Err(Late(SHORT)));
         let connecting = SHORT.connecting(std::future::pending::<Result<(), String>>());
-        assert_eq!(connecting.await, Err("no connection within 0.02 s".to_owned()));
+        assert!(connecting.await.is_err_and(|told| told.starts_with("no connection within 20 ms\n")));
+    }
+
+    #[test]
+    fn whoever_is_late_is_told_which_option_waits_longer() {
+        let cut = Patience::QUICK.at_most(Duration::from_secs_f32(2.999_999_5));
+        let told = Late(cut).to_string();
+        assert!(told.starts_with("no answer within 3 s: ") && told.contains("`--wait SECONDS`"), "{told}");
+        let told = Late(Patience::QUICK.or(Some(1)).at_most(Duration::from_secs(2))).to_string();
+        assert!(told.starts_with("no answer within 1 s: ") && told.contains("`--timeout SECONDS`"), "{told}");
     }
 }

@@ -203,7 +203,7 @@ fn token(file: Option<&Path>) -> Result<Option<String>, String> {
         None => match std::env::var(TOKEN) {
             Ok(text) => (text, TOKEN.to_owned()),
             Err(std::env::VarError::NotPresent) => return Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => return Err(format!("{TOKEN}: is no text")),
+            Err(std::env::VarError::NotUnicode(_)) => return Err(format!("{TOKEN}: is not UTF-8 text")),
         },
     };
     let token = text.trim();

@@ -22,10 +22,8 @@ pub(crate) fn admin_socket(dir: &Path) -> Result<PathBuf, Exit> {
 /// Says everything that is wrong with a configuration.
 pub(crate) fn checked(config: Result<Config, Problems>) -> Result<Config, Exit> {
     config.map_err(|problems| {
-        let count = problems.0.len();
-        let mistakes = if count == 1 { "1 mistake".to_owned() } else { format!("{count} mistakes") };
         note!("{problems}");
-        fail(Exit::Usage, format_args!("{mistakes} in the configuration; nothing was started"))
+        fail(Exit::Usage, format_args!("{} in the configuration; nothing was started", problems.count()))
     })
 }
 

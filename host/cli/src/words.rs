@@ -42,7 +42,11 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// So many microseconds.
 pub(crate) fn micros(micros: u64) -> String {
-    if micros < 1_000 { format!("{micros} µs") } else { format!("{:.1} ms", micros as f64 / 1e3) }
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..999_950 => format!("{:.1} ms", micros as f64 / 1e3),
+        _ => format!("{:.1} s", micros as f64 / 1e6),
+    }
 }
 
 #[cfg(test)]
@@ -57,6 +61,10 @@ mod tests {
         assert_eq!(when("2026-11-25T08:00:00.000001Z"), "2026-11-25 08:00:00");
         assert_eq!(when("\u{1b}[31m\u{202e}"), "\\u{1b}[31m\\u{202e}");
         assert_eq!((short("01KAXJ3Q7Q2M9X4KPD01234567").as_str(), short("x").as_str()), ("PD01234567", "x"));
-        assert_eq!((micros(999).as_str(), micros(1_250).as_str()), ("999 µs", "1.2 ms"));
+        let times =
+            [(999, "999 µs"), (1_250, "1.2 ms"), (999_949, "999.9 ms"), (999_950, "1.0 s"), (5_000_000, "5.0 s")];
+        for (time, text) in times {
+            assert_eq!(micros(time), text);
+        }
     }
 }

@@ -90,7 +90,7 @@ fn listener(table: &mut Table<'_, '_, '_>, line: Line) -> Option<AdminListener> 
     match (is_said, table.line_of("client_ca").is_some()) {
         ([false, false], _) => table.problem(
             line,
-            "`[admin]` has no `[[admin.token]]` and no `[[admin.client]]`, so nobody could ask",
+            "`[admin]` has no `[[admin.token]]` and no `[[admin.client]]`, so nobody could use it",
             "`portcullis token --name NAME --scope read` makes a token, and says what to write here",
         ),
         ([_, true], false) => table.problem(
@@ -260,7 +260,7 @@ impl Setting for Scope {
         Self::ALL
             .into_iter()
             .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| format!("is `{text}`, which is no scope"))
+            .ok_or_else(|| format!("is `{text}`, which is not a scope"))
     }
 }
 

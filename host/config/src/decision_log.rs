@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use portcullis_model::Span;
 use portcullis_telemetry::otlp::Endpoint;
+use toml::de::DeValue;
 
-use crate::reader::Table;
+use crate::reader::{Table, nearest};
 use crate::redaction::{Redaction, Rule};
 use crate::setting::{Bytes, Setting};
 use crate::telemetry;
@@ -82,11 +84,13 @@ impl Default for FileSettings {
 
 impl SinkSettings {
     const NAMES: [&str; 5] = ["stderr", "stdout", "file", "journald", "otlp"];
+    const EXPECTED: &str = "expected a list of \"stderr\", \"stdout\", \"file\", \"journald\" and \"otlp\", such as [\"stderr\", \"file\"]";
 }
 
 pub(crate) fn read(table: &mut Table<'_, '_, '_>) -> DecisionLogSettings {
     let default = DecisionLogSettings::default();
-    let names = table.get_checked("sinks", known).unwrap_or_else(|| vec!["stderr".to_owned()]);
+    let names = table.get_checked("sinks", |names: &Sinks| known(&names.0));
+    let names = names.map_or_else(|| vec!["stderr".to_owned()], |names| names.0);
     let on_full = on_full(table, &names);
     let sync = table.get("sync").unwrap_or(true);
     let file =
@@ -115,11 +119,22 @@ pub(crate) fn read(table: &mut Table<'_, '_, '_>) -> DecisionLogSettings {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "`get_checked` hands over what it read")]
-fn known(names: &Vec<String>) -> Objection {
-    let help = || format!("there are: {}", SinkSettings::NAMES.join(", "));
+/// Names of sinks.
+struct Sinks(Vec<String>);
+
+impl Setting for Sinks {
+    const EXPECTED: &str = SinkSettings::EXPECTED;
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        Vec::read(value).map(Self)
+    }
+}
+
+fn known(names: &[String]) -> Objection {
     if let Some(name) = names.iter().find(|name| !SinkSettings::NAMES.contains(&name.as_str())) {
-        return Err((format!("names `{name}`, which is no sink"), help()));
+        let meant = nearest(name, &SinkSettings::NAMES).map(|meant| format!("did you mean \"{meant}\"? "));
+        let help = format!("{}{}", meant.unwrap_or_default(), SinkSettings::EXPECTED);
+        return Err((format!("names `{name}`, which is not a sink"), help));
     }
     let twice = names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|before| before == *name));
     match twice {
@@ -161,7 +176,7 @@ fn max_size(bytes: &Bytes) -> Objection {
 
 fn max_age(age: &Duration) -> Objection {
     let help = || "expected at least one minute, such as \"24h\" or \"7d\"".to_owned();
-    if *age >= Duration::from_secs(60) { Ok(()) } else { Err((format!("is {} ms", age.as_millis()), help())) }
+    if *age >= Duration::from_secs(60) { Ok(()) } else { Err((format!("is {}", Span(*age)), help())) }
 }
 
 fn files(number: &u32) -> Objection {
@@ -230,7 +245,7 @@ mod tests {
     #[test]
     fn mistakes_say_what_is_expected() {
         for (text, expected) in [
-            ("sinks = [\"syslog\"]", "names `syslog`, which is no sink"),
+            ("sinks = [\"syslog\"]", "names `syslog`, which is not a sink"),
             ("sinks = [\"file\", \"file\"]", "names `file` twice"),
             ("on_full = \"deny\"", "is \"deny\", and no sink is a file"),
             ("on_full = \"block\"", "expected \"deny\" or \"drop\""),

@@ -64,7 +64,7 @@ fn rules(file: &mut Table<'_, '_, '_>) -> Rules {
         for name in names {
             let rule = name.parse::<portcullis_docker::HostRule>().map_err(|_| {
                 let all: Vec<_> = portcullis_docker::HostRule::ALL.iter().map(|rule| rule.name()).collect();
-                (format!("names `{name}`, which is no host rule"), format!("there are: {}", all.join(", ")))
+                (format!("names `{name}`, which is not a host rule"), format!("there are: {}", all.join(", ")))
             })?;
             rules.disable(rule);
         }

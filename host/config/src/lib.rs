@@ -32,6 +32,7 @@ pub use admin::{AdminListener, Client, Proof, Rights, Scope, TlsFiles, Token};
 pub use decision_log::{DecisionLogSettings, FileSettings, JOURNAL, OnFull, SinkSettings};
 pub use policy_file::PolicyFile;
 pub use problem::{Problem, Problems};
+pub use reader::nearest;
 pub use telemetry::{MetricsConfig, TracesConfig};
 pub use tenant_file::{TenantFile, Vocabulary};
 pub use terms::Terms;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portcullis_model::limits::StateLimits;
-use portcullis_model::{Limits, TenantLimits};
+use portcullis_model::{Limits, Span, TenantLimits};
 
 use crate::reader::Table;
 use crate::setting::{Bytes, Count};
@@ -78,7 +78,7 @@ fn deadline(most: Option<&Limits>) -> impl Fn(&Duration) -> Objection {
         if !time.is_zero() && *time <= most {
             return Ok(());
         }
-        Err((format!("is {} ms", time.as_millis()), format!("expected 1 ms to {} ms", most.as_millis())))
+        Err((format!("is {}", Span(*time)), format!("expected 1 ms to {}", Span(most))))
     }
 }
 

@@ -109,7 +109,7 @@ pub(crate) fn read_grants(file: &mut Table<'_, '_, '_>) -> Grants {
     let mut granted = Grants::default();
     file.get_checked("grants", |names: &Vec<String>| {
         granted = Grants::from_names(names.iter().map(String::as_str)).map_err(|unknown| {
-            (format!("names `{}`, which is no grant", unknown.0), "there are: log, state".to_owned())
+            (format!("names `{}`, which is not a grant", unknown.0), "there are: log, state".to_owned())
         })?;
         Ok(())
     });

@@ -18,6 +18,16 @@ pub struct Problem {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
+/// So many mistakes, and maybe more.
+pub fn counted(mistakes: usize, is_cut: bool) -> String {
+    let more = if is_cut { "more than " } else { "" };
+    match mistakes {
+        0 => "no mistake".to_owned(),
+        1 => "1 mistake".to_owned(),
+        _ => format!("{more}{mistakes} mistakes"),
+    }
+}
+
 // === impl Problems ===
 
 impl Problems {
@@ -25,6 +35,8 @@ impl Problems {
     pub const MAX: usize = 100;
     /// Of what is wrong, in bytes: a key, or a line, can be as long as its file.
     const MAX_TEXT: usize = 1024;
+    /// The last one, where there are more.
+    pub const MORE: &str = "there are more mistakes, which are not listed";
 
     pub fn add(&mut self, path: &Path, line: Option<usize>, what: impl Into<String>, help: impl Into<String>) {
         if self.0.len() > Self::MAX {
@@ -32,7 +44,7 @@ impl Problems {
         }
         let (mut what, help) = (what.into(), help.into());
         if self.0.len() == Self::MAX {
-            let (what, path) = ("there are more mistakes, which are not listed".to_owned(), path.to_owned());
+            let (what, path) = (Self::MORE.to_owned(), path.to_owned());
             self.0.push(Problem { path, line: None, what, help: String::new() });
             return;
         }
@@ -43,18 +55,41 @@ impl Problems {
         self.0.push(Problem { path: path.to_owned(), line, what, help });
     }
 
+    /// One mistake that is not in a file's text.
+    pub fn one(path: &Path, what: impl Into<String>, help: impl Into<String>) -> Self {
+        let mut problems = Self::default();
+        problems.add(path, None, what, help);
+        problems
+    }
+
+    /// How many there are, in words.
+    pub fn count(&self) -> String {
+        let is_cut = |problem: &&Problem| problem.what != Self::MORE;
+        counted(self.0.iter().filter(is_cut).count(), self.0.iter().any(|problem| problem.what == Self::MORE))
+    }
+
+    /// Puts what was found from a place on in the order of the file's lines.
+    pub(crate) fn sort_from(&mut self, first: usize) {
+        let found = self.0.get_mut(first..).unwrap_or_default();
+        found.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
+impl Problem {
+    /// All of it but how to mend it.
+    pub fn place_and_what(&self) -> String {
+        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{}{line}: {}", self.path.display(), self.what)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.what)?;
+        f.write_str(&self.place_and_what())?;
         if self.help.is_empty() { Ok(()) } else { write!(f, "\n  help: {}", self.help) }
     }
 }

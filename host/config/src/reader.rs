@@ -28,6 +28,8 @@ pub(crate) struct Table<'a, 'f, 't> {
     file: &'a mut File<'f>,
     /// `[limits]`, or the file itself.
     name: String,
+    /// Where it begins; none of the file itself.
+    line: Option<usize>,
     entries: &'t DeTable<'t>,
     known: Vec<&'static str>,
     /// Whether no key is unknown.
@@ -44,6 +46,7 @@ impl<'f> File<'f> {
         problems: &'f mut Problems,
         read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T,
     ) -> T {
+        let first = problems.0.len();
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut file = File { path, text, problems, line_ends: OnceCell::new() };
         let broken = !errors.is_empty();
@@ -58,9 +61,8 @@ impl<'f> File<'f> {
         }
         let empty = DeTable::default();
         let entries = if broken { &empty } else { table.get_ref() };
-        let mut table = Table { file: &mut file, name: String::new(), entries, known: Vec::new(), takes_any: false };
-        let value = read(&mut table);
-        table.finish();
+        let value = Table::new(&mut file, (String::new(), None), entries).read(read);
+        file.problems.sort_from(first);
         value
     }
 
@@ -74,7 +76,7 @@ impl<'f> File<'f> {
         let (table, _) = DeTable::parse_recoverable(text);
         let mut file = File { path, text, problems, line_ends: OnceCell::new() };
         let entries = table.get_ref();
-        read(&mut Table { file: &mut file, name: String::new(), entries, known: Vec::new(), takes_any: true })
+        read(&mut Table { takes_any: true, ..Table::new(&mut file, (String::new(), None), entries) })
     }
 
     /// The line of a place. The lines are counted once, for a file can have a mistake in each of them.
@@ -85,6 +87,18 @@ impl<'f> File<'f> {
 }
 
 // === impl Table ===
+
+impl<'a, 'f, 't> Table<'a, 'f, 't> {
+    fn new(file: &'a mut File<'f>, (name, line): (String, Option<usize>), entries: &'t DeTable<'t>) -> Self {
+        Self { file, name, line, entries, known: Vec::new(), takes_any: false }
+    }
+
+    fn read<T>(mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let value = read(&mut self);
+        self.finish();
+        value
+    }
+}
 
 impl<'f, 't> Table<'_, 'f, 't> {
     /// A key's value, or none where it is not there or not right.
@@ -125,7 +139,8 @@ impl<'f, 't> Table<'_, 'f, 't> {
             "" => format!("[{key}]"),
             above => format!("[{above}.{key}]"),
         };
-        Some(self.below(name, entries, read))
+        let line = self.line_of(key);
+        Some(self.below((name, line), entries, read))
     }
 
     /// The tables of a list of tables.
@@ -149,7 +164,7 @@ impl<'f, 't> Table<'_, 'f, 't> {
         for item in items.iter() {
             let line = self.file.line(item.span().start);
             if let DeValue::Table(entries) = item.get_ref() {
-                tables.push(self.below(name.clone(), entries, |table| read(table, Some(line))));
+                tables.push(self.below((name.clone(), Some(line)), entries, |table| read(table, Some(line))));
             } else {
                 self.problem(Some(line), format!("`{key}` holds {}", article(item.get_ref())), help.clone());
             }
@@ -191,6 +206,11 @@ impl<'f, 't> Table<'_, 'f, 't> {
         self.file.problems.add(self.file.path, line, what, help);
     }
 
+    /// Where the table itself begins.
+    pub(crate) fn line(&self) -> Option<usize> {
+        self.line
+    }
+
     pub(crate) fn line_of(&self, key: &str) -> Option<usize> {
         self.entries.get(key).map(|value| self.file.line(value.span().start))
     }
@@ -206,11 +226,13 @@ impl<'f, 't> Table<'_, 'f, 't> {
         Some(value)
     }
 
-    fn below<T>(&mut self, name: String, entries: &DeTable<'_>, read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T) -> T {
-        let mut table = Table { file: &mut *self.file, name, entries, known: Vec::new(), takes_any: false };
-        let value = read(&mut table);
-        table.finish();
-        value
+    fn below<T>(
+        &mut self,
+        place: (String, Option<usize>),
+        entries: &DeTable<'_>,
+        read: impl FnOnce(&mut Table<'_, 'f, '_>) -> T,
+    ) -> T {
+        Table::new(&mut *self.file, place, entries).read(read)
     }
 
     fn entry(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
@@ -239,7 +261,8 @@ impl<'f, 't> Table<'_, 'f, 't> {
     }
 }
 
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+/// What is most like a name, if anything is like it.
+pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     if name.len() > MAX_KEY {
         return None;
     }

@@ -43,7 +43,7 @@ pub(crate) fn endpoint(table: &mut Table<'_, '_, '_>) -> Option<Endpoint> {
     let endpoint = table.get("endpoint");
     if !is_there {
         let what = format!("`{}` is missing", table.full("endpoint"));
-        table.problem(None, what, Endpoint::EXPECTED);
+        table.problem(table.line(), what, Endpoint::EXPECTED);
     }
     endpoint
 }

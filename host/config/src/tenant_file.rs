@@ -140,7 +140,7 @@ fn patterns(table: &mut Table<'_, '_, '_>, key: &str, line: Option<usize>, texts
     if texts.is_empty() {
         table.problem(
             line,
-            format!("`{key}` is an empty list, which fits nobody"),
+            format!("`{key}` is an empty list, which matches nobody"),
             "name at least one, or leave it out",
         );
     }
@@ -157,7 +157,7 @@ fn check_listener(table: &mut Table<'_, '_, '_>, line: Option<usize>, pattern: &
         (what, "remove `tenant` from that `[[listener]]` of portcullis.toml, or this key".to_owned())
     } else {
         let help = format!("portcullis.toml has: {}", vocabulary.listeners.join(", "));
-        (format!("`listener` names `{pattern}`, which is no listener"), help)
+        (format!("`listener` names `{pattern}`, which is not a listener"), help)
     };
     table.problem(line, what, help);
 }

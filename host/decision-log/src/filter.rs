@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use portcullis_config::nearest;
+use portcullis_docker::operation::OPERATIONS;
+
 use crate::record::{DecisionRecord, PolicyRecord};
 
 /// What a decision must be like; everything that is given must hold. The default lets all through.
@@ -35,14 +38,34 @@ pub struct Moment(String);
 /// A text that is no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no time: expected one such as `2026-11-25T08:00:00Z`, a day such as `2026-11-25`, or how long ago, such as `2h`"
+    "`{0}` is not a time: expected one such as `2026-11-25T08:00:00Z`, a day such as `2026-11-25`, or how long ago, such as `2h`"
 )]
 pub struct BadMoment(pub String);
 
 /// A text that is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no answer: expected `allow`, `deny` or `would-deny`")]
+#[error("`{0}` is not an answer: expected `allow`, `deny` or `would-deny`")]
 pub struct BadAnswer(pub String);
+
+/// A text that is no operation of the Engine API.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not an operation of the Engine API{}", .meant.map(|meant| format!(": did you mean `{meant}`?"))
+    .unwrap_or_else(|| ", such as `ContainerCreate`, `ImagePull` or `VolumeDelete`".to_owned()))]
+pub struct UnknownOperation {
+    name: String,
+    meant: Option<&'static str>,
+}
+
+/// The ID of an operation, as records have it.
+pub fn operation(name: &str) -> Result<String, UnknownOperation> {
+    let mut known = OPERATIONS.iter().map(|operation| operation.id);
+    if known.any(|id| id == name) {
+        return Ok(name.to_owned());
+    }
+    let known: Vec<_> = OPERATIONS.iter().map(|operation| operation.id).collect();
+    let other_case = known.iter().find(|id| id.eq_ignore_ascii_case(name)).copied();
+    Err(UnknownOperation { name: name.to_owned(), meant: other_case.or_else(|| nearest(name, &known)) })
+}
 
 // === impl Filter ===
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 pub enum Fault {
     #[error("the policy is not loadable: {0}")]
     NotLoadable(String),
-    #[error("the policy used more than its {} ms", limit.as_millis())]
+    #[error("the policy used more than its {}", crate::Span(*limit))]
     Deadline { limit: Duration },
     #[error("the policy used more than its {limit} instructions")]
     Instructions { limit: u64 },

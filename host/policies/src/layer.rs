@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use portcullis_config::fs::{Fence, Fingerprint, Root};
-use portcullis_config::{DATA, POLICIES, PolicyFile, Terms, document};
+use portcullis_config::{DATA, POLICIES, PolicyFile, Problems, Terms, document};
 use portcullis_document::Document;
 use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
 use portcullis_model::{Data, Digest, PolicyName, TenantName};
@@ -19,8 +19,8 @@ use tracing::error;
 
 use crate::offers::{Offer, Offers};
 use crate::remarks::{DOCUMENTS, Remarks, Whose};
-use crate::shelf::{Changes, Failure, InForce, Kind, Place, Shelf};
-use crate::trouble::Trouble;
+use crate::shelf::{Broken, Changes, Failure, InForce, Kind, Place, Shelf};
+use crate::trouble::{Effect, Trouble};
 
 const POLICY: Kind =
     Kind { what: "policy", whats: "policies", folder: POLICIES, extensions: &["wasm"], beside: Some("toml") };
@@ -98,8 +98,10 @@ pub(crate) struct LayerLoader {
     held_back: u32,
     /// Nothing was read yet.
     first: bool,
+    /// Whether it ever could be read.
+    has_layer: bool,
     /// Why the folder itself could not be opened when last looked at.
-    problem: Option<Arc<str>>,
+    problem: Option<Broken>,
     remarks: Remarks,
 }
 
@@ -143,6 +145,7 @@ impl LayerLoader {
             changed: true,
             held_back: 0,
             first: true,
+            has_layer: false,
             problem: None,
             remarks: Remarks::default(),
         }
@@ -190,7 +193,7 @@ impl LayerLoader {
             return Rescan { layer: None, unsettled: true };
         }
         self.held_back = 0;
-        self.first = false;
+        (self.first, self.has_layer) = (false, true);
         let changed = std::mem::take(&mut self.changed);
         Rescan { layer: changed.then(|| self.layer()), unsettled: changes.unsettled }
     }
@@ -213,14 +216,12 @@ impl LayerLoader {
 
     pub(crate) fn troubles(&self) -> impl Iterator<Item = Trouble> {
         let trouble = |what| {
-            move |(name, problem): (&str, &Arc<str>)| Trouble {
-                what,
-                name: name.to_owned(),
-                problem: Arc::clone(problem),
+            move |(name, broken, stays): (&str, &Broken, bool)| {
+                Trouble::of(what, name, broken, if stays { Effect::LastGoodStays } else { Effect::Denies })
             }
         };
         let of_policies = self.policies.problems().map(trouble(POLICY.what));
-        let of_folder = self.problem.iter().map(|problem| ("", problem)).map(trouble("folder"));
+        let of_folder = self.problem.iter().map(|broken| ("", broken, self.has_layer)).map(trouble("folder"));
         let not_in_force = of_folder.chain(of_policies).chain(self.data.problems().map(trouble(DOCUMENT.what)));
         not_in_force.chain(self.remarks.all().cloned())
     }
@@ -235,11 +236,13 @@ impl LayerLoader {
 
     /// What was loaded stays; that is said once. A folder that never could be read has nothing to stay: its callers are denied.
     fn unreadable(&mut self, path: &Path, error: &std::io::Error) -> Rescan {
-        let text: Arc<str> = format!("{}: the folder cannot be opened: {error}", path.display()).into();
-        if self.problem.as_ref() != Some(&text) {
+        let broken = Broken::new(Problems::one(path, format!("the folder cannot be opened: {error}"), ""));
+        let text = Arc::clone(&broken.text);
+        if self.problem.as_ref() != Some(&broken) {
             let tenant = self.tenant.as_ref().map(TenantName::as_str);
-            error!(tenant, problem = &*text, "folder cannot be read; what was loaded stays");
-            self.problem = Some(Arc::clone(&text));
+            let outcome = if self.has_layer { "what was loaded stays" } else { "calls are denied until it can" };
+            error!(tenant, problem = &*text, "folder cannot be read; {outcome}");
+            self.problem = Some(broken);
         }
         let layer = std::mem::take(&mut self.first).then(|| Layer::without(text));
         Rescan { layer, unsettled: false }
@@ -326,8 +329,9 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn policy(&self, place: &Place<'_>, last: Option<&Member>) -> Result<Member, Failure> {
         let path = self.root.path(&place.path);
-        let broken = |problem: String| Failure::Broken(format!("{}: {problem}", path.display()));
-        let name = PolicyName::new(place.name).map_err(|error| broken(error.to_string()))?;
+        let broken = |problem: String| Failure::of_file(&path, problem, "");
+        let name = PolicyName::new(place.name);
+        let name = name.map_err(|error| Failure::of_file(&path, error.to_string(), "rename the file"))?;
         let file = self.policy_file(place.beside.as_deref())?;
         let bytes = self.bytes(&place.path, self.terms.policy_bytes)?;
         let policy = match last.and_then(|last| last.reusable(&bytes, &file)) {
@@ -359,22 +363,23 @@ impl Bench<'_> {
         };
         let text = self.text(path, MAX_SETTINGS)?;
         let file = PolicyFile::read(&self.root.path(path), &text, self.terms);
-        file.map_err(|problems| Failure::Broken(problems.to_string()))
+        file.map_err(Failure::Broken)
     }
 
     fn document(&self, place: &Place<'_>, others: u64) -> Result<Kept, Failure> {
         let path = self.root.path(&place.path);
-        let broken = |problem: String| Failure::Broken(format!("{}: {problem}", path.display()));
         if let Some(twin) = &place.twin {
             let twin = self.root.path(twin);
-            return Err(broken(format!("is the same document as `{}`; remove one of them", twin.display())));
+            let what = format!("is the same document as `{}`", twin.display());
+            return Err(Failure::of_file(&path, what, "remove one of them"));
         }
         let most = self.terms.data_bytes;
         let check = |size: u64| {
             if size.saturating_add(others) <= most {
                 return Ok(());
             }
-            Err(broken(format!("is {size} bytes large, and all documents of a tenant together at most {most}")))
+            let what = format!("is {size} bytes large, and all documents of a tenant together at most {most}");
+            Err(Failure::of_file(&path, what, "remove documents, or raise `[limits] data_bytes` of tenant.toml"))
         };
         if let Some(kept) = self.offered(place)? {
             check(kept.file.size())?;
@@ -384,7 +389,7 @@ impl Bench<'_> {
         check(file.size())?;
         let is_json = Path::new(&place.path).extension().is_some_and(|extension| extension == "json");
         let document = if is_json { document::from_json(text) } else { document::from_yaml(text, most) };
-        Ok(Kept { document: Arc::new(document.map_err(broken)?), file })
+        Ok(Kept { document: Arc::new(document.map_err(|what| not_readable(&path, &what, is_json))?), file })
     }
 
     /// The document that the host has in memory already, because it wrote the file.
@@ -401,7 +406,7 @@ impl Bench<'_> {
 
     fn text(&self, path: &str, limit: u64) -> Result<String, Failure> {
         let bytes = self.bytes(path, limit)?;
-        let not_text = |_| Failure::Broken(format!("{}: is not UTF-8 text", self.root.path(path).display()));
+        let not_text = |_| Failure::of_file(&self.root.path(path), "is not UTF-8 text", "save it as UTF-8");
         String::from_utf8(bytes).map_err(not_text)
     }
 
@@ -412,4 +417,17 @@ impl Bench<'_> {
     fn read(&self, path: &str, limit: u64) -> Result<(Fingerprint, Vec<u8>), Failure> {
         self.root.read(path, limit).map_err(|error| Failure::from_read(self.root, path, error))
     }
+}
+
+/// A document that is not JSON or YAML. Its line, which the reader says first, is told as that of a configuration file is.
+fn not_readable(path: &Path, what: &str, is_json: bool) -> Failure {
+    let place = what.strip_prefix("line ").and_then(|rest| rest.split_once(", "));
+    let (line, what) = match place.and_then(|(line, rest)| Some((line.parse().ok()?, rest))) {
+        Some((line, rest)) => (Some(line), rest),
+        None => (None, what),
+    };
+    let help = if is_json { "expected a JSON document" } else { "expected one YAML document" };
+    let mut problems = Problems::default();
+    problems.add(path, line, what, help);
+    Failure::Broken(problems)
 }

@@ -58,10 +58,10 @@ mod workshop;
 
 pub use layer::{Kept, Layer, MAX_SETTINGS, Member, Workshop};
 pub use offers::Offers;
-pub use once::load_once;
+pub use once::{load_all, load_once};
 pub use remarks::DOCUMENTS;
 pub use set::PolicySet;
 pub use snapshot::{Live, NotPlaced, Snapshot, Tenant};
-pub use trouble::{IGNORED, PERMISSIONS, Scope, Trouble, Troubles};
+pub use trouble::{Effect, IGNORED, PERMISSIONS, Scope, Trouble, Troubles};
 pub use watch::Watch;
 pub use workshop::{WorkshopError, workshop};

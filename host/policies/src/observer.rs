@@ -32,7 +32,7 @@ use crate::notices::{Identities, Notices, Watched};
 use crate::probe::Probes;
 use crate::roster::{Roster, named};
 use crate::snapshot::{Live, Snapshot};
-use crate::trouble::{Scope, Trouble, Troubles};
+use crate::trouble::{Effect, Scope, Trouble, Troubles};
 
 /// A folder is read when nothing happened in it for this long …
 const QUIET: Duration = Duration::from_millis(10);
@@ -312,7 +312,7 @@ impl Observer {
              (`ulimit -u`, `TasksMax=`)",
             path.display()
         );
-        let trouble = Trouble { what: "folder", name: String::new(), problem: problem.into() };
+        let trouble = Trouble::new("folder", "", problem, Effect::LastGoodStays);
         let troubles = self.troubles.entry(scope.clone()).or_default();
         troubles.retain(|known| known.what != trouble.what);
         troubles.insert(0, trouble);

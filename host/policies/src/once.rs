@@ -15,13 +15,22 @@ use crate::trouble::Troubles;
 
 /// Reads the host's own folder, and then all tenants' that are in force.
 pub fn load_once(config: &Config, spaces: Spaces, workshop: &Workshop) -> Live {
+    load(config, spaces, workshop, false)
+}
+
+/// The same, to find what is wrong: tenants that are not in force are read, too, as if they might have everything.
+pub fn load_all(config: &Config, workshop: &Workshop) -> Live {
+    load(config, Spaces::empty(), workshop, true)
+}
+
+fn load(config: &Config, spaces: Spaces, workshop: &Workshop, is_all: bool) -> Live {
     let mut host = LayerLoader::new(config.dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
     let mut estate = Estate::new(config, spaces, host.first_layer());
     let mut troubles = Troubles::from([(None, host.troubles().collect())]);
     let mut roster = Roster::new(config.dir.join(TENANTS), Vocabulary::of(config));
     let names = roster.first_look(&mut Waiting);
     let loaders = names.iter().filter_map(|name| {
-        let terms = roster.in_force(name)?.terms();
+        let terms = roster.in_force(name).map(|file| file.terms()).or_else(|| is_all.then(Terms::of_host))?;
         Some((name, LayerLoader::new(roster.path(name), Some(name.clone()), terms, workshop.clone(), When::Start)))
     });
     for (name, loader, layer) in read_all(loaders.collect()) {

@@ -7,7 +7,7 @@ use portcullis_config::fs::{Fingerprint, INCOMING, Root};
 use portcullis_config::{DATA, FILE, POLICIES, TENANTS};
 use rustix::fs::FileType;
 
-use crate::trouble::{IGNORED, PERMISSIONS, Trouble};
+use crate::trouble::{Effect, IGNORED, PERMISSIONS, Trouble};
 
 /// What a document's file may end in.
 pub const DOCUMENTS: [&str; 3] = ["json", "yaml", "yml"];
@@ -71,7 +71,7 @@ fn bounded(what: &'static str, mut found: Vec<(String, String)>) -> Vec<Trouble>
     if more > 0 {
         found.push((String::new(), format!("and {more} more of this kind")));
     }
-    found.into_iter().map(|(name, problem)| Trouble { what, name, problem: problem.into() }).collect()
+    found.into_iter().map(|(name, problem)| Trouble::new(what, &name, problem, Effect::Remark)).collect()
 }
 
 /// Path and reason of what is not read.

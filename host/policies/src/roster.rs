@@ -4,17 +4,19 @@
 //! take others' callers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portcullis_config::fs::{Fence, Fingerprint, Root};
-use portcullis_config::{TENANT_FILE, TenantFile, Vocabulary};
+use portcullis_config::fs::{Fence, Fingerprint, ReadError, Root};
+use portcullis_config::{Problems, TENANT_FILE, TenantFile, Vocabulary};
 use portcullis_model::TenantName;
 use portcullis_model::tenant::{Overlap, Placement};
 use portcullis_telemetry::metrics::Swaps;
 use tracing::{error, info, warn};
 
-use crate::trouble::{Trouble, Troubles};
+use crate::shelf::Broken;
+use crate::trouble::{Effect, Trouble, Troubles};
 
 /// A `tenant.toml` is read up to this size.
 const MAX_FILE: u64 = 1 << 20;
@@ -26,11 +28,11 @@ pub(crate) struct Roster {
     vocabulary: Arc<Vocabulary>,
     entries: BTreeMap<TenantName, Entry>,
     /// Folders whose names are no tenants', and whether somebody's callers were lost with them.
-    misnamed: BTreeMap<String, (Arc<str>, bool)>,
+    misnamed: BTreeMap<String, (Broken, bool)>,
     /// Whether the host is starting: a tenant that cannot be read then may be anybody's.
     starting: bool,
     /// Why the folder of the tenants could not be read when last looked at.
-    problem: Option<Arc<str>>,
+    problem: Option<Broken>,
     /// Whether `problem` was there at the start.
     blind: bool,
     pub(crate) swaps: Arc<Swaps>,
@@ -62,7 +64,7 @@ pub(crate) struct Looking {
 pub(crate) struct Look {
     seen: Option<Fingerprint>,
     /// None where it is as it was.
-    read: Option<Result<TenantFile, String>>,
+    read: Option<Result<TenantFile, Problems>>,
 }
 
 /// A folder among the tenants', and whether it has a file as a tenant's has, where its name is none.
@@ -81,7 +83,7 @@ struct Entry {
     in_force: Option<Arc<TenantFile>>,
     /// Whether what is in force was never read: it is what `default` is without a file.
     is_built_in: bool,
-    problem: Option<Arc<str>>,
+    problem: Option<Broken>,
     /// Whether it could not be read at the start, and not since.
     lost: bool,
 }
@@ -134,7 +136,8 @@ impl Roster {
                 self.take(name, look);
             } else if let Some(entry) = self.entries.get_mut(name) {
                 entry.read = None;
-                let is_news = entry.trouble(name, "its file system does not answer".to_owned(), self.starting);
+                let silent = Problems::one(&self.dir.join(name.as_str()), "its file system does not answer", "");
+                let is_news = entry.trouble(name, silent, self.starting);
                 self.swaps.tenants.add(0, is_news.into());
             }
         }
@@ -166,15 +169,19 @@ impl Roster {
 
     /// Why it cannot be told where those belong who belong to no tenant that is in force.
     pub(crate) fn closed(&self) -> Option<Arc<str>> {
-        let lost = self.entries.values().find(|entry| entry.lost).and_then(|entry| entry.problem.clone());
-        let misnamed = self.misnamed.values().find(|(_, is_lost)| *is_lost).map(|(problem, _)| Arc::clone(problem));
-        lost.or(misnamed).or_else(|| self.problem.clone().filter(|_| self.blind))
+        let lost = self.entries.values().find(|entry| entry.lost).and_then(|entry| entry.problem.as_ref());
+        let misnamed = self.misnamed.values().find(|(_, is_lost)| *is_lost).map(|(problem, _)| problem);
+        let problem = lost.or(misnamed).or_else(|| self.problem.as_ref().filter(|_| self.blind));
+        problem.map(|problem| Arc::clone(&problem.text))
     }
 
     /// Takes which folders there are, as [`named`] found them.
     pub(crate) fn list(&mut self, found: std::io::Result<Vec<Named>>) -> Listed {
         let names = match found {
             Ok(names) => names,
+            // Where there are no tenants, there need be no folder. Nobody gives all tenants' callers to `default` by removing it; a
+            // deployment may, for a moment.
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.has_tenants() => Vec::new(),
             Err(error) => {
                 self.unreadable(&error);
                 return Listed::default();
@@ -192,6 +199,11 @@ impl Roster {
         let added: Vec<_> = found.into_iter().filter(|name| !self.entries.contains_key(name)).collect();
         self.entries.extend(added.iter().map(|name| (name.clone(), Entry::default())));
         Listed { added, removed }
+    }
+
+    /// Whether there is another than the built-in one.
+    fn has_tenants(&self) -> bool {
+        self.names().any(|name| !name.is_default())
     }
 
     /// What is to be looked at of a tenant.
@@ -254,7 +266,7 @@ impl Roster {
             }
         }
         for (name, overlap) in refused {
-            let problem = self.describe(&overlap);
+            let problem = self.describe(&name, &overlap);
             if let Some(entry) = self.entries.get_mut(&name) {
                 let is_news = entry.trouble(&name, problem, self.starting);
                 self.swaps.tenants.add(0, is_news.into());
@@ -268,17 +280,20 @@ impl Roster {
 
     /// What is wrong with tenants' files, before what is wrong with what lies in their folders.
     pub(crate) fn troubles_over(&self, mut troubles: Troubles) -> Troubles {
-        let trouble = |name: &str, problem: &Arc<str>| Trouble {
-            what: "tenant",
-            name: name.to_owned(),
-            problem: Arc::clone(problem),
-        };
-        let own = self.problem.iter().map(|problem| trouble("", problem));
-        let misnamed = self.misnamed.iter().map(|(name, (problem, _))| trouble(name, problem));
+        let trouble = |name: &str, problem, effect| Trouble::of("tenant", name, problem, effect);
+        let effect = |denies, otherwise| if denies { Effect::Denies } else { otherwise };
+        let own = self.problem.iter().map(|problem| trouble("", problem, effect(self.blind, Effect::LastGoodStays)));
+        let misnamed = self
+            .misnamed
+            .iter()
+            .map(|(name, (problem, is_lost))| trouble(name, problem, effect(*is_lost, Effect::NotInForce)));
         troubles.entry(None).or_default().extend(own.chain(misnamed));
         for (name, entry) in &self.entries {
             if let Some(problem) = &entry.problem {
-                troubles.entry(Some(name.clone())).or_default().insert(0, trouble(name.as_str(), problem));
+                troubles
+                    .entry(Some(name.clone()))
+                    .or_default()
+                    .insert(0, trouble(name.as_str(), problem, entry.effect()));
             }
         }
         troubles.retain(|_, troubles| !troubles.is_empty());
@@ -292,13 +307,14 @@ impl Roster {
         }
     }
 
-    fn describe(&self, overlap: &Overlap) -> String {
+    fn describe(&self, tenant: &TenantName, overlap: &Overlap) -> Problems {
         let file = |tenant| self.path(tenant).join(TENANT_FILE);
-        format!(
-            "{} and {} claim the same callers: {}; every caller belongs to one tenant",
-            file(&overlap.first).display(),
-            file(&overlap.second).display(),
-            overlap.what
+        let other = if overlap.first == *tenant { &overlap.second } else { &overlap.first };
+        let what = format!("claims the same callers as {}: {}", file(other).display(), overlap.what);
+        Problems::one(
+            &file(tenant),
+            what,
+            "every caller belongs to one tenant: make one of the two `[[match]]` narrower",
         )
     }
 
@@ -307,10 +323,10 @@ impl Roster {
         for (Named { name, is_misnamed_tenant }, bad) in
             names.iter().filter_map(|named| Some((named, TenantName::new(&named.name).err()?)))
         {
-            let problem: Arc<str> = format!("{}: {bad}", self.dir.join(name).display()).into();
+            let problem = Broken::new(Problems::one(&self.dir.join(name), bad.to_string(), "rename the folder"));
             let before = self.misnamed.get(name);
             if before.is_none() {
-                error!(problem = &*problem, "tenant cannot be loaded; it is not in force");
+                error!(problem = &*problem.text, "tenant cannot be loaded; it is not in force");
             }
             let is_lost = before.map_or(self.starting && *is_misnamed_tenant, |(_, is_lost)| *is_lost);
             misnamed.insert(name.clone(), (problem, is_lost));
@@ -319,9 +335,15 @@ impl Roster {
     }
 
     fn unreadable(&mut self, error: &std::io::Error) {
-        let problem: Arc<str> = format!("{}: the folder cannot be read: {error}", self.dir.display()).into();
+        let help = if error.kind() == ErrorKind::NotFound {
+            "put the folder back; to remove all tenants, empty it"
+        } else {
+            ""
+        };
+        let what = format!("the folder cannot be read: {error}");
+        let problem = Broken::new(Problems::one(&self.dir, what, help));
         if self.problem.as_ref() != Some(&problem) {
-            error!(problem = &*problem, "tenants cannot be listed; those that are in force stay");
+            error!(problem = &*problem.text, "tenants cannot be listed; those that are in force stay");
         }
         self.blind |= self.starting;
         self.problem = Some(problem);
@@ -354,19 +376,23 @@ impl Looking {
         let read = match root {
             Ok(root) => read(&root, tenant, seen, vocabulary),
             Err(error) if tenant.is_default() && is_missing(path, &error) => Ok(TenantFile::default()),
-            Err(error) => Err(format!("{}: the folder cannot be opened: {error}", path.display())),
+            Err(error) => Err(Problems::one(path, format!("the folder cannot be opened: {error}"), "")),
         };
         Look { seen, read: Some(read) }
     }
 }
 
-/// The folders in the tenants' folder.
+/// The folders in the tenants' folder; an error of the kind `NotFound` where that is not there.
 pub(crate) fn named(dir: &Path) -> std::io::Result<Vec<Named>> {
     let named = |name: String| {
         let is_misnamed_tenant = TenantName::new(&name).is_err() && dir.join(&name).join(TENANT_FILE).exists();
         Named { name, is_misnamed_tenant }
     };
-    Ok(folders(dir)?.into_iter().map(named).collect())
+    let folders = folders(dir)?;
+    if folders.is_empty() && is_gone(dir) {
+        return Err(ErrorKind::NotFound.into());
+    }
+    Ok(folders.into_iter().map(named).collect())
 }
 
 // === impl Entry ===
@@ -401,24 +427,34 @@ impl Entry {
 
     /// Says whether that is news. At the start there is no last good one: what `default` is without a file may allow what
     /// its file would have denied.
-    fn trouble(&mut self, name: &TenantName, problem: String, starting: bool) -> bool {
+    fn trouble(&mut self, name: &TenantName, mistakes: Problems, starting: bool) -> bool {
         if starting && self.is_built_in {
             (self.in_force, self.is_built_in) = (None, false);
         }
         self.lost |= starting && self.in_force.is_none();
-        if self.problem.as_deref() == Some(problem.as_str()) {
+        let problem = Broken::new(mistakes);
+        if self.problem.as_ref() == Some(&problem) {
             return false;
         }
-        let outcome = if self.in_force.is_some() {
-            "the last good one stays"
-        } else if self.lost {
-            "calls that no other tenant matches are denied until it is mended"
-        } else {
-            "it is not in force"
+        let outcome = match self.effect() {
+            Effect::LastGoodStays => "the last good one stays",
+            Effect::Denies => "calls that no other tenant matches are denied until it is mended",
+            Effect::NotInForce | Effect::Remark => "it is not in force",
         };
-        error!(tenant = name.as_str(), problem, "tenant cannot be loaded; {outcome}");
-        self.problem = Some(problem.into());
+        error!(tenant = name.as_str(), problem = &*problem.text, "tenant cannot be loaded; {outcome}");
+        self.problem = Some(problem);
         true
+    }
+
+    /// What comes of its being wrong.
+    fn effect(&self) -> Effect {
+        if self.in_force.is_some() {
+            Effect::LastGoodStays
+        } else if self.lost {
+            Effect::Denies
+        } else {
+            Effect::NotInForce
+        }
     }
 }
 
@@ -427,44 +463,44 @@ fn read(
     tenant: &TenantName,
     seen: Option<Fingerprint>,
     vocabulary: &Vocabulary,
-) -> Result<TenantFile, String> {
+) -> Result<TenantFile, Problems> {
     let path = root.path(TENANT_FILE);
     if seen.is_none() && !root.has(TENANT_FILE) {
         if tenant.is_default() {
             return Ok(TenantFile::default());
         }
-        return Err(format!(
-            "{}: is not there; it says who belongs to the tenant (to remove the tenant, remove its folder)",
-            path.display()
-        ));
+        let help = "it says who belongs to the tenant (to remove the tenant, remove its folder)";
+        return Err(Problems::one(&path, "is not there", help));
     }
     if let Some(seen) = seen {
         check_owner(&path, seen)?;
     }
-    let (read, bytes) = root.read(TENANT_FILE, MAX_FILE).map_err(|error| format!("{}: {error}", path.display()))?;
+    let failed = |error: ReadError| Problems::one(&path, error.to_string(), error.help());
+    let (read, bytes) = root.read(TENANT_FILE, MAX_FILE).map_err(failed)?;
     check_owner(&path, read)?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{}: is not UTF-8 text", path.display()))?;
-    TenantFile::read(&path, &text, tenant, vocabulary).map_err(|problems| problems.to_string())
+    let not_text = |_| Problems::one(&path, "is not UTF-8 text", "save it as UTF-8");
+    TenantFile::read(&path, &String::from_utf8(bytes).map_err(not_text)?, tenant, vocabulary)
 }
 
-fn check_owner(path: &Path, file: Fingerprint) -> Result<(), String> {
+fn check_owner(path: &Path, file: Fingerprint) -> Result<(), Problems> {
     let host = rustix::process::geteuid().as_raw();
     if file.owner() != 0 && file.owner() != host {
-        return Err(format!(
-            "{}: belongs to user {}; who belongs to a tenant, and what it may use, is the operator's to say: `chown root` it",
-            path.display(),
-            file.owner()
-        ));
+        let help = "`chown root` it: only the operator may say who belongs to a tenant and what it may use";
+        return Err(Problems::one(path, format!("belongs to user {}", file.owner()), help));
     }
     if file.is_writable_by_others() {
-        return Err(format!("{}: others than its owner may write it; `chmod go-w` it", path.display()));
+        return Err(Problems::one(path, "users other than its owner can write it", "`chmod go-w` it"));
     }
     Ok(())
 }
 
+fn is_gone(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
 /// Whether a path has nothing, not even a symlink that leads nowhere.
 fn is_missing(path: &Path, error: &std::io::Error) -> bool {
-    let is_not_found = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    let is_not_found = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
     is_not_found(error) && std::fs::symlink_metadata(path).err().as_ref().is_some_and(is_not_found)
 }
 
@@ -472,7 +508,7 @@ fn is_missing(path: &Path, error: &std::io::Error) -> bool {
 /// a folder or not, such as a symlink that leads nowhere, counts as one: it may be a tenant's.
 pub(crate) fn folders(dir: &Path) -> std::io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
     let mut names = Vec::new();

@@ -1,10 +1,12 @@
 //! The files of one kind in one folder: what did not change is kept as it is, what is broken keeps its last good one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use portcullis_config::Problems;
 use portcullis_config::fs::{Fingerprint, ReadError, Root};
 use tracing::{error, info, warn};
 
@@ -45,7 +47,7 @@ pub(crate) struct Shelf<T> {
     /// Since when files are being written.
     unsettled: HashMap<String, Instant>,
     /// Why the folder could not be read when last looked at.
-    unreadable: Option<Arc<str>>,
+    unreadable: Option<Broken>,
     /// Whether it ever could.
     was_read: bool,
 }
@@ -59,7 +61,14 @@ struct Slot<T> {
     /// The last good one.
     good: Option<T>,
     /// Why what lies there now is not in force.
-    problem: Option<Arc<str>>,
+    problem: Option<Broken>,
+}
+
+/// Why something is not in force: each mistake, and all of them as one text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) text: Arc<str>,
+    pub(crate) mistakes: Arc<Problems>,
 }
 
 /// By name, the extensions that its files have, in their kind's order.
@@ -74,7 +83,7 @@ type Seen = (Option<Fingerprint>, Option<Fingerprint>);
 pub(crate) enum Failure {
     /// Somebody is writing it.
     Later,
-    Broken(String),
+    Broken(Problems),
 }
 
 /// What a rescan came to.
@@ -104,13 +113,26 @@ impl Failure {
         match error {
             ReadError::Changing => Self::Later,
             // Deleted since the folder was listed, unless it is a symlink that leads nowhere.
-            ReadError::Io(error) if error.kind() == std::io::ErrorKind::NotFound && !root.has(path) => Self::Later,
+            ReadError::Io(error) if error.kind() == ErrorKind::NotFound && !root.has(path) => Self::Later,
             error @ (ReadError::Io(_)
             | ReadError::NotAFile(_)
             | ReadError::Outside
             | ReadError::ForeignLink
-            | ReadError::TooLarge { .. }) => Self::Broken(format!("{}: {error}", root.path(path).display())),
+            | ReadError::TooLarge { .. }) => Self::of_file(&root.path(path), error.to_string(), error.help()),
         }
+    }
+
+    /// One mistake of a file.
+    pub(crate) fn of_file(path: &Path, what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Broken(Problems::one(path, what, help))
+    }
+}
+
+// === impl Broken ===
+
+impl Broken {
+    pub(crate) fn new(mistakes: Problems) -> Self {
+        Self { text: mistakes.to_string().into(), mistakes: Arc::new(mistakes) }
     }
 }
 
@@ -141,6 +163,18 @@ impl<T> Shelf<T> {
         mut load: impl FnMut(&Place<'_>, Option<&T>) -> Result<T, Failure>,
     ) -> Changes {
         let names = match self.kind.names(root, most) {
+            // Nobody takes everything away by removing the folder; a deployment may, for a moment.
+            Ok(names)
+                if names.is_empty()
+                    && !self.slots.is_empty()
+                    && root.folder().is_some()
+                    && !root.has(self.kind.folder) =>
+            {
+                Err(rustix::io::Errno::NOENT.into())
+            }
+            names => names,
+        };
+        let names = match names {
             Ok(names) => names,
             Err(problem) => {
                 self.unreadable(root, &problem);
@@ -157,7 +191,7 @@ impl<T> Shelf<T> {
                 continue;
             }
             let outcome = if position >= most {
-                Err(Failure::Broken(self.too_many(root, most)))
+                Err(self.too_many(root, most))
             } else if place.is_any(|path| writing(&root.path(path))) {
                 Err(Failure::Later)
             } else {
@@ -193,7 +227,7 @@ impl<T> Shelf<T> {
         self.slots.iter().filter_map(|(name, slot)| {
             let in_force = match (&slot.good, &slot.problem) {
                 (Some(good), _) => InForce::Good(good),
-                (None, Some(problem)) => InForce::Broken(problem),
+                (None, Some(problem)) => InForce::Broken(&problem.text),
                 (None, None) => return None,
             };
             Some((name.as_str(), in_force))
@@ -202,13 +236,16 @@ impl<T> Shelf<T> {
 
     /// Why it is not known what lies in the folder: it never could be read, so there is nothing to stay.
     pub(crate) fn unknown(&self) -> Option<&Arc<str>> {
-        self.unreadable.as_ref().filter(|_| !self.was_read)
+        self.unreadable.as_ref().filter(|_| !self.was_read).map(|problem| &problem.text)
     }
 
-    /// What lies in the folder and is not in force, with the reason.
-    pub(crate) fn problems(&self) -> impl Iterator<Item = (&str, &Arc<str>)> {
-        let of_files = self.slots.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.problem.as_ref()?)));
-        self.unreadable.iter().map(|problem| ("", problem)).chain(of_files)
+    /// What lies in the folder and is not in force, with the reason, and whether what was good before stays.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = (&str, &Broken, bool)> {
+        let of_files = self.slots.iter().filter_map(|(name, slot)| {
+            let problem = slot.problem.as_ref()?;
+            Some((name.as_str(), problem, slot.good.is_some()))
+        });
+        self.unreadable.iter().map(|problem| ("", problem, self.was_read)).chain(of_files)
     }
 
     /// Every file that was looked at, with the one beside it.
@@ -227,17 +264,23 @@ impl<T> Shelf<T> {
 
     /// What was loaded stays, if anything ever was; that is said once.
     fn unreadable(&mut self, root: &Root, problem: &std::io::Error) {
-        let text = format!("{}: the folder cannot be read: {problem}", root.path(self.kind.folder).display());
-        if self.unreadable.as_deref() != Some(text.as_str()) {
+        let help = if problem.kind() == ErrorKind::NotFound {
+            format!("put the folder back; to remove all {}, empty it", self.kind.whats)
+        } else {
+            String::new()
+        };
+        let path = root.path(self.kind.folder);
+        let broken = Broken::new(Problems::one(&path, format!("the folder cannot be read: {problem}"), help));
+        if self.unreadable.as_ref() != Some(&broken) {
             let outcome = if self.was_read { "what was loaded stays" } else { "calls are denied until it is mended" };
-            error!(tenant = self.tenant.as_deref(), problem = text, "folder cannot be read; {outcome}");
-            self.unreadable = Some(text.into());
+            error!(tenant = self.tenant.as_deref(), problem = &*broken.text, "folder cannot be read; {outcome}");
+            self.unreadable = Some(broken);
         }
     }
 
-    fn too_many(&self, root: &Root, most: usize) -> String {
-        let folder = root.path(self.kind.folder);
-        format!("{}: holds more than {most} {}, which is what the tenant may have", folder.display(), self.kind.whats)
+    fn too_many(&self, root: &Root, most: usize) -> Failure {
+        let what = format!("holds more than {most} {}, which is what the tenant may have", self.kind.whats);
+        Failure::of_file(&root.path(self.kind.folder), what, "remove some, or ask the operator for more")
     }
 
     /// Drops what is no longer there.
@@ -277,10 +320,10 @@ impl<T> Shelf<T> {
                     return Changes { unsettled: true, ..Changes::default() };
                 }
                 let told = self.slots.get(name).is_some_and(|slot| slot.problem.is_some());
-                let problem = format!(
-                    "{}: has not stopped changing for {} s; write it under another name, and rename it when it is whole",
-                    root.path(&place.path).display(),
-                    PATIENCE.as_secs()
+                let problem = Problems::one(
+                    &root.path(&place.path),
+                    format!("has not stopped changing for {} s", PATIENCE.as_secs()),
+                    "write it under another name, and rename it when it is whole",
                 );
                 // It is looked at again, for what was seen is not what is there next time.
                 let changed = if told { false } else { self.broken(name, (extensions, (None, None)), problem) };
@@ -295,13 +338,14 @@ impl<T> Shelf<T> {
     }
 
     /// Keeps the last good one. Says whether something else is to be in force.
-    fn broken(&mut self, name: &str, (extensions, seen): (Extensions, Seen), problem: String) -> bool {
+    fn broken(&mut self, name: &str, (extensions, seen): (Extensions, Seen), mistakes: Problems) -> bool {
         let (what, tenant) = (self.kind.what, self.tenant.as_deref());
         let good = self.slots.remove(name).and_then(|slot| slot.good);
         let kept = good.is_some();
         let outcome = if kept { "the last good one stays" } else { "calls are denied until it is mended" };
-        error!(tenant, name, %problem, "{what} cannot be loaded; {outcome}");
-        self.slots.insert(name.to_owned(), Slot { extensions, seen, good, problem: Some(problem.into()) });
+        let problem = Broken::new(mistakes);
+        error!(tenant, name, problem = &*problem.text, "{what} cannot be loaded; {outcome}");
+        self.slots.insert(name.to_owned(), Slot { extensions, seen, good, problem: Some(problem) });
         !kept
     }
 }

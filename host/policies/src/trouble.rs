@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use portcullis_config::Problems;
 use portcullis_model::TenantName;
+
+use crate::shelf::Broken;
 
 /// What a remark is about.
 pub const IGNORED: &str = "ignored";
@@ -20,6 +23,22 @@ pub struct Trouble {
     /// Empty where it is the folder itself.
     pub name: String,
     pub problem: Arc<str>,
+    /// Each mistake by itself; none where `problem` is not about a file's content.
+    pub mistakes: Arc<Problems>,
+    pub effect: Effect,
+}
+
+/// What comes of a trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// What was good before stays in force.
+    LastGoodStays,
+    /// Calls are denied.
+    Denies,
+    /// It is not in force, and no call is denied for it.
+    NotInForce,
+    /// Everything that was read is in force.
+    Remark,
 }
 
 /// By tenant; none is the host.
@@ -31,6 +50,16 @@ impl Trouble {
     /// Files that are not read, and what others than the operator may write: everything that was read is in force.
     pub const REMARKS: [&str; 2] = [IGNORED, PERMISSIONS];
 
+    /// One of which there is no more to say than this.
+    pub(crate) fn new(what: &'static str, name: &str, problem: impl Into<Arc<str>>, effect: Effect) -> Self {
+        Self { what, name: name.to_owned(), problem: problem.into(), mistakes: Arc::default(), effect }
+    }
+
+    pub(crate) fn of(what: &'static str, name: &str, broken: &Broken, effect: Effect) -> Self {
+        let Broken { text, mistakes } = broken.clone();
+        Self { what, name: name.to_owned(), problem: text, mistakes, effect }
+    }
+
     /// Whether everything that was read is in force all the same.
     pub fn is_remark(&self) -> bool {
         Self::REMARKS.contains(&self.what)
@@ -39,7 +68,7 @@ impl Trouble {
 
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { what, name, problem } = self;
+        let Self { what, name, problem, .. } = self;
         if name.is_empty() || Self::REMARKS.contains(what) {
             return f.write_str(problem);
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use portcullis_config::{Config, Problem};
 use portcullis_engine::{Compiler, Sandbox, SandboxConfig};
-use portcullis_policies::{Offers, Workshop, WorkshopError, load_once};
-use portcullis_state::Spaces;
+use portcullis_model::TenantName;
+use portcullis_policies::{Offers, Trouble, Workshop, WorkshopError, load_all};
 use portcullis_status::health::{Finding, Readiness};
 use portcullis_status::tls::load as load_tls;
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,13 @@ pub struct Mistake {
     pub what: String,
     /// Whose; none is the host's.
     pub tenant: Option<String>,
-    /// Where in `portcullis.toml`; none where `problem` says which file it is.
+    /// The file or folder; none where it is not about one.
+    pub file: Option<String>,
+    /// Where in the file; none where it is about all of it.
     pub line: Option<usize>,
+    /// What is wrong, with the file and the line.
     pub problem: String,
-    /// How to mend it, where `problem` does not say that.
+    /// How to mend it.
     pub help: Option<String>,
 }
 
@@ -46,11 +49,12 @@ pub fn check(dir: &Path) -> Result<Checked, WorkshopError> {
             Err(broken) => mistakes.extend(broken.0.iter().map(|problem| Mistake::of("certificate", problem))),
         }
     }
-    let live = load_once(&config, Spaces::empty(), &workshop()?);
+    let live = load_all(&config, &workshop()?);
     let (snapshot, troubles) = (live.load(), live.troubles());
-    let (wrong, remarks): (Vec<_>, Vec<_>) = Finding::of_troubles(&troubles).partition(Finding::is_refusal);
-    mistakes.extend(wrong.into_iter().map(Mistake::from));
-    warnings.extend(remarks.into_iter().map(Mistake::from));
+    for (tenant, trouble) in troubles.iter().flat_map(|(tenant, all)| all.iter().map(move |one| (tenant, one))) {
+        let list = if trouble.is_remark() { &mut warnings } else { &mut mistakes };
+        list.extend(Mistake::of_trouble(tenant.as_ref(), trouble));
+    }
     let unbound = Readiness::of(&snapshot, &troubles, None).denying;
     mistakes.extend(unbound.into_iter().filter(|finding| finding.what == "listener").map(Mistake::from));
     Ok(Checked { is_right: mistakes.is_empty(), mistakes, warnings })
@@ -67,22 +71,38 @@ fn workshop() -> Result<Workshop, WorkshopError> {
 
 impl Mistake {
     fn of(what: &str, problem: &Problem) -> Self {
-        let Problem { path, line, what: text, help } = problem;
+        let Problem { path, line, help, .. } = problem;
         Self {
             what: what.to_owned(),
             tenant: None,
+            file: Some(path.display().to_string()),
             line: *line,
-            problem: format!("{}: {text}", path.display()),
+            problem: problem.place_and_what(),
             help: Some(help.clone()).filter(|help| !help.is_empty()),
         }
+    }
+
+    /// Each mistake by itself.
+    fn of_trouble(tenant: Option<&TenantName>, trouble: &Trouble) -> Vec<Self> {
+        let Trouble { what, problem, mistakes, .. } = trouble;
+        let tenant = tenant.map(ToString::to_string);
+        if mistakes.is_empty() {
+            let (what, problem) = ((*what).to_owned(), problem.to_string());
+            return vec![Self { what, tenant, file: None, line: None, problem, help: None }];
+        }
+        mistakes.0.iter().map(|mistake| Self { tenant: tenant.clone(), ..Self::of(what, mistake) }).collect()
     }
 }
 
 impl From<Finding> for Mistake {
     fn from(finding: Finding) -> Self {
-        let Finding { tenant, what, name, problem } = finding;
-        // A listener is not told by a path.
-        let problem = if what == "listener" { format!("the listener `{name}`: {problem}") } else { problem };
-        Self { what, tenant, line: None, problem, help: None }
+        let Finding { tenant, what, name, problem, .. } = finding;
+        if what == "listener" {
+            // A listener is not told by a path.
+            let help = "make the tenant's folder with a `tenant.toml` in `tenants`, or mend it";
+            let problem = format!("the listener `{name}`: {problem}");
+            return Self { what, tenant, file: None, line: None, problem, help: Some(help.to_owned()) };
+        }
+        Self { what, tenant, file: None, line: None, problem, help: None }
     }
 }

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use portcullis_config::HostLimits;
+use portcullis_model::Span;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -37,7 +38,7 @@ pub struct Received {
 pub enum BodyError {
     #[error("the plugin call is larger than {limit} bytes")]
     TooLarge { limit: u64 },
-    #[error("the plugin call did not arrive within {} ms", limit.as_millis())]
+    #[error("the plugin call did not arrive within {}", Span(*limit))]
     TooSlow { limit: Duration },
     #[error("too many large plugin calls at once")]
     NoRoom,

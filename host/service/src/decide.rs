@@ -17,7 +17,7 @@ use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
 use portcullis_model::view::Certificate;
-use portcullis_model::{Answer, Cause, Decision, Generation, Request, TenantName};
+use portcullis_model::{Answer, Cause, Decision, Generation, Request, Span, TenantName};
 use portcullis_mounts::created::Created;
 use portcullis_mounts::masked::masked_paths;
 use portcullis_mounts::resolve::{Resolver, Stuck};
@@ -358,7 +358,7 @@ impl Judge {
     }
 
     fn too_late(&self, generation: Generation) -> Decision {
-        let told = format!("no decision within {} ms", self.timeout.as_millis());
+        let told = format!("no decision within {}", Span(self.timeout));
         Decision::refuse(Cause::Overloaded, &told, generation)
     }
 

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use socket2::SockRef;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
@@ -39,8 +39,12 @@ pub struct SocketFile {
 
 #[derive(Debug, Error)]
 pub enum BindError {
-    #[error("`{}` is in use: somebody answers there; stop it, or choose another path in portcullis.toml", .0.display())]
-    Live(PathBuf),
+    #[error(
+        "`{}` is in use: {holder} listens there\n  help: to put this host in the place of a Portcullis that runs, \
+         `portcullis serve --take-over`; or stop what runs there, or choose another path in portcullis.toml",
+        path.display()
+    )]
+    Live { path: PathBuf, holder: String },
     #[error("`{}` is there and is not a socket; move it away, or choose another path in portcullis.toml", .0.display())]
     NotASocket(PathBuf),
     #[error("the folder `{}` cannot be made: {source}", path.display())]
@@ -179,13 +183,33 @@ fn check_free(path: &Path) -> Result<(), BindError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(source) => Err(BindError::Socket { path: path.to_owned(), source }),
         Ok(metadata) if !metadata.file_type().is_socket() => Err(BindError::NotASocket(path.to_owned())),
-        Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
-            Ok(_) => Err(BindError::Live(path.to_owned())),
+        Ok(_) => match listener(path) {
+            Ok(holder) => Err(BindError::Live { path: path.to_owned(), holder }),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
-            // A queue that is full: somebody is alive, and busy.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(BindError::Live(path.to_owned())),
+            // A queue that is full: somebody is alive, and does not accept.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let holder = "a process that is stopped, or too busy to accept anybody,".to_owned();
+                Err(BindError::Live { path: path.to_owned(), holder })
+            }
             Err(source) => Err(BindError::Socket { path: path.to_owned(), source }),
         },
+    }
+}
+
+/// Who listens at a socket. Where the queue of those who wait is full, this does not wait.
+fn listener(path: &Path) -> io::Result<String> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    let peer = UnixStream::from_std(OwnedFd::from(socket).into())?.peer_cred();
+    Ok(peer.ok().and_then(|peer| peer.pid()).map_or_else(|| "another process".to_owned(), process))
+}
+
+/// A process, as an operator finds it.
+pub fn process(pid: i32) -> String {
+    match fs::read_to_string(format!("/proc/{pid}/comm")) {
+        Ok(name) => format!("process {pid} (`{}`)", name.trim()),
+        Err(_) => format!("process {pid}"),
     }
 }
 

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_model::Span;
 use rustix::process::geteuid;
 use thiserror::Error;
 use tokio::net::UnixStream;
@@ -66,10 +67,19 @@ mod tag {
 
 /// Why a host could not take the place of another one.
 #[derive(Debug, Error)]
-#[error("the sockets of the host that runs cannot be taken over at `{}`: {source}; it serves on", path.display())]
-pub struct TakeOverError {
-    path: PathBuf,
-    source: io::Error,
+pub enum TakeOverError {
+    #[error(
+        "the host that runs{} does not answer at `{}` within {}: it is stopped or hangs\n  help: let it go on \
+         (`kill -CONT`), or end it (`kill -KILL`) and start without `--take-over`; until then, calls wait for it",
+        .holder.as_ref().map(|holder| format!(", {holder},")).unwrap_or_default(), path.display(), Span(MESSAGE)
+    )]
+    Silent { path: PathBuf, holder: Option<String> },
+    #[error(
+        "the sockets of the host that runs cannot be taken over at `{}`: {source}\n  help: it serves on; run this as \
+         the user that runs it or as root, or stop it and start without `--take-over`",
+        path.display()
+    )]
+    Refused { path: PathBuf, source: io::Error },
 }
 
 /// Where the next host asks; none if that cannot be had.
@@ -222,12 +232,15 @@ impl Predecessor {
             Ok(Err(error)) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
                 return Ok(None);
             }
-            Ok(connected) => connected,
-            Err(late) => Err(late.into()),
+            Ok(Ok(connected)) => connected,
+            Ok(Err(source)) => return Err(TakeOverError::Refused { path, source }),
+            Err(_) => return Err(TakeOverError::Silent { path, holder: None }),
         };
-        let asked = async { Self::ask(socket?, wanted).await };
-        let asked = timeout(MESSAGE, asked).await.unwrap_or_else(|late| Err(late.into()));
-        asked.map(Some).map_err(|source| TakeOverError { path, source })
+        let holder = socket.peer_cred().ok().and_then(|peer| peer.pid()).map(socket::process);
+        match timeout(MESSAGE, Self::ask(socket, wanted)).await {
+            Ok(asked) => asked.map(Some).map_err(|source| TakeOverError::Refused { path, source }),
+            Err(_) => Err(TakeOverError::Silent { path, holder }),
+        }
     }
 
     async fn ask(socket: UnixSeqpacket, wanted: &[&Path]) -> io::Result<Self> {

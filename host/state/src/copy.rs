@@ -56,6 +56,10 @@ impl StoreCopy {
 /// Copies the store of a folder into a new file, as it is at one moment; a host may be using it. Every page of the copy
 /// was checked, and it is on the disk when this returns its size.
 pub fn backup(dir: &Path, to: &Path) -> Result<u64, BackupError> {
+    // Known before a large store is read.
+    if to.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
     let (bytes, _) = read_checked(dir).map_err(BackupError::Store)?.ok_or_else(|| {
         let path = dir.join(FILE);
         BackupError::Store(format!("`{}`: there is no store; no policy kept anything yet", path.display()))
@@ -67,7 +71,12 @@ pub fn backup(dir: &Path, to: &Path) -> Result<u64, BackupError> {
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::File::open(folder)?.sync_all()
     };
-    written().map_err(|source| BackupError::Written { path: to.to_owned(), source })?;
+    written().map_err(|source| {
+        if source.kind() == ErrorKind::AlreadyExists {
+            return BackupError::Exists(to.to_owned());
+        }
+        BackupError::Written { path: to.to_owned(), source }
+    })?;
     Ok(bytes.len() as u64)
 }
 
@@ -76,6 +85,8 @@ pub fn backup(dir: &Path, to: &Path) -> Result<u64, BackupError> {
 pub enum BackupError {
     #[error("{0}")]
     Store(String),
+    #[error("{}: is there already, and a backup never replaces a file\n  help: choose another name, such as one with the date, or remove it", .0.display())]
+    Exists(PathBuf),
     #[error("{}: cannot be written: {source}", path.display())]
     Written { path: PathBuf, source: io::Error },
 }

@@ -81,7 +81,7 @@ impl Gate {
         let keys = match listener {
             Some(listener) => Keys::of(listener)?,
             None => {
-                warn!(address = %self.listen, "`[admin]` is gone: nobody is known there, and it closes at the next start");
+                warn!(address = %self.listen, "`[admin]` was removed: its address now refuses everybody, and closes at the next start");
                 Keys { tls: self.tls(), ends: self.ends(), tokens: Vec::new(), clients: Vec::new() }
             }
         };

@@ -1,16 +1,21 @@
 //! Whether the host does what it is there for: what has calls denied makes it not ready, and what stays behind is a warning.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use portcullis_decision_log::DecisionLog;
 use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use portcullis_mounts::resolve::Stuck;
-use portcullis_policies::{Layer, Member, Snapshot, Tenant, Trouble, Troubles};
+use portcullis_policies::{Effect, Layer, Member, Snapshot, Tenant, Trouble, Troubles};
 use serde::{Deserialize, Serialize};
 
 use crate::end::End;
 use crate::listen::Unheard;
+
+/// Of something that was replaced by what is broken, or that cannot be read any more.
+pub const LAST_GOOD_STAYS: &str = "the last good version stays in force";
 
 /// The answer to `GET /v1/health/ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +35,15 @@ pub struct Readiness {
 pub struct Finding {
     /// Whose; none is the host's.
     pub tenant: Option<String>,
-    /// `policy`, `data`, `tenant`, `folder`, `ignored`, `permissions`, `listener`, `socket`, `certificate`, `state`,
-    /// `cache`, `log` or `mount`; of a reload, `configuration`, too.
+    /// `configuration`, `policy`, `data`, `tenant`, `folder`, `ignored`, `permissions`, `listener`, `socket`,
+    /// `certificate`, `state`, `cache`, `log` or `mount`.
     pub what: String,
     /// Empty where there is only one.
     pub name: String,
     pub problem: String,
+    /// What was read before is in force.
+    #[serde(default)]
+    pub last_good_stays: bool,
 }
 
 /// Something that is not as it should be on this machine.
@@ -44,6 +52,22 @@ pub struct Found {
     pub finding: Finding,
     /// Whether calls are denied for it.
     pub denies: bool,
+}
+
+/// What the last reload found in `portcullis.toml` and did not take. A host that starts has taken all of it. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Untaken(Arc<ArcSwap<Vec<Finding>>>);
+
+// === impl Untaken ===
+
+impl Untaken {
+    pub(crate) fn load(&self) -> Arc<Vec<Finding>> {
+        self.0.load_full()
+    }
+
+    pub fn store(&self, findings: Vec<Finding>) {
+        self.0.store(Arc::new(findings));
+    }
 }
 
 // === impl Readiness ===
@@ -63,16 +87,20 @@ impl Readiness {
         let store = store.map(|problem| Finding::new(None, "state", "", &problem));
         let (store_denies, store_warns) = if needs_state(snapshot) { (store, None) } else { (None, store) };
         denying.extend(store_denies);
-        // Why a folder is not read yet is known better by who tries to.
-        for finding in denying.iter_mut().filter(|finding| finding.what == "folder") {
-            let why = Finding::of_troubles(troubles).find(|trouble| trouble.place() == finding.place());
-            *finding = why.unwrap_or_else(|| finding.clone());
-        }
-        let known: BTreeSet<_> = denying.iter().map(Finding::place).collect();
+        // Why calls are denied is known better by who read the folders; each is told once.
+        let denying = denying.into_iter().flat_map(|finding| finding.in_full(troubles));
+        let mut known = BTreeSet::new();
+        let denying: Vec<_> = denying.filter(|finding| known.insert(finding.place())).collect();
         let mut warnings: Vec<_> =
-            Finding::of_troubles(troubles).filter(|finding| !known.contains(&finding.place())).collect();
+            Finding::of_troubles(troubles).filter(|finding| known.insert(finding.place())).collect();
         warnings.extend(store_warns);
         Self { is_ready: denying.is_empty(), generation: snapshot.generation.0, denying, warnings }
+    }
+
+    /// Adds what the last reload found in portcullis.toml and did not take.
+    pub(crate) fn with_untaken(mut self, untaken: &[Finding]) -> Self {
+        self.warnings.extend(untaken.iter().cloned());
+        self
     }
 
     /// Adds the addresses that cannot be listened at, which no call needs.
@@ -156,9 +184,42 @@ fn needs_state(snapshot: &Snapshot) -> bool {
 impl Finding {
     /// What lies in folders and is not in force, and what is wrong with them.
     pub fn of_troubles(troubles: &Troubles) -> impl Iterator<Item = Self> {
-        troubles.iter().flat_map(|(tenant, troubles)| {
-            troubles.iter().map(|trouble| Self::new(tenant.as_ref(), trouble.what, &trouble.name, &trouble.problem))
-        })
+        troubles
+            .iter()
+            .flat_map(|(tenant, troubles)| troubles.iter().map(|trouble| Self::of_trouble(tenant.as_ref(), trouble)))
+    }
+
+    fn of_trouble(tenant: Option<&TenantName>, trouble: &Trouble) -> Self {
+        let Trouble { what, name, problem, effect, .. } = trouble;
+        let last_good_stays = *effect == Effect::LastGoodStays;
+        Self { last_good_stays, ..Self::new(tenant, what, name, problem) }
+    }
+
+    /// Something that was read again and not taken.
+    pub fn untaken(what: &str, name: &str, problem: &str) -> Self {
+        Self { last_good_stays: true, ..Self::of_host(what, name, problem) }
+    }
+
+    /// The troubles for which this has calls denied, or itself where none is known.
+    fn in_full(self, troubles: &Troubles) -> Vec<Self> {
+        let is_mine = |tenant: Option<&TenantName>, trouble: &Trouble| {
+            let is_same = self.what == trouble.what;
+            match self.what.as_str() {
+                "tenant" => is_same && trouble.effect == Effect::Denies,
+                _ if self.tenant.as_deref() != tenant.map(TenantName::as_str) => false,
+                "data" if is_same => trouble.effect == Effect::Denies,
+                "policy" if is_same && trouble.name == self.name => true,
+                "folder" if is_same => true,
+                _ => *self.problem == *trouble.problem,
+            }
+        };
+        let all =
+            troubles.iter().flat_map(|(tenant, of_tenant)| of_tenant.iter().map(move |one| (tenant.as_ref(), one)));
+        let mine = all.filter(|(tenant, trouble)| is_mine(*tenant, trouble));
+        let found: Vec<_> = mine
+            .map(|(tenant, trouble)| Self { last_good_stays: false, ..Self::of_trouble(tenant, trouble) })
+            .collect();
+        if found.is_empty() { vec![self] } else { found }
     }
 
     /// Of the host itself, and no tenant's. `what` is one of [`Finding::what`]; `name` may be empty.
@@ -178,7 +239,16 @@ impl Finding {
 
     fn new(tenant: Option<&TenantName>, what: &str, name: &str, problem: &str) -> Self {
         let tenant = tenant.map(ToString::to_string);
-        Self { tenant, what: what.to_owned(), name: name.to_owned(), problem: problem.to_owned() }
+        let (what, name, problem) = (what.to_owned(), name.to_owned(), problem.to_owned());
+        Self { tenant, what, name, problem, last_good_stays: false }
+    }
+
+    /// What it is about, in words.
+    pub fn subject(&self) -> String {
+        let Self { tenant, what, name, .. } = self;
+        let of = tenant.as_ref().filter(|tenant| what != "tenant" || *tenant != name);
+        let of = of.map(|tenant| format!(" of tenant {tenant}")).unwrap_or_default();
+        if name.is_empty() { format!("{what}{of}") } else { format!("{what} {name}{of}") }
     }
 
     fn place(&self) -> (Option<String>, String, String) {
@@ -188,15 +258,11 @@ impl Finding {
 
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { tenant, what, name, problem } = self;
-        f.write_str(what)?;
-        if !name.is_empty() {
-            write!(f, " {name}")?;
+        f.write_str(&self.subject())?;
+        if self.last_good_stays {
+            write!(f, " ({LAST_GOOD_STAYS})")?;
         }
-        if let Some(tenant) = tenant {
-            write!(f, " of tenant {tenant}")?;
-        }
-        write!(f, ": {problem}")
+        write!(f, ": {}", self.problem)
     }
 }
 

@@ -197,7 +197,7 @@ impl Socket {
             Err(problem) => problem,
         };
         let problem =
-            format!("{}: {problem}, so nobody can reach the host there; restart the host", self.path.display());
+            format!("{}: {problem}, so the host cannot be reached there; restart the host", self.path.display());
         Some(match &self.listener {
             // dockerd denies every call that it cannot ask about.
             Some(listener) => Found { denies: true, ..Found::warning("socket", listener, problem) },

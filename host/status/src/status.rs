@@ -9,14 +9,14 @@ use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use portcullis_mounts::resolve::Stuck;
 use portcullis_policies::tenant::Figures;
-use portcullis_policies::{Member, Snapshot, Tenant, Trouble, Troubles};
+use portcullis_policies::{Effect, Member, Snapshot, Tenant, Trouble, Troubles};
 use portcullis_service::decide::Decider;
 use portcullis_state::Store;
 use serde::{Deserialize, Serialize};
 
 use crate::end::End;
 use crate::gate::Gate;
-use crate::health::{Finding, Readiness};
+use crate::health::{Finding, Readiness, Untaken};
 use crate::inspect::Inspector;
 use crate::listen::Unheard;
 
@@ -87,10 +87,13 @@ pub struct PolicyStatus {
 /// be looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// `policy`, `data`, `tenant`, `folder`, `ignored`, `permissions` or `mount`.
+    /// `configuration`, `certificate`, `policy`, `data`, `tenant`, `folder`, `ignored`, `permissions` or `mount`.
     pub what: String,
     pub name: String,
     pub problem: String,
+    /// What was read before is in force.
+    #[serde(default)]
+    pub last_good_stays: bool,
 }
 
 /// Makes the status. Cheap to clone the `Arc` of.
@@ -103,6 +106,7 @@ pub struct Reporter {
     inspector: Inspector,
     gate: Option<Arc<Gate>>,
     unheard: Unheard,
+    untaken: Untaken,
 }
 
 // === impl Reporter ===
@@ -113,17 +117,18 @@ impl Reporter {
         config: &Config,
         decider: Arc<Decider>,
         store: Store,
-        (inspector, gate, unheard): (Inspector, Option<Arc<Gate>>, Unheard),
+        (inspector, gate, unheard, untaken): (Inspector, Option<Arc<Gate>>, Unheard, Untaken),
     ) -> Self {
         let listeners = config.listeners.iter().map(ListenerStatus::of).collect();
-        Self { started: (Instant::now(), SystemTime::now()), listeners, decider, store, inspector, gate, unheard }
+        let started = (Instant::now(), SystemTime::now());
+        Self { started, listeners, decider, store, inspector, gate, unheard, untaken }
     }
 
     /// Whether calls are decided as they should be.
     pub fn readiness(&self) -> Readiness {
         let live = self.decider.live();
         let store = self.store.problem().or_else(|| self.store.write_problem());
-        let readiness = Readiness::of(&live.load(), &live.troubles(), store);
+        let readiness = Readiness::of(&live.load(), &live.troubles(), store).with_untaken(&self.untaken.load());
         let readiness = readiness.with_unheard(&self.unheard).with_log(self.decider.log());
         let readiness = readiness.with_stuck(&self.decider.judge().stuck());
         readiness.with_found(self.inspector.found()).with_ends(&self.ends())
@@ -148,19 +153,23 @@ impl Reporter {
         let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
         // Of tenants that are not in force, too.
         let stuck = self.decider.judge().stuck();
+        let untaken = self.untaken.load();
+        let of_configuration = untaken.iter().map(Problem::of_finding);
         let others = troubles.keys().flatten().filter(|name| !in_force.contains(name));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: since_epoch.map_or(0, |since| since.as_secs()),
             uptime_s: self.started.0.elapsed().as_secs(),
             generation: generation.0,
-            is_sound: troubles.values().flatten().all(Trouble::is_remark),
+            is_sound: untaken.is_empty() && troubles.values().flatten().all(Trouble::is_remark),
             is_ready,
             denying,
             warnings,
             listeners: self.listeners.clone(),
             policies: host.members.iter().map(|member| PolicyStatus::of(member)).collect(),
-            problems: others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)).collect(),
+            problems: of_configuration
+                .chain(others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)))
+                .collect(),
             tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles, &stuck)).collect(),
             unplaced: self.decider.strangers().read(),
         }
@@ -181,6 +190,7 @@ fn problems(troubles: &Troubles, tenant: Option<&TenantName>) -> Vec<Problem> {
         what: trouble.what.to_owned(),
         name: trouble.name.clone(),
         problem: trouble.problem.to_string(),
+        last_good_stays: trouble.effect == Effect::LastGoodStays,
     };
     troubles.iter().map(problem).collect()
 }
@@ -218,7 +228,12 @@ impl TenantStatus {
 impl Problem {
     fn of_mount(stuck: &Stuck) -> Self {
         let (what, name) = ("mount".to_owned(), stuck.path.display().to_string());
-        Self { what, name, problem: stuck.problem() }
+        Self { what, name, problem: stuck.problem(), last_good_stays: false }
+    }
+
+    fn of_finding(finding: &Finding) -> Self {
+        let Finding { what, name, problem, last_good_stays, .. } = finding.clone();
+        Self { what, name, problem, last_good_stays }
     }
 }
 

@@ -40,7 +40,7 @@ fn every_mistake_is_told_with_its_place_and_how_to_mend_it() -> Result<()> {
         (swap("server.pem", "/nowhere/x.pem"), "/nowhere/x.pem: cannot be read: No such file"),
         (swap("server.pem", &format!("{own}/text.pem")), "text.pem: holds no certificate"),
         (good.clone(), "`[admin]` has no `[[admin.token]]` and no `[[admin.client]]`"),
-        (good.clone() + &admin::token("a", "t", &["write"], None), "an item that is `write`, which is no scope"),
+        (good.clone() + &admin::token("a", "t", &["write"], None), "an item that is `write`, which is not a scope"),
         (
             good.clone() + "[[admin.token]]\nname = \"a\"\nsha256 = \"secret-itself\"\nscopes = [\"read\"]\n",
             "is no SHA-256",

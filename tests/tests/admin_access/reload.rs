@@ -64,7 +64,7 @@ fn a_token_that_is_taken_away_is_worth_nothing_after_a_reload() -> Result<()> {
     edit(&host, "scopes = [\"read\"]", "scopes = [\"reed\"]")?;
     host.hang_up()?;
     host.wait_for(mark, "the mistake", |record| {
-        record.level() == "ERROR" && record.text("problem").contains("`reed`, which is no scope")
+        record.level() == "ERROR" && record.text("problem").contains("`reed`, which is not a scope")
     })?;
     assert_eq!(status(&door, "new")?, 200, "what is wrong leaves what is in force");
 

@@ -68,7 +68,7 @@ fn why_a_tenants_file_is_not_in_force_is_for_the_operator_since_it_can_name_othe
     host.config().put("tenants/ci/tenant.toml", OPS_TOML.as_bytes())?;
     host.hang_up()?;
     let of_host = ask(&door, "GET", "/v1/status", ROOT)?.text();
-    assert!(of_host.contains("claim the same callers"), "{of_host}");
+    assert!(of_host.contains("claims the same callers"), "{of_host}");
     let own = ask(&door, "GET", "/v1/tenants/ci/status", CI)?.text();
     assert!(own.contains("the operator is told why") && !own.contains("ops"), "{own}");
     Ok(())
@@ -118,7 +118,7 @@ fn who_changed_what_is_in_the_log_and_a_token_never_is() -> Result<()> {
     let records = host.records(mark);
     let refusals: Vec<_> = records.iter().filter(|record| record.message().contains("was refused")).collect();
     assert!(!refusals.is_empty() && refusals.len() < 50, "bounded: {}", refusals.len());
-    assert_eq!(refusals[0].text("reason"), "a token that nobody has");
+    assert_eq!(refusals[0].text("reason"), "an unknown token");
     let log = host.process().log().since(portcullis_tests::log::Log::START).join("\n");
     for secret in ["wrong-token", ROOT, CI, &bearer(CI)] {
         assert!(!log.contains(secret), "`{secret}` is in the log");

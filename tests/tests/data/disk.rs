@@ -91,7 +91,7 @@ fn what_somebody_wrote_by_hand_is_not_lost() -> Result<()> {
         &[
             ("PUT", "/v1/data/n/x", &[], "1", 409, "document `n` is not as its file has it"),
             ("GET", "/v1/data/n/by-hand", &[], "", 200, "9"),
-            ("GET", "/v1/data?list", &[], "", 200, "line 1, column 2"),
+            ("GET", "/v1/data?list", &[], "", 200, ":1: column 2"),
             ("PUT", "/v1/data/n", &[], "{}", 200, ""),
             ("PUT", "/v1/data/n/x", &[], "1", 200, ""),
         ],

@@ -142,8 +142,9 @@ fn a_caller_goes_from_tenant_to_tenant_while_it_asks() -> Result<()> {
     host.wait_for(mark, "b in force", |record| record.is_of("b") && record.message() == "generation published")?;
     put(&host, "b", &matching("m*"))?;
     let problem = problem_of(&host, mark, "b", KEPT)?;
-    let expected = "user `mover` and user `m*`; every caller belongs to one tenant";
-    let both = format!("{} and {} claim the same callers", file(&host, "a"), file(&host, "b"));
+    let help = "every caller belongs to one tenant: make one of the two `[[match]]` narrower";
+    let expected = format!("user `mover` and user `m*`\n  help: {help}");
+    let both = format!("{}: claims the same callers as {}", file(&host, "b"), file(&host, "a"));
     assert_eq!(problem, format!("{both}: {expected}"));
     put(&host, "a", &matching("nobody"))?;
     crowd.wait_for(&b)?;
@@ -152,7 +153,7 @@ fn a_caller_goes_from_tenant_to_tenant_while_it_asks() -> Result<()> {
     let mark = host.mark();
     host.config().remove("tenants/b/tenant.toml")?;
     let problem = problem_of(&host, mark, "b", KEPT)?;
-    let expected = "is not there; it says who belongs to the tenant (to remove the tenant, remove its folder)";
+    let expected = "is not there\n  help: it says who belongs to the tenant (to remove the tenant, remove its folder)";
     assert_eq!(problem, format!("{}: {expected}", file(&host, "b")));
 
     let mark = host.mark();
@@ -166,7 +167,7 @@ fn a_caller_goes_from_tenant_to_tenant_while_it_asks() -> Result<()> {
     let problem = problem_of(&host, mark, "a", KEPT)?;
     assert!(problem.contains(&file(&host, "a")), "{problem}");
     assert!(problem.contains(&file(&host, "b")) || problem.contains(&file(&host, "other")), "{problem}");
-    assert!(problem.contains("claim the same callers"), "{problem}");
+    assert!(problem.contains("claims the same callers"), "{problem}");
     Decision::of(&host, &Caller::named("nobody"))?;
 
     // What is claimed in vain is claimed all the same, until it is taken back.

@@ -230,7 +230,7 @@ fn limits_change_while_the_host_runs() -> Result<()> {
     let mark = host.mark();
     host.config().put("tenants/a/tenant.toml", b"match = [{ user = \"a\" }]\nlimits = { deadline = \"11s\" }")?;
     let problem = problem_of(&host, mark, "a", "tenant cannot be loaded; the last good one stays")?;
-    assert!(problem.contains(":2: `[limits] deadline` is 11000 ms"), "{problem}");
+    assert!(problem.contains(":2: `[limits] deadline` is 11 s"), "{problem}");
     assert!(Decision::of(&host, &a)?.policies()[0][3].contains("9 ms"));
     Ok(())
 }

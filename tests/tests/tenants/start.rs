@@ -45,19 +45,19 @@ const DAMAGES: [Damage; 5] = [
     },
     Damage {
         note: "not there",
-        problem: ": is not there; it says who belongs to the tenant (to remove the tenant, remove its folder)",
+        problem: ": is not there\n  help: it says who belongs to the tenant (to remove the tenant, remove its folder)",
         harm: |file| fs::remove_file(file),
         mend: write_good,
     },
     Damage {
         note: "not the operator's",
-        problem: ": belongs to user 1001; who belongs to a tenant, and what it may use, is the operator's to say: `chown root` it",
+        problem: ": belongs to user 1001\n  help: `chown root` it: only the operator may say who belongs to a tenant and what it may use",
         harm: |file| chown(file, Some(1001), Some(1001)),
         mend: |file| chown(file, Some(0), Some(0)),
     },
     Damage {
         note: "anybody's to write",
-        problem: ": others than its owner may write it; `chmod go-w` it",
+        problem: ": users other than its owner can write it\n  help: `chmod go-w` it",
         harm: |file| fs::set_permissions(file, Permissions::from_mode(0o620)),
         mend: |file| fs::set_permissions(file, Permissions::from_mode(0o640)),
     },
@@ -138,12 +138,13 @@ fn two_tenants_that_overlap_at_the_start_are_neither_in_force() -> Result<()> {
     let overlapping = [("one", "match = [{ user = \"ci-*\" }]"), ("two", "match = [{ user = [\"x\", \"*-7\"] }]")];
     let host = with_tenants(with_tenants(Config::new()?, &GOOD)?, &overlapping)?.start()?;
     let file = |tenant: &str| host.config().path().join("tenants").join(tenant).join("tenant.toml");
-    let expected = format!(
-        "{} and {} claim the same callers: user `ci-*` and user `*-7`; every caller belongs to one tenant",
-        file("one").display(),
-        file("two").display()
-    );
-    for tenant in ["one", "two"] {
+    for (tenant, other) in [("one", "two"), ("two", "one")] {
+        let expected = format!(
+            "{}: claims the same callers as {}: user `ci-*` and user `*-7`\n  \
+             help: every caller belongs to one tenant: make one of the two `[[match]]` narrower",
+            file(tenant).display(),
+            file(other).display()
+        );
         assert_eq!(problem_of(&host, Log::START, tenant, LOST)?, expected);
     }
     for user in ["ci-1", "ci-7", "x", "z"] {

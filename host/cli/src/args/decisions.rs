@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use portcullis_decision_log::filter::{AnswerIs, Filter, Moment};
+use portcullis_decision_log::filter::{AnswerIs, Filter, Moment, operation};
 
 use super::{ConfigDir, Host};
 
@@ -16,7 +16,7 @@ pub(crate) struct Decisions {
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// Only of this operation of the Engine API, such as ContainerCreate
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = operation)]
     pub(crate) operation: Option<String>,
     /// Only with this answer: `allow`, `deny`, or `would-deny`, which was allowed because something is only observed
     #[arg(long, value_name = "ANSWER")]

@@ -35,10 +35,11 @@ Getting started:
 `portcullis help COMMAND` explains a command, with examples.
 
 Exit codes:
-  0  done; of `decide`: allowed; of `ready`: it is
-  1  could not be done
-  2  the command line or the configuration is wrong; nothing was started
-  3  of `decide`: denied; of `explain`: refused by a host rule; of `replay`: something would change";
+  0  success; `decide`: allowed; `ready`: ready; `config check`: no mistake; `replay`: nothing would change
+  1  failure: no host answers, nothing of that name, the host refused; `ready`: not ready; `reload`: something was refused;
+     `check`: the file would not load
+  2  the command line or the configuration is wrong; nothing was started; `config check`: at least one mistake
+  3  `decide`: denied; `explain`: refused by a host rule; `replay`: something would change";
 
 /// What the command line says.
 #[derive(Debug, Parser)]
@@ -76,13 +77,13 @@ pub(crate) enum Command {
     /// Show decisions as they are made, or those of a log
     #[command(after_long_help = help::LOGS)]
     Logs(Logs),
-    /// Tell the story of one decision
+    /// Explain one decision: who called what, which policies were asked, what they said, and why that gave the answer
     #[command(after_long_help = help::WHY)]
     Why(Why),
     /// Say what a running host has in force, what it has not and why, and what became of its calls
     #[command(after_long_help = help::STATUS)]
     Status(Status),
-    /// Say whether a running host decides calls as it should; with 1 as exit code where it does not
+    /// Say whether a running host decides calls as it should; the exit code is 1 if it does not
     #[command(after_long_help = help::READY)]
     Ready(Ready),
     /// List, fetch, put, configure and remove the policies of a running host
@@ -97,7 +98,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     #[command(after_long_help = help::STATE)]
     State(State),
-    /// Have a running host read everything again, trying what was broken; with 1 as exit code where something is refused
+    /// Have a running host read everything again, trying what was broken; the exit code is 1 if it refuses something
     #[command(after_long_help = help::RELOAD)]
     Reload(Reload),
     /// Make a token for callers who ask a host by TCP, and say what to write into its portcullis.toml
@@ -154,7 +155,7 @@ Examples:
   portcullis decide --live --user bob --explain GET /v1.44/containers/json
   portcullis decide --live --tenant ci --request call.json
 
-What policies keep is read and stays as it is, and nobody's figures count the question.";
+What policies keep is read and not changed, and the question does not appear in any statistics.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = DECIDE_AFTER_HELP)]
@@ -226,7 +227,8 @@ pub(crate) struct Status {
 pub(crate) struct Ready {
     #[command(flatten)]
     pub(crate) host: Host,
-    /// Wait until it is, so many seconds at most
+    /// Ask again and again until the host is ready, for so many seconds in all; it need not run yet. Each question takes
+    /// at most --timeout of that, and the last one a second at least
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     pub(crate) wait: u64,
     #[arg(from_global)]
@@ -266,7 +268,8 @@ pub(crate) struct Host {
     /// Where the host answers its operator; without this, what portcullis.toml of --config says
     #[arg(long, value_name = "PATH", env = "PORTCULLIS_ADMIN_SOCKET")]
     pub(crate) admin_socket: Option<PathBuf>,
-    /// How long the host may say nothing before the command gives up; without this, 10 to 300 seconds, by what it is asked
+    /// Give up when the host has said nothing for so long; without this, 10 to 300 seconds, by what it is asked. While
+    /// something of the answer comes, it does not count
     #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_TIMEOUT", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: Option<u64>,
     #[command(flatten)]

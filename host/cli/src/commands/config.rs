@@ -1,5 +1,6 @@
 //! `portcullis config check`
 
+use portcullis_config::{Problems, problem};
 use portcullis_replay::check::{Checked, Mistake, check};
 
 use crate::args::{Config, ConfigCheck};
@@ -31,9 +32,11 @@ fn checked(args: &ConfigCheck) -> Result<Checked, Exit> {
 
 fn print(checked: &Checked) {
     let Checked { mistakes, warnings, .. } = checked;
+    let is_cut = mistakes.iter().any(|mistake| mistake.problem.ends_with(Problems::MORE));
     mistakes.iter().for_each(|mistake| print_one("", mistake));
     warnings.iter().for_each(|warning| print_one("warning: ", warning));
-    say!("{}, {}", counted(mistakes.len(), "mistake"), counted(warnings.len(), "warning"));
+    let listed = mistakes.len() - usize::from(is_cut);
+    say!("{}, {}", problem::counted(listed, is_cut), warned(warnings.len()));
 }
 
 fn print_one(label: &str, mistake: &Mistake) {
@@ -44,10 +47,10 @@ fn print_one(label: &str, mistake: &Mistake) {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+fn warned(count: usize) -> String {
     match count {
-        0 => format!("no {what}"),
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
+        0 => "no warning".to_owned(),
+        1 => "1 warning".to_owned(),
+        _ => format!("{count} warnings"),
     }
 }

@@ -51,7 +51,7 @@ fn described(args: &Decide, method: &str, path: &str) -> Result<Vec<u8>, Exit> {
             Ok((name.trim().to_owned(), Value::from(value.trim())))
         });
         let headers = headers.collect::<Result<Map<_, _>, &String>>();
-        let wrong = |header| fail(Exit::Usage, format_args!("`{header}` is no header; expected `NAME: VALUE`"));
+        let wrong = |header| fail(Exit::Usage, format_args!("`{header}` is not a header; expected `NAME: VALUE`"));
         add("headers", headers.map_err(wrong)?.into());
     }
     let certificates = args.certificate.iter().map(|file| {
@@ -98,7 +98,7 @@ fn ask_folder(args: &Decide, question: &[u8]) -> Result<Report, Exit> {
         note!("portcullis: {note}");
     }
     let manner = Manner { listener: args.listener.clone(), tenant, explain: args.explain };
-    runtime.block_on(offline.ask(question, manner)).map_err(|error| fail(Exit::Usage, error))
+    runtime.block_on(offline.ask(question, manner)).map_err(|error| fail(Exit::Failed, error))
 }
 
 fn print(report: &Report) {
@@ -108,9 +108,9 @@ fn print(report: &Report) {
     }
     if let Some(WouldBe { answer, cause, reason, .. }) = &report.would {
         let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        say!("  would {answer} ({cause}), if all that is observed counted{reason}");
+        say!("  would {answer} ({cause}) if nothing were only observed{reason}");
     }
-    say!("  tenant {}", report.tenant.as_deref().unwrap_or("cannot be told"));
+    say!("  tenant {}", report.tenant.as_deref().unwrap_or("unknown"));
     if let Some(problem) = &report.problem {
         say!("  {problem}");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::Method;
 use portcullis_model::printable::escape;
 use portcullis_policies::Trouble;
+use portcullis_status::health::LAST_GOOD_STAYS;
 use portcullis_status::status::{PolicyStatus, Problem, Status, TenantStatus};
 
 use crate::admin::{Call, escaped};
@@ -13,6 +14,7 @@ use crate::exit::Exit;
 use crate::out::{self, fail, say};
 use crate::patience::Patience;
 use crate::table::{Align, Table};
+use crate::words::micros;
 
 /// Digests are cut to this many characters after `sha256:`; `--json` has them whole.
 const DIGEST: usize = 12;
@@ -68,7 +70,7 @@ fn of_tenant(args: &args::Status, name: &str) -> Result<(), Exit> {
     let status = [status];
     tenants(&status).print();
     say!();
-    policies(&[], &status).print();
+    policies((&[], &[]), &status).print();
     print_problems(&[], &status);
     Ok(())
 }
@@ -79,8 +81,14 @@ fn print(status: &Status) {
     if status.is_ready {
         say!("ready");
     } else {
-        say!("not ready: calls are denied for what is wrong with");
-        status.denying.iter().for_each(|finding| say!("  {finding}"));
+        say!("not ready: calls are denied because of");
+        // What stands below in full is only named here.
+        let told: Vec<_> = all_problems(status).map(|problem| &problem.problem).collect();
+        for finding in &status.denying {
+            let is_told = told.contains(&&finding.problem);
+            let text = if is_told { finding.subject() } else { finding.to_string().replace('\n', "\n    ") };
+            say!("  {text}");
+        }
     }
     for listener in &status.listeners {
         let bound = listener.tenant.as_ref().map(|tenant| format!(", for tenant {tenant}")).unwrap_or_default();
@@ -90,16 +98,19 @@ fn print(status: &Status) {
     tenants(&status.tenants).print();
     if status.unplaced.decisions > 0 {
         let unplaced = status.unplaced.decisions;
-        say!("{unplaced} calls were denied that could not be read, or of which it could not be told whose they are");
+        say!("{unplaced} calls were denied because they could not be read or their tenant is unknown");
     }
     say!();
-    policies(&status.policies, &status.tenants).print();
+    policies((&status.policies, &status.problems), &status.tenants).print();
     print_problems(&status.problems, &status.tenants);
-    let of_tenants = status.tenants.iter().flat_map(|tenant| &tenant.problems);
-    let printed: Vec<_> = status.problems.iter().chain(of_tenants).map(|problem| &problem.problem).collect();
+    let printed: Vec<_> = all_problems(status).map(|problem| &problem.problem).collect();
     for finding in status.warnings.iter().filter(|finding| !printed.contains(&&finding.problem)) {
         say!("\nwarning: {}", finding.to_string().replace('\n', "\n  "));
     }
+}
+
+fn all_problems(status: &Status) -> impl Iterator<Item = &Problem> {
+    status.problems.iter().chain(status.tenants.iter().flat_map(|tenant| &tenant.problems))
 }
 
 fn tenants(tenants: &[TenantStatus]) -> Table {
@@ -131,8 +142,8 @@ fn tenants(tenants: &[TenantStatus]) -> Table {
             figures.would_deny.to_string(),
             figures.faults.to_string(),
             figures.overloads.to_string(),
-            micros(figures.p50_us, figures.decisions),
-            micros(figures.p99_us, figures.decisions),
+            took(figures.p50_us, figures.decisions),
+            took(figures.p99_us, figures.decisions),
             tenant.in_flight.to_string(),
             tenant.waiting.to_string(),
         ]);
@@ -140,7 +151,7 @@ fn tenants(tenants: &[TenantStatus]) -> Table {
     table
 }
 
-fn policies(host_wide: &[PolicyStatus], tenants: &[TenantStatus]) -> Table {
+fn policies(host_wide: (&[PolicyStatus], &[Problem]), tenants: &[TenantStatus]) -> Table {
     use Align::{Left, Right};
     let mut table = Table::new(&[
         ("TENANT", Left),
@@ -150,11 +161,14 @@ fn policies(host_wide: &[PolicyStatus], tenants: &[TenantStatus]) -> Table {
         ("WOULD DENY", Right),
         ("STATE", Left),
     ]);
-    let of_tenants =
-        tenants.iter().map(|tenant| (tenant.name.as_str(), tenant.is_observed, tenant.policies.as_slice()));
-    for (tenant, is_observed, policies) in [("(all)", false, host_wide)].into_iter().chain(of_tenants) {
+    let of_tenants = tenants.iter().map(|tenant| {
+        (tenant.name.as_str(), tenant.is_observed, (tenant.policies.as_slice(), tenant.problems.as_slice()))
+    });
+    for (tenant, is_observed, (policies, problems)) in [("(all)", false, host_wide)].into_iter().chain(of_tenants) {
         for policy in policies {
-            table.row(row(tenant, is_observed || policy.is_observed, policy));
+            let is_behind =
+                |problem: &Problem| problem.what == "policy" && problem.name == policy.name && problem.last_good_stays;
+            table.row(row(tenant, is_observed || policy.is_observed, policy, problems.iter().any(is_behind)));
         }
     }
     table
@@ -164,7 +178,7 @@ fn mode(is_observed: bool) -> &'static str {
     if is_observed { "observe" } else { "enforce" }
 }
 
-fn row(tenant: &str, is_observed: bool, policy: &PolicyStatus) -> [String; 6] {
+fn row(tenant: &str, is_observed: bool, policy: &PolicyStatus, is_behind: bool) -> [String; 6] {
     let digest = policy.digest.as_deref().map_or("-", |digest| digest.trim_start_matches("sha256:"));
     [
         tenant.to_owned(),
@@ -173,6 +187,7 @@ fn row(tenant: &str, is_observed: bool, policy: &PolicyStatus) -> [String; 6] {
         mode(is_observed).to_owned(),
         policy.would_deny.to_string(),
         match (&policy.broken, is_observed) {
+            (None, _) if is_behind => "last good version: the file is broken",
             (None, _) => "in force",
             (Some(_), false) => "broken: denies every call",
             (Some(_), true) => "broken: would deny every call",
@@ -185,10 +200,13 @@ fn print_problems(host_wide: &[Problem], tenants: &[TenantStatus]) {
     let of_host = host_wide.iter().map(|problem| (None, problem));
     let of_tenants =
         tenants.iter().flat_map(|tenant| tenant.problems.iter().map(|problem| (Some(&tenant.name), problem)));
-    for (tenant, Problem { what, name, problem }) in of_host.chain(of_tenants) {
+    for (tenant, Problem { what, name, problem, last_good_stays }) in of_host.chain(of_tenants) {
+        let tenant = tenant.filter(|tenant| what != "tenant" || *tenant != name);
         let tenant = tenant.map(|tenant| format!(" of tenant {tenant}")).unwrap_or_default();
         let label = if Trouble::REMARKS.contains(&what.as_str()) { "warning" } else { "not in force" };
-        say!("\n{label}: {what} {}{tenant}\n  {}", escape(name), problem.replace('\n', "\n  "));
+        let stays = if *last_good_stays { format!(" ({LAST_GOOD_STAYS})") } else { String::new() };
+        let name = if name.is_empty() { String::new() } else { format!(" {}", escape(name)) };
+        say!("\n{label}: {what}{name}{tenant}{stays}\n  {}", problem.replace('\n', "\n  "));
     }
     for tenant in tenants {
         if let Some(fault) = &tenant.figures.last_fault {
@@ -198,14 +216,8 @@ fn print_problems(host_wide: &[Problem], tenants: &[TenantStatus]) {
     }
 }
 
-fn micros(micros: u64, decisions: u64) -> String {
-    if decisions == 0 {
-        "-".to_owned()
-    } else if micros < 1_000 {
-        format!("{micros} µs")
-    } else {
-        format!("{:.1} ms", micros as f64 / 1e3)
-    }
+fn took(time: u64, decisions: u64) -> String {
+    if decisions == 0 { "-".to_owned() } else { micros(time) }
 }
 
 fn uptime(time: Duration) -> String {

@@ -1,7 +1,7 @@
 //! `portcullis token`
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -26,14 +26,23 @@ fn token(args: &Token) -> Result<(), Exit> {
     source.fill(&mut random).map_err(|_| fail(Exit::Failed, "the system gives no random numbers"))?;
     let token = format!("{PREFIX}{}", hex(&random));
     match &args.output {
-        Some(path) => {
-            write(path, &token).map_err(|error| fail(Exit::Failed, format_args!("{}: {error}", path.display())))?
-        }
+        Some(path) => write(path, &token).map_err(|error| fail(Exit::Failed, unwritten(path, &error)))?,
         None => note!("The token, which is shown once and kept nowhere:\n\n  {token}\n"),
     }
     note!("To be added to portcullis.toml of the host, and then `portcullis reload`:\n");
     out::bytes(table(args, &token).as_bytes());
     Ok(())
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> String {
+    let path = path.display();
+    if error.kind() == ErrorKind::AlreadyExists {
+        return format!(
+            "{path}: is there already, and a token never replaces a file\n  help: choose another name, or remove the file \
+             if nobody uses the token in it"
+        );
+    }
+    format!("{path}: the token cannot be written there: {error}")
 }
 
 /// A new file that only its owner can read.

@@ -39,7 +39,14 @@ fn find(args: &Why) -> Result<DecisionRecord, Exit> {
     }
     let found = Logs::open(&args.file).and_then(|logs| logs.find(|id| wanted.is(id)));
     let found = found.map_err(|error| fail(Exit::Failed, error))?;
-    found.ok_or_else(|| fail(Exit::Failed, format_args!("no decision `{}` is in the log", wanted.as_str())))
+    found.ok_or_else(|| {
+        let what = format!(
+            "no decision `{}` is in the log\n  help: name the rotated files too, with a `--file` for each; the ID stands in \
+             brackets at the end of what the caller was told",
+            wanted.as_str()
+        );
+        fail(Exit::Failed, what)
+    })
 }
 
 /// The story, from the call to what the caller was told.
@@ -57,7 +64,7 @@ fn tell(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
             Some(reason) => format!("denied: {}", plain(reason)),
             None => "allowed".to_owned(),
         };
-        paragraph(out, "would", &format!("had everything counted that is only observed, it would have been {said}"))?;
+        paragraph(out, "would", &format!("if nothing were only observed, the call would have been {said}"))?;
     }
     told(out, record)?;
     paragraph(out, "took", &times(record))?;
@@ -83,37 +90,37 @@ fn call(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let user = match (user, certificate) {
         (Some(user), Some(print)) => format!("{}, certificate {}", plain(user), print.get(..DIGEST).unwrap_or(print)),
         (Some(user), None) => plain(user),
-        (None, _) => "somebody of whom dockerd knows nothing: there was no client certificate".to_owned(),
+        (None, _) => "unknown: dockerd named no user, as the caller showed no client certificate".to_owned(),
     };
     paragraph(out, "who", &user)?;
     match (method, path) {
         (Some(method), Some(path)) => paragraph(out, "called", &format!("{} {}", plain(method), plain(path)))?,
-        _ => paragraph(out, "called", "nothing that could be read")?,
+        _ => paragraph(out, "called", "unknown: the call could not be read")?,
     }
     let peer = match peer {
         Some(peer) => match peer.pid {
-            Some(pid) => format!(", by process {pid} of user {}", peer.uid),
-            None => format!(", by a process of user {}", peer.uid),
+            Some(pid) => format!(", from process {pid} of user {}", peer.uid),
+            None => format!(", from a process of user {}", peer.uid),
         },
         None => String::new(),
     };
-    paragraph(out, "came in", &format!("by the listener {}{peer}", plain(listener)))
+    paragraph(out, "came in", &format!("at listener {}{peer}", plain(listener)))
 }
 
 fn whose(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let observed = if record.mode == "observe" { ", which is only observed" } else { "" };
     let text = match record.tenant.as_deref() {
-        Some("default") => format!("tenant default: no other tenant claims the caller{observed}"),
-        Some(tenant) => format!("tenant {}: its match or listener{observed}", plain(tenant)),
-        None => "nobody's: it could not be told which tenant the call belongs to".to_owned(),
+        Some("default") => format!("default: the caller belongs to no other tenant{observed}"),
+        Some(tenant) => format!("{}: a `[[match]]` of its tenant.toml, or its listener{observed}", plain(tenant)),
+        None => "unknown: Portcullis could not tell which tenant the caller belongs to".to_owned(),
     };
-    paragraph(out, "whose", &text)
+    paragraph(out, "tenant", &text)
 }
 
 /// What is known of the call's content.
 fn read(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let Some(request) = &record.request else {
-        return paragraph(out, "read", "nothing of the call is in the log");
+        return paragraph(out, "read", "the log keeps nothing of this call's content");
     };
     let RequestRecord { uri, body, resolved, redacted, left_out, .. } = request;
     paragraph(out, "read", &plain(uri))?;
@@ -121,10 +128,12 @@ fn read(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
         more(out, &plain(&body.to_string()))?;
     }
     for (path, led) in resolved {
-        let led = led.as_deref().map_or_else(|| "where it could not be told".to_owned(), plain);
+        let led =
+            led.as_deref().map_or_else(|| "an unknown place: it could not be looked up in time".to_owned(), plain);
         more(out, &format!("{} leads to {led}", plain(path)))?;
     }
-    let notes = [(redacted, "taken out because it can be secret"), (left_out, "left out: not read, or too large")];
+    let notes =
+        [(redacted, "redacted, because it may be secret"), (left_out, "not in the log: not read, or too large")];
     for (pointers, note) in notes {
         if !pointers.is_empty() {
             more(out, &format!("{note}: {}", plain(&pointers.join(" "))))?;
@@ -135,7 +144,7 @@ fn read(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
 
 fn asked(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     if record.policies.is_empty() {
-        return paragraph(out, "asked", "no policy");
+        return paragraph(out, "asked", "no policy was asked");
     }
     for (at, policy) in record.policies.iter().enumerate() {
         let label = if at == 0 { "asked" } else { "then" };
@@ -150,13 +159,13 @@ fn asked(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
         let reason = reason.as_deref().map(|reason| format!(": {}", plain(reason))).unwrap_or_default();
         let policy = format!("{} ({whose}{observed}): {style}{said}{style:#}{reason}", plain(policy));
         paragraph(out, label, &policy)?;
-        let digest = digest.as_deref().map_or("that could not be read", |digest| shortened(digest));
+        let digest = digest.as_deref().map_or("(could not be read)", |digest| shortened(digest));
         more(out, &format!("file {}, in {}", plain(digest), micros(*took_us)))?;
         for line in log {
             more(out, &format!("it logged {}: {}", plain(&line.level), plain(&line.message)))?;
         }
         if *log_dropped > 0 {
-            more(out, &format!("and {log_dropped} lines more, which a limit dropped"))?;
+            more(out, &format!("{log_dropped} more lines were dropped: the policy wrote more than its limit"))?;
         }
     }
     Ok(())
@@ -185,13 +194,14 @@ fn verdict(record: &DecisionRecord) -> String {
             "allowed: no policy that counts allowed or denied it, and the default is to allow".to_owned()
         }
         "default" => "denied: no policy that counts allowed it, and an allow is needed".to_owned(),
-        "exempt" => "allowed without asking: it is a ping".to_owned(),
+        "exempt" => "allowed without asking a policy: it is a ping".to_owned(),
         "rule" => format!("denied by the host rule `{rule}`, before any policy was asked"),
         "bad-call" => "denied: the plugin call itself could not be read".to_owned(),
-        "unplaced" => "denied: it could not be told whose the call is, so no policy was asked".to_owned(),
-        "overloaded" => "denied: there was no room for it, or no decision in time".to_owned(),
+        "unplaced" => "denied: the call's tenant is unknown, so no policy was asked".to_owned(),
+        "overloaded" => "denied: the host was overloaded, or had no decision in time".to_owned(),
         "data" => "denied: the data that policies need could not be read, so none was asked".to_owned(),
-        "log" => "denied: its record could not be written, and nothing is allowed without one".to_owned(),
+        "log" => "denied: the decision log could not record it, and `on_full = \"deny\"` allows nothing unrecorded"
+            .to_owned(),
         "internal" => "denied: the host itself failed; its log says how".to_owned(),
         other => format!("{}: {}", plain(&record.answer), plain(other)),
     };
@@ -201,7 +211,7 @@ fn verdict(record: &DecisionRecord) -> String {
 fn told(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     match &record.reason {
         Some(reason) => paragraph(out, "told", &format!("{} [{}]", plain(reason), short(&record.id))),
-        None if record.answer == "allow" => paragraph(out, "told", "nothing: dockerd went on"),
+        None if record.answer == "allow" => paragraph(out, "told", "nothing: dockerd carried the call out"),
         None => paragraph(out, "told", "no reason"),
     }
 }
@@ -209,7 +219,7 @@ fn told(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
 fn times(record: &DecisionRecord) -> String {
     let DecisionRecord { took_us, read_us, wait_us, ask_us, .. } = record;
     let [whole, read, wait, ask] = [took_us, read_us, wait_us, ask_us].map(|time| micros(*time));
-    format!("{whole}: {read} to read the call, {wait} waiting for a place, {ask} asking policies")
+    format!("{whole}: {read} to read the call, {wait} in the queue, {ask} asking policies")
 }
 
 fn style(verdict: &str) -> Style {
@@ -262,10 +272,10 @@ mod tests {
             ("exempt", "allow", "enforce", "allowed without asking"),
             ("rule", "deny", "enforce", "denied by the host rule `start-body`"),
             ("bad-call", "deny", "enforce", "denied: the plugin call itself"),
-            ("unplaced", "deny", "enforce", "denied: it could not be told whose"),
-            ("overloaded", "deny", "enforce", "denied: there was no room"),
+            ("unplaced", "deny", "enforce", "denied: the call's tenant is unknown"),
+            ("overloaded", "deny", "enforce", "denied: the host was overloaded"),
             ("data", "deny", "enforce", "denied: the data that policies need"),
-            ("log", "deny", "enforce", "denied: its record could not be written"),
+            ("log", "deny", "enforce", "denied: the decision log could not record it"),
             ("internal", "deny", "enforce", "denied: the host itself failed"),
             ("of-a-later-version", "deny", "enforce", "deny: of-a-later-version"),
         ];
@@ -283,7 +293,7 @@ mod tests {
         let told = String::from_utf8(told).expect("is text");
         for text in [
             "denied  a call that could not be read, 2026-11-25 08:00:00 UTC  [PD01234567]",
-            "nobody's: it could not be told",
+            "unknown: Portcullis could not tell",
             "a (host-wide, only observed): deny",
             "then     b (the tenant's): failed (panic)",
             "took     1.5 ms: 40 µs to read the call",

@@ -28,6 +28,7 @@ use portcullis_service::take_over::{Accepted, Predecessor, Successor, Successors
 use portcullis_service::traces::{self, Tracer};
 use portcullis_state::{Spaces, Store};
 use portcullis_status::gate::Gate;
+use portcullis_status::health::Untaken;
 use portcullis_status::inspect::{Inspected, Inspector};
 use portcullis_status::listen::Unheard;
 use portcullis_status::metrics::{self, Metrics, Sources};
@@ -133,7 +134,8 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     let (inspector, inspection) =
         Inspector::start(Inspected::new(&config, &store, &created)).map_err(ServeError::Inspector)?;
     let unheard = Unheard::default();
-    let front = (inspector, gate.clone(), unheard.clone());
+    let untaken = Untaken::default();
+    let front = (inspector, gate.clone(), unheard.clone(), untaken.clone());
     let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone(), front));
     let sources = Sources {
         decider: Arc::clone(&decider),
@@ -145,7 +147,8 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
         requests: Arc::default(),
         exports: exports.figures(),
     };
-    let reloader = Arc::new(Reloader::new(&config, Arc::clone(&decider), Arc::clone(&watch), gate.clone()));
+    let reloader = Reloader::new(&config, Arc::clone(&decider), Arc::clone(&watch), gate.clone(), untaken);
+    let reloader = Arc::new(reloader);
     let routes = Admin {
         reporter,
         manager: Manager::new(&config, Arc::clone(&watch), live, workshop),

@@ -38,7 +38,7 @@ pub(crate) async fn live() {
 /// What cannot be told stops nothing: the supervisor has its own timeouts.
 fn tell(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        warn!(%error, "the supervisor cannot be told how far the host is");
+        warn!(%error, "the supervisor could not be notified");
     }
 }
 

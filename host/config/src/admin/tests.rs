@@ -56,7 +56,7 @@ fn every_mistake_has_its_line_and_how_to_mend_it() {
         ("[admin]\n".to_owned(), "p.toml:1: `certificate` is missing\n  help: name the PEM file; there is no"),
         ("[admin]\n".to_owned(), "p.toml:1: `key` is missing\n  help: name the PEM file of the"),
         ("\nadmin = 3\n".to_owned(), "p.toml:2: `admin` is an integer\n  help: write it as a table, `[admin]`"),
-        (with(""), "p.toml:1: `[admin]` has no `[[admin.token]]` and no `[[admin.client]]`, so nobody could ask"),
+        (with(""), "p.toml:1: `[admin]` has no `[[admin.token]]` and no `[[admin.client]]`, so nobody could use it"),
         (
             with("").replace("127.0.0.1:9443", "9443"),
             "p.toml:2: `[admin] listen` is `9443`\n  help: expected an address",
@@ -71,7 +71,7 @@ fn every_mistake_has_its_line_and_how_to_mend_it() {
         (token(&format!("sha256 = \"{}\"\n", HASH.replace('9', "g"))), "help: expected a SHA-256 as 64 hex digits"),
         (
             token("scopes = [\"reed\"]\n"),
-            "p.toml:6: `[[admin.token]] scopes` has an item that is `reed`, which is no scope",
+            "p.toml:6: `[[admin.token]] scopes` has an item that is `reed`, which is not a scope",
         ),
         (token("scopes = []\n"), "p.toml:6: `scopes` is empty, so it could do nothing"),
         (token("tenant = \"../x\"\n"), "p.toml:6: `[[admin.token]] tenant` is wrong: "),

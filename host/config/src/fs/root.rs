@@ -64,6 +64,26 @@ pub enum ReadError {
     Changing,
 }
 
+// === impl ReadError ===
+
+impl ReadError {
+    /// How to mend it, where its text does not say that.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => "let the host's user read it",
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                "it is a symlink that leads nowhere: mend or remove it"
+            }
+            Self::Io(_)
+            | Self::NotAFile(_)
+            | Self::Outside
+            | Self::ForeignLink
+            | Self::TooLarge { .. }
+            | Self::Changing => "",
+        }
+    }
+}
+
 // === impl Root ===
 
 impl Root {

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use portcullis_model::Span;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Signal;
 
@@ -31,9 +32,7 @@ pub(super) fn compile(program: &Path, order: &Order<'_>, code: &File) -> Result<
     let child = start(program, order, code, &said).map_err(failed)?;
     let patience = PATIENCE + PATIENCE_FOR_EACH_MIB * u32::try_from(order.bytes.len() >> 20).unwrap_or(u32::MAX);
     let status = wait(child, patience).map_err(failed)?;
-    let mut text = Vec::new();
-    said.rewind().and_then(|()| said.take(SAID).read_to_end(&mut text)).map_err(failed)?;
-    judge(status, &String::from_utf8_lossy(&text), patience)
+    judge(status, &first_of(&mut said).map_err(failed)?, patience)
 }
 
 /// Has a process find out how wasmtime calls the folder of its cache.
@@ -41,11 +40,28 @@ pub(super) fn find_version(program: &Path, scratch: &Path) -> Result<String, Str
     let failed = |problem: &str| format!("`{}`, which compiles, {problem}", program.display());
     let mut command = Command::new(program);
     command.arg0("portcullis").args([COMMAND, LAYOUT]).arg(scratch).env_clear();
-    let output = command.output().map_err(|error| failed(&format!("cannot be started: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(&format!("failed: {}", String::from_utf8_lossy(&output.stderr).trim())));
+    let (status, version, said) =
+        run(&mut command, PATIENCE).map_err(|error| failed(&format!("cannot be started: {error}")))?;
+    match status {
+        None => Err(failed(&format!("did not end within {}", Span(PATIENCE)))),
+        Some(status) if !status.success() => Err(failed(&format!("failed: {}", said.trim()))),
+        Some(_) => Ok(version),
     }
-    String::from_utf8(output.stdout).map_err(|_| failed("does not answer as it should"))
+}
+
+/// Runs a process to its end, or kills it. Gives the first of what it wrote to stdout and stderr.
+fn run(command: &mut Command, patience: Duration) -> io::Result<(Option<ExitStatus>, String, String)> {
+    let (mut out, mut said) = (memory("out")?, memory("said")?);
+    let child = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(said.try_clone()?).spawn()?;
+    let status = wait(child, patience)?;
+    Ok((status, first_of(&mut out)?, first_of(&mut said)?))
+}
+
+fn first_of(file: &mut File) -> io::Result<String> {
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.take(SAID).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn start(program: &Path, order: &Order<'_>, code: &File, said: &File) -> io::Result<Child> {
@@ -139,6 +155,16 @@ mod tests {
 
     fn killed(signal: Signal) -> Option<ExitStatus> {
         Some(ExitStatus::from_raw(signal.as_raw()))
+    }
+
+    #[test]
+    fn a_process_that_does_not_end_is_not_waited_for() {
+        let start = Instant::now();
+        let hung = run(Command::new("sleep").arg("600"), Duration::from_millis(20)).expect("it is started");
+        assert_eq!(hung, (None, String::new(), String::new()));
+        assert!(start.elapsed() < Duration::from_secs(300));
+        let well = run(Command::new("sh").args(["-c", "printf 1.2; printf no >&2"]), PATIENCE).expect("it is started");
+        assert_eq!((well.0.map(|status| status.success()), well.1, well.2), (Some(true), "1.2".into(), "no".into()));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_docker::{DockerRequest, Resolve, Resolved};
-use portcullis_model::TenantName;
+use portcullis_model::{Span, TenantName};
 
 use self::pool::Pool;
 pub use self::pool::Stuck;
@@ -34,7 +34,7 @@ pub struct Resolver {
 
 /// No file system told where paths lead. For the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("where its mounts lead could not be looked up within {} ms: a file system does not answer", waited.as_millis())]
+#[error("where its mounts lead could not be looked up within {}: a file system does not answer", Span(*waited))]
 pub struct TooSlow {
     waited: Duration,
 }

@@ -1,13 +1,12 @@
 //! Folders that do not answer, and what is told of them.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{LOOK, Observer};
 use crate::notices::{Identities, identities};
 use crate::probe::touch;
 use crate::roster::Look;
-use crate::trouble::{Scope, Trouble, Troubles};
+use crate::trouble::{Effect, Scope, Trouble, Troubles};
 
 /// From then on, reading a folder takes long, and no longer keeps others from being read.
 pub(super) const SLOW: Duration = Duration::from_secs(60);
@@ -61,7 +60,7 @@ impl Observer {
     fn with_silence(&self, mut troubles: Troubles) -> Troubles {
         let slow = self.running.values().filter(|job| job.since.elapsed() > SLOW).map(|job| (&job.scope, TAKES_LONG));
         for (scope, problem) in self.silent.iter().map(|scope| (scope, SILENT)).chain(slow) {
-            let trouble = Trouble { what: "folder", name: String::new(), problem: Arc::from(problem) };
+            let trouble = Trouble::new("folder", "", problem, Effect::LastGoodStays);
             troubles.entry(scope.clone()).or_default().push(trouble);
         }
         troubles

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use portcullis_model::TenantLimits;
+use portcullis_model::{Span, TenantLimits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -31,7 +31,7 @@ pub enum Overload {
     Full { decisions: u32, queue: u32 },
     #[error("{decisions} decisions are in flight, and a call as large as this does not wait")]
     Large { decisions: u32 },
-    #[error("waited {} ms for one of {decisions} decisions in flight to end", waited.as_millis())]
+    #[error("waited {} for one of {decisions} decisions in flight to end", Span(*waited))]
     Waited { decisions: u32, waited: Duration },
 }
 

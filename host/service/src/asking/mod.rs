@@ -51,10 +51,10 @@ pub struct Manner {
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    #[error("`{name}` is no listener; the configuration has: {there}")]
+    #[error("there is no listener `{name}`\n  help: there are: {there}")]
     NoListener { name: String, there: String },
-    #[error("there is no tenant `{0}`")]
-    NoTenant(TenantName),
+    #[error("there is no tenant `{name}`\n  help: there are: {there}")]
+    NoTenant { name: TenantName, there: String },
     #[error("too many questions at once: {0}")]
     Busy(#[from] Overload),
 }
@@ -79,9 +79,11 @@ impl Asking {
         let listener = self.listener(listener.or_else(|| question.listener().map(str::to_owned)))?;
         let _place = self.admission.enter(false).await?;
         let considered = judge.consider(question.into_call(), &listener, tenant.as_ref(), explain, &self.share).await;
-        considered
-            .map(|considered| Report::of(&considered))
-            .ok_or_else(|| AskError::NoTenant(tenant.unwrap_or_default()))
+        considered.map(|considered| Report::of(&considered)).ok_or_else(|| {
+            let snapshot = judge.live().load();
+            let there: Vec<_> = snapshot.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+            AskError::NoTenant { name: tenant.unwrap_or_default(), there: there.join(", ") }
+        })
     }
 
     fn listener(&self, name: Option<String>) -> Result<String, AskError> {

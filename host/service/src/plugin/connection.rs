@@ -229,7 +229,7 @@ async fn connection(
     let peer = stream.peer_cred().ok().map(|peer| Peer { uid: peer.uid(), pid: peer.pid() });
     let admitted = front.admits(peer);
     if !admitted {
-        warn!(listener = front.listener.name, ?peer, "a user that may not ask was refused");
+        warn!(listener = front.listener.name, ?peer, "refused a connection from a user who is not in `allow_uids`");
     }
     let caller = Caller { sender: Sender { listener: Arc::clone(&front.name), peer }, admitted, front: &front };
     let keep_alive = KeepAlive::default();

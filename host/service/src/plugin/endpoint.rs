@@ -54,7 +54,7 @@ pub(super) async fn answer(front: &Front, request: Request<Incoming>, sender: &S
 
 /// Answers a caller that may not connect.
 pub(super) fn stranger() -> Reply {
-    failure(StatusCode::FORBIDDEN, "this user may not ask; `allow_uids` of the listener names who may")
+    failure(StatusCode::FORBIDDEN, "this user is not in `allow_uids` of the listener")
 }
 
 /// Answers a call on which the host itself failed.

@@ -37,7 +37,7 @@ const COMPILATIONS: Family =
 const WHATS: [&str; 6] = ["policy", "data", "tenant", "folder", IGNORED, PERMISSIONS];
 
 /// What can be wrong beside them.
-const FOUND: [&str; 5] = ["socket", "certificate", "state", "cache", "log"];
+const FOUND: [&str; 6] = ["configuration", "socket", "certificate", "state", "cache", "log"];
 
 pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     page.gauges(&READY, [([], u32::from(scrape.readiness.is_ready))])?;
