@@ -1,7 +1,7 @@
 //! Policies and data from the folders of the operator and of tenants, live.
 //!
 //! ```text
-//! notices ─> observer ─> roster ─> job (a thread) ─> layer ─> observer ─> estate ─> Live
+//! notices ─> observer ─> roster ─> job (a thread) ─> layer ─> observer ─> registry ─> Live
 //!                        who belongs                 shelf                set, snapshot
 //!                        to which tenant
 //! ```
@@ -29,7 +29,7 @@
 //! 7. If something changed again in the meantime, there is no layer yet, and what changed is read again: files that one
 //!    symlink replaces together change together. (After 100 times, a folder that never rests is taken as it is.) A first
 //!    layer also waits for what is just being written.
-//! 8. `estate` holds all layers. If anything changed, the generation grows by one and a snapshot is published: the host's
+//! 8. `registry` holds all layers. If anything changed, the generation grows by one and a snapshot is published: the host's
 //!    members, every tenant's set and resources, and who belongs where, by one atomic store of an `Arc`. Tenants that did
 //!    not change share what they had. Who belongs where changes all at once, when every tenant has a layer: nobody falls
 //!    between two.
@@ -37,7 +37,6 @@
 //! At the start, the host's own folder is read first, then all tenants', as many at once as there are processors, until for
 //! 20 s no further one finished; whoever is not read by then is denied until it is. A reader that panics is replaced.
 
-mod estate;
 mod job;
 mod layer;
 mod message;
@@ -46,6 +45,7 @@ mod observer;
 mod offers;
 mod once;
 mod probe;
+mod registry;
 mod remarks;
 mod roster;
 mod set;

@@ -24,12 +24,12 @@ use tracing::{error, info, warn};
 
 use self::folder::Folder;
 use self::silence::{SLOW, Seen};
-use crate::estate::Estate;
 use crate::job::{Job, Spawn};
 use crate::layer::{Layer, LayerLoader, Workshop};
 use crate::message::{Finished, Message};
 use crate::notices::{Identities, Notices, Watched};
 use crate::probe::Probes;
+use crate::registry::Registry;
 use crate::roster::{Roster, named};
 use crate::snapshot::{Live, Snapshot};
 use crate::trouble::{Effect, Scope, Trouble, Troubles};
@@ -58,7 +58,7 @@ pub(crate) struct Observer {
     dir: PathBuf,
     workshop: Workshop,
     roster: Roster,
-    estate: Estate,
+    registry: Registry,
     live: Arc<Live>,
     troubles: Troubles,
     notices: Notices,
@@ -158,7 +158,7 @@ impl Observer {
             Message::Done(finished) => self.finish(*finished),
             Message::Reload(default, done) => {
                 if let Some(default) = default {
-                    self.estate.set_default(default);
+                    self.registry.set_default(default);
                     self.publish(None);
                 }
                 self.list();
@@ -351,10 +351,10 @@ impl Observer {
         }
         if let Some(layer) = rescan.layer {
             match &scope {
-                None => self.estate.set_host(layer),
+                None => self.registry.set_host(layer),
                 Some(name) => {
                     if let Some(file) = self.roster.in_force(name) {
-                        self.estate.set_layer(name, file, layer);
+                        self.registry.set_layer(name, file, layer);
                     }
                     // Otherwise all callers are placed as they should be.
                     if self.coming.is_some() {
@@ -434,7 +434,7 @@ impl Observer {
             }
             self.troubles.remove(&scope);
             self.silent.remove(&scope);
-            self.estate.remove(name);
+            self.registry.remove(name);
         }
         if !listed.removed.is_empty() {
             // What the removed ones claimed, others may claim now.
@@ -455,7 +455,7 @@ impl Observer {
         let changed = self.roster.settle();
         for name in &changed {
             if let Some(file) = self.roster.in_force(name) {
-                self.estate.set_file(name, file);
+                self.registry.set_file(name, file);
             }
             let scope = Some(name.clone());
             self.set_due(&scope, Instant::now());
@@ -465,7 +465,7 @@ impl Observer {
         }
         self.place();
         if before != self.roster.closed().is_some() {
-            self.estate.touch();
+            self.registry.touch();
         }
         self.publish(changed.first());
         self.tell();
@@ -475,23 +475,23 @@ impl Observer {
     /// one is nobody else's in between. A tenant whose folder takes long to read holds that up for a while only.
     fn place(&mut self) {
         let files = self.roster.files();
-        let coming: Vec<_> = files.iter().filter(|(name, _)| !self.estate.has(name)).collect();
+        let coming: Vec<_> = files.iter().filter(|(name, _)| !self.registry.has(name)).collect();
         if coming.is_empty() {
             self.coming = None;
-            return self.estate.place(files);
+            return self.registry.place(files);
         }
         if self.coming.get_or_insert_with(Instant::now).elapsed() > STALLED {
             for (name, file) in coming {
                 warn!(tenant = name.as_str(), "not loaded yet; its calls are denied until it is");
-                self.estate.set_layer(name, file, Layer::unread());
+                self.registry.set_layer(name, file, Layer::unread());
             }
             self.coming = None;
-            self.estate.place(files);
+            self.registry.place(files);
         }
     }
 
     fn publish(&mut self, tenant: Option<&TenantName>) {
-        if let Some(snapshot) = self.estate.snapshot(&self.roster) {
+        if let Some(snapshot) = self.registry.snapshot(&self.roster) {
             self.retired.push(self.live.publish(snapshot));
             self.announce(tenant);
         }
@@ -519,13 +519,13 @@ impl Observer {
     }
 
     fn announce(&self, tenant: Option<&TenantName>) {
-        for (listener, name) in self.estate.unbound() {
+        for (listener, name) in self.registry.unbound() {
             error!(listener, tenant = name.as_str(), "the tenant of this listener is not there; its calls are denied");
         }
         let snapshot = self.live.load();
         let (tenants, generation) = (snapshot.tenants.len(), snapshot.generation.0);
         let Some(name) = tenant else {
-            let (policies, broken, documents) = self.estate.host_counts();
+            let (policies, broken, documents) = self.registry.host_counts();
             return info!(generation, tenants, policies, broken, documents, "generation published");
         };
         info!(tenant = name.as_str(), generation, tenants, "generation published");

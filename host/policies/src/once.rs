@@ -7,8 +7,8 @@ use portcullis_engine::When;
 use portcullis_model::TenantName;
 use portcullis_state::Spaces;
 
-use crate::estate::Estate;
 use crate::layer::{Layer, LayerLoader, Workshop};
+use crate::registry::Registry;
 use crate::roster::{Roster, Waiting};
 use crate::snapshot::Live;
 use crate::trouble::Troubles;
@@ -25,7 +25,7 @@ pub fn load_all(config: &Config, workshop: &Workshop) -> Live {
 
 fn load(config: &Config, spaces: Spaces, workshop: &Workshop, is_all: bool) -> Live {
     let mut host = LayerLoader::new(config.dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
-    let mut estate = Estate::new(config, spaces, host.first_layer());
+    let mut registry = Registry::new(config, spaces, host.first_layer());
     let mut troubles = Troubles::from([(None, host.troubles().collect())]);
     let mut roster = Roster::new(config.dir.join(TENANTS), Vocabulary::of(config));
     let names = roster.first_look(&mut Waiting);
@@ -35,12 +35,12 @@ fn load(config: &Config, spaces: Spaces, workshop: &Workshop, is_all: bool) -> L
     });
     for (name, loader, layer) in read_all(loaders.collect()) {
         if let Some(file) = roster.in_force(name) {
-            estate.set_layer(name, file, layer);
+            registry.set_layer(name, file, layer);
         }
         troubles.insert(Some(name.clone()), loader.troubles().collect());
     }
-    estate.place(roster.files());
-    let live = Live::new(estate.first_snapshot(&roster));
+    registry.place(roster.files());
+    let live = Live::new(registry.first_snapshot(&roster));
     live.tell(roster.troubles_over(troubles));
     live
 }

@@ -12,12 +12,12 @@ use tracing::{info, warn};
 
 use super::folder::Folder;
 use super::{LOOK, Observer, STALLED};
-use crate::estate::Estate;
 use crate::job::spawn;
 use crate::layer::{Layer, LayerLoader, Workshop};
 use crate::message::Message;
 use crate::notices::{Notices, Watched, identities};
 use crate::probe::{Probes, touch};
+use crate::registry::Registry;
 use crate::roster::Roster;
 use crate::snapshot::Live;
 use crate::trouble::Troubles;
@@ -59,25 +59,25 @@ impl Observer {
             silent.insert(None);
             Layer::unread()
         };
-        let mut estate = Estate::new(config, spaces, first);
+        let mut registry = Registry::new(config, spaces, first);
         let names = roster.first_look(&mut probes);
         if !roster.is_blind() {
             notices.watch(&dir.join(TENANTS));
         }
         for name in &names {
             if let Some(file) = roster.in_force(name) {
-                estate.set_layer(name, file, Layer::unread());
+                registry.set_layer(name, file, Layer::unread());
             }
         }
-        estate.place(roster.files());
-        let live = Arc::new(Live::new(estate.first_snapshot(&roster)));
+        registry.place(roster.files());
+        let live = Arc::new(Live::new(registry.first_snapshot(&roster)));
         let troubles = Troubles::from([(None, host.troubles().collect())]);
         let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
         let mut observer = Self {
             dir,
             workshop,
             roster,
-            estate,
+            registry,
             live,
             troubles,
             notices,
@@ -120,7 +120,7 @@ impl Observer {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             // Nobody belongs to it.
-            left.retain(|scope| scope.as_ref().is_some_and(|name| self.estate.has(name)));
+            left.retain(|scope| scope.as_ref().is_some_and(|name| self.registry.has(name)));
             left.retain(|scope| !self.silent.contains(scope));
             if told.elapsed() > PROGRESS {
                 told = Instant::now();
@@ -136,7 +136,7 @@ impl Observer {
         }
         self.starting = false;
         self.folders.values_mut().filter_map(|folder| folder.loader.as_mut()).for_each(LayerLoader::started);
-        self.estate.touch();
+        self.registry.touch();
         self.publish(None);
         self.tell();
         for message in others {

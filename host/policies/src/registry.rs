@@ -17,7 +17,7 @@ use crate::tenant::Resources;
 
 /// The host's own layer, and each tenant's.
 #[derive(Debug)]
-pub(crate) struct Estate {
+pub(crate) struct Registry {
     generation: Generation,
     host: Layer,
     tenants: BTreeMap<TenantName, Arc<Tenant>>,
@@ -33,9 +33,9 @@ pub(crate) struct Estate {
     changed: bool,
 }
 
-// === impl Estate ===
+// === impl Registry ===
 
-impl Estate {
+impl Registry {
     pub(crate) fn new(config: &Config, spaces: Spaces, host: Layer) -> Self {
         let bound = |listener: &portcullis_config::Listener| Some((listener.name.clone(), listener.tenant.clone()?));
         Self {
