@@ -1,7 +1,7 @@
 //! Policies and data from the folders of the operator and of tenants, live.
 //!
 //! ```text
-//! notices ─> observer ─> roster ─> job (a thread) ─> layer ─> observer ─> registry ─> Live
+//! notices ─> observer ─> tenant registry ─> job (a thread) ─> layer ─> observer ─> registry ─> Live
 //!                        who belongs                 shelf                set, snapshot
 //!                        to which tenant
 //! ```
@@ -15,7 +15,7 @@
 //! 2. `observer` waits for 10 ms of quiet, 50 ms at most; without notice it looks every 2 s and 10 ms for each folder, and
 //!    after 20 ms and then less and less often at one that is changing. It reads 64 at once, tenants' with nice 10. SIGHUP is
 //!    a message of the same kind.
-//! 3. `roster` lists the tenants' folders and reads each `tenant.toml`, which must be the operator's. Two that claim the same
+//! 3. `tenant_registry` lists the tenants' folders and reads each `tenant.toml`, which must be the operator's. Two that claim the same
 //!    callers are not taken; what is broken keeps its last good version. If one cannot be read at the start, no caller
 //!    belongs to `default` by leftover.
 //! 4. `config::fs` opens files: of the host's own folder anywhere, of a tenant's only beneath it (`openat2`). A fingerprint
@@ -47,11 +47,11 @@ mod once;
 mod probe;
 mod registry;
 mod remarks;
-mod roster;
 mod set;
 mod shelf;
 mod snapshot;
 pub mod tenant;
+mod tenant_registry;
 mod trouble;
 mod watch;
 mod workshop;

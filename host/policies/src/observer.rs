@@ -30,8 +30,8 @@ use crate::message::{Finished, Message};
 use crate::notices::{Identities, Notices, Watched};
 use crate::probe::Probes;
 use crate::registry::Registry;
-use crate::roster::{Roster, named};
 use crate::snapshot::{Live, Snapshot};
+use crate::tenant_registry::{TenantRegistry, named};
 use crate::trouble::{Effect, Scope, Trouble, Troubles};
 
 /// A folder is read when nothing happened in it for this long …
@@ -57,7 +57,7 @@ const STALLED: Duration = Duration::from_secs(20);
 pub(crate) struct Observer {
     dir: PathBuf,
     workshop: Workshop,
-    roster: Roster,
+    tenant_registry: TenantRegistry,
     registry: Registry,
     live: Arc<Live>,
     troubles: Troubles,
@@ -162,7 +162,7 @@ impl Observer {
                     self.publish(None);
                 }
                 self.list();
-                self.roster.retry();
+                self.tenant_registry.retry();
                 let left = self.folders.keys().cloned().collect();
                 self.folders.values_mut().for_each(|folder| folder.retry = true);
                 self.reloads.push(Reload { left, is_whole: true, done });
@@ -268,7 +268,7 @@ impl Observer {
                     if !is_there {
                         self.list();
                     }
-                    if look.is_some_and(|look| self.roster.take(name, look)) {
+                    if look.is_some_and(|look| self.tenant_registry.take(name, look)) {
                         self.settle();
                     }
                 }
@@ -279,7 +279,7 @@ impl Observer {
 
     /// Reads a folder on a thread of its own.
     fn read(&mut self, scope: Scope, identities: Identities) {
-        let terms = scope.as_ref().and_then(|name| self.roster.in_force(name)).map(|file| file.terms());
+        let terms = scope.as_ref().and_then(|name| self.tenant_registry.in_force(name)).map(|file| file.terms());
         let Some(folder) = self.folders.get_mut(&scope) else { return };
         let Some(loader) = folder.loader.take() else { return };
         folder.watched.refresh(identities, &mut self.notices);
@@ -306,7 +306,7 @@ impl Observer {
 
     /// What lies in the folder is not known while there is no thread to read it.
     fn unread(&mut self, scope: &Scope, error: &std::io::Error) {
-        let path = scope.as_ref().map_or_else(|| self.dir.clone(), |name| self.roster.path(name));
+        let path = scope.as_ref().map_or_else(|| self.dir.clone(), |name| self.tenant_registry.path(name));
         let problem = format!(
             "{}: there is no thread to read the folder: {error}; what was loaded stays. Raise the limit of processes \
              (`ulimit -u`, `TasksMax=`)",
@@ -353,7 +353,7 @@ impl Observer {
             match &scope {
                 None => self.registry.set_host(layer),
                 Some(name) => {
-                    if let Some(file) = self.roster.in_force(name) {
+                    if let Some(file) = self.tenant_registry.in_force(name) {
                         self.registry.set_layer(name, file, layer);
                     }
                     // Otherwise all callers are placed as they should be.
@@ -410,7 +410,7 @@ impl Observer {
     fn add(&mut self, name: &TenantName) {
         let scope = Some(name.clone());
         // It is watched when it is first read, if it answers.
-        let watched = Watched::unseen(self.roster.path(name));
+        let watched = Watched::unseen(self.tenant_registry.path(name));
         let loader = self.loader(&scope);
         self.last_id += 1;
         let (now, quiet) = (Instant::now(), if self.starting { Duration::ZERO } else { QUIET });
@@ -421,10 +421,10 @@ impl Observer {
     /// Takes in tenants that are new, and lets go of those that are not there any more.
     fn list(&mut self) {
         let Some(found) = self.probes.ask(&self.dir.join(TENANTS), named) else {
-            self.roster.silent();
+            self.tenant_registry.silent();
             return self.tell();
         };
-        let listed = self.roster.list(found);
+        let listed = self.tenant_registry.list(found);
         listed.added.iter().for_each(|name| self.add(name));
         for name in &listed.removed {
             let scope = Some(name.clone());
@@ -452,9 +452,9 @@ impl Observer {
     /// Puts in force who belongs where; what policies may have follows when their folder is read.
     fn settle(&mut self) {
         let before = self.live.load().rest.is_err();
-        let changed = self.roster.settle();
+        let changed = self.tenant_registry.settle();
         for name in &changed {
-            if let Some(file) = self.roster.in_force(name) {
+            if let Some(file) = self.tenant_registry.in_force(name) {
                 self.registry.set_file(name, file);
             }
             let scope = Some(name.clone());
@@ -464,7 +464,7 @@ impl Observer {
             }
         }
         self.place();
-        if before != self.roster.closed().is_some() {
+        if before != self.tenant_registry.closed().is_some() {
             self.registry.touch();
         }
         self.publish(changed.first());
@@ -474,7 +474,7 @@ impl Observer {
     /// Puts in force who belongs where, when every tenant has a layer: all at once, so that a caller who is given from one tenant to a new
     /// one is nobody else's in between. A tenant whose folder takes long to read holds that up for a while only.
     fn place(&mut self) {
-        let files = self.roster.files();
+        let files = self.tenant_registry.files();
         let coming: Vec<_> = files.iter().filter(|(name, _)| !self.registry.has(name)).collect();
         if coming.is_empty() {
             self.coming = None;
@@ -491,7 +491,7 @@ impl Observer {
     }
 
     fn publish(&mut self, tenant: Option<&TenantName>) {
-        if let Some(snapshot) = self.registry.snapshot(&self.roster) {
+        if let Some(snapshot) = self.registry.snapshot(&self.tenant_registry) {
             self.retired.push(self.live.publish(snapshot));
             self.announce(tenant);
         }
@@ -510,8 +510,8 @@ impl Observer {
         let (path, terms) = match scope {
             None => (self.dir.clone(), Terms::of_host()),
             Some(name) => {
-                let terms = self.roster.in_force(name).map(|file| file.terms());
-                (self.roster.path(name), terms.unwrap_or_else(Terms::of_nobody))
+                let terms = self.tenant_registry.in_force(name).map(|file| file.terms());
+                (self.tenant_registry.path(name), terms.unwrap_or_else(Terms::of_nobody))
             }
         };
         let when = if self.starting { When::Start } else { When::Swap };

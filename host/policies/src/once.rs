@@ -9,8 +9,8 @@ use portcullis_state::Spaces;
 
 use crate::layer::{Layer, LayerLoader, Workshop};
 use crate::registry::Registry;
-use crate::roster::{Roster, Waiting};
 use crate::snapshot::Live;
+use crate::tenant_registry::{TenantRegistry, Waiting};
 use crate::trouble::Troubles;
 
 /// Reads the host's own folder, and then all tenants' that are in force.
@@ -27,21 +27,24 @@ fn load(config: &Config, spaces: Spaces, workshop: &Workshop, is_all: bool) -> L
     let mut host = LayerLoader::new(config.dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
     let mut registry = Registry::new(config, spaces, host.first_layer());
     let mut troubles = Troubles::from([(None, host.troubles().collect())]);
-    let mut roster = Roster::new(config.dir.join(TENANTS), Vocabulary::of(config));
-    let names = roster.first_look(&mut Waiting);
+    let mut tenant_registry = TenantRegistry::new(config.dir.join(TENANTS), Vocabulary::of(config));
+    let names = tenant_registry.first_look(&mut Waiting);
     let loaders = names.iter().filter_map(|name| {
-        let terms = roster.in_force(name).map(|file| file.terms()).or_else(|| is_all.then(Terms::of_host))?;
-        Some((name, LayerLoader::new(roster.path(name), Some(name.clone()), terms, workshop.clone(), When::Start)))
+        let terms = tenant_registry.in_force(name).map(|file| file.terms()).or_else(|| is_all.then(Terms::of_host))?;
+        Some((
+            name,
+            LayerLoader::new(tenant_registry.path(name), Some(name.clone()), terms, workshop.clone(), When::Start),
+        ))
     });
     for (name, loader, layer) in read_all(loaders.collect()) {
-        if let Some(file) = roster.in_force(name) {
+        if let Some(file) = tenant_registry.in_force(name) {
             registry.set_layer(name, file, layer);
         }
         troubles.insert(Some(name.clone()), loader.troubles().collect());
     }
-    registry.place(roster.files());
-    let live = Live::new(registry.first_snapshot(&roster));
-    live.tell(roster.troubles_over(troubles));
+    registry.place(tenant_registry.files());
+    let live = Live::new(registry.first_snapshot(&tenant_registry));
+    live.tell(tenant_registry.troubles_over(troubles));
     live
 }
 

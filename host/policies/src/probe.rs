@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use portcullis_config::{DATA, POLICIES, TENANT_FILE};
 
-use crate::roster::{Ask, Look, Looking, Named, named};
+use crate::tenant_registry::{Ask, Look, Looking, Named, named};
 
 /// A folder that takes longer is looked at again later.
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_millis(250);

@@ -10,10 +10,10 @@ use portcullis_model::{Generation, TenantName};
 use portcullis_state::Spaces;
 
 use crate::layer::Layer;
-use crate::roster::Roster;
 use crate::set::PolicySet;
 use crate::snapshot::{Snapshot, Tenant};
 use crate::tenant::Resources;
+use crate::tenant_registry::TenantRegistry;
 
 /// The host's own layer, and each tenant's.
 #[derive(Debug)]
@@ -113,20 +113,20 @@ impl Registry {
     }
 
     /// The next generation, if anything changed.
-    pub(crate) fn snapshot(&mut self, roster: &Roster) -> Option<Snapshot> {
-        std::mem::take(&mut self.changed).then(|| self.next(roster))
+    pub(crate) fn snapshot(&mut self, tenant_registry: &TenantRegistry) -> Option<Snapshot> {
+        std::mem::take(&mut self.changed).then(|| self.next(tenant_registry))
     }
 
-    pub(crate) fn first_snapshot(&mut self, roster: &Roster) -> Snapshot {
-        self.next(roster)
+    pub(crate) fn first_snapshot(&mut self, tenant_registry: &TenantRegistry) -> Snapshot {
+        self.next(tenant_registry)
     }
 
-    fn next(&mut self, roster: &Roster) -> Snapshot {
+    fn next(&mut self, tenant_registry: &TenantRegistry) -> Snapshot {
         self.generation = self.generation.next();
         let (placement, clash) = self.placement();
         let place = |name: &TenantName| self.tenants.keys().position(|tenant| tenant == name);
         let bound = self.bound.iter().map(|(listener, name)| (listener.clone(), place(name)));
-        let rest = match (clash.or_else(|| roster.closed()), place(&TenantName::default())) {
+        let rest = match (clash.or_else(|| tenant_registry.closed()), place(&TenantName::default())) {
             (Some(problem), _) => Err(problem),
             (None, Some(default)) => Ok(default),
             (None, None) => Err("the tenant `default` is not loaded".into()),
@@ -141,7 +141,7 @@ impl Registry {
         }
     }
 
-    /// Who belongs where. The roster lets no two files overlap that are in force; if they did, nobody could be placed.
+    /// Who belongs where. The tenant registry lets no two files overlap that are in force; if they did, nobody could be placed.
     fn placement(&mut self) -> (Arc<Placement>, Option<Arc<str>>) {
         if let Some(placement) = &self.placement {
             return (Arc::clone(placement), None);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{LOOK, Observer};
 use crate::notices::{Identities, identities};
 use crate::probe::touch;
-use crate::roster::Look;
+use crate::tenant_registry::Look;
 use crate::trouble::{Effect, Scope, Trouble, Troubles};
 
 /// From then on, reading a folder takes long, and no longer keeps others from being read.
@@ -26,8 +26,8 @@ impl Observer {
     /// What is to be known of a scope's folder before it is read. If it does not answer, it is looked at again later, and nobody waits
     /// for it.
     pub(super) fn seen(&mut self, scope: &Scope) -> Option<Seen> {
-        let folder = scope.as_ref().map_or_else(|| self.dir.clone(), |name| self.roster.path(name));
-        let looking = scope.as_ref().and_then(|name| self.roster.looking(name));
+        let folder = scope.as_ref().map_or_else(|| self.dir.clone(), |name| self.tenant_registry.path(name));
+        let looking = scope.as_ref().and_then(|name| self.tenant_registry.looking(name));
         let seen = self.probes.ask(&folder, move |folder| {
             touch(folder);
             let (is_there, look) = (folder.is_dir(), looking.map(|looking| looking.look()));
@@ -50,7 +50,7 @@ impl Observer {
 
     /// Tells what is not in force though it lies in a folder.
     pub(super) fn tell(&self) {
-        let troubles = self.with_silence(self.roster.troubles_over(self.troubles.clone()));
+        let troubles = self.with_silence(self.tenant_registry.troubles_over(self.troubles.clone()));
         if troubles != *self.live.troubles() {
             self.live.tell(troubles);
         }

@@ -18,8 +18,8 @@ use crate::message::Message;
 use crate::notices::{Notices, Watched, identities};
 use crate::probe::{Probes, touch};
 use crate::registry::Registry;
-use crate::roster::Roster;
 use crate::snapshot::Live;
+use crate::tenant_registry::TenantRegistry;
 use crate::trouble::Troubles;
 
 /// How often it is said how far the start is.
@@ -42,8 +42,8 @@ impl Observer {
         });
         let dir = config.dir.clone();
         let mut probes = Probes::default();
-        let mut roster = Roster::new(dir.join(TENANTS), Vocabulary::of(config));
-        roster.swaps = Arc::clone(&workshop.swaps);
+        let mut tenant_registry = TenantRegistry::new(dir.join(TENANTS), Vocabulary::of(config));
+        tenant_registry.swaps = Arc::clone(&workshop.swaps);
         let mut watched = Watched::unseen(dir.clone());
         let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
         let mut silent = BTreeSet::new();
@@ -60,23 +60,23 @@ impl Observer {
             Layer::unread()
         };
         let mut registry = Registry::new(config, spaces, first);
-        let names = roster.first_look(&mut probes);
-        if !roster.is_blind() {
+        let names = tenant_registry.first_look(&mut probes);
+        if !tenant_registry.is_blind() {
             notices.watch(&dir.join(TENANTS));
         }
         for name in &names {
-            if let Some(file) = roster.in_force(name) {
+            if let Some(file) = tenant_registry.in_force(name) {
                 registry.set_layer(name, file, Layer::unread());
             }
         }
-        registry.place(roster.files());
-        let live = Arc::new(Live::new(registry.first_snapshot(&roster)));
+        registry.place(tenant_registry.files());
+        let live = Arc::new(Live::new(registry.first_snapshot(&tenant_registry)));
         let troubles = Troubles::from([(None, host.troubles().collect())]);
         let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
         let mut observer = Self {
             dir,
             workshop,
-            roster,
+            tenant_registry,
             registry,
             live,
             troubles,

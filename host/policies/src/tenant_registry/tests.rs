@@ -5,14 +5,14 @@ use super::*;
 /// A folder of tenants that is gone with the test.
 struct Tenants {
     dir: tempfile::TempDir,
-    roster: Roster,
+    tenant_registry: TenantRegistry,
 }
 
 impl Tenants {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let vocabulary = Vocabulary { listeners: vec!["docker".into()], ..Vocabulary::default() };
-        Self { roster: Roster::new(dir.path().to_owned(), vocabulary), dir }
+        Self { tenant_registry: TenantRegistry::new(dir.path().to_owned(), vocabulary), dir }
     }
 
     fn write(&self, tenant: &str, text: &str) {
@@ -33,17 +33,17 @@ impl Tenants {
     }
 
     fn list(&mut self) -> Listed {
-        self.roster.list(named(self.dir.path()))
+        self.tenant_registry.list(named(self.dir.path()))
     }
 
     /// What a look at everything changes, by name.
     fn look(&mut self) -> Vec<String> {
         self.list();
-        for name in self.roster.names().cloned().collect::<Vec<_>>() {
-            let look = self.roster.looking(&name).expect("is there").look();
-            self.roster.take(&name, look);
+        for name in self.tenant_registry.names().cloned().collect::<Vec<_>>() {
+            let look = self.tenant_registry.looking(&name).expect("is there").look();
+            self.tenant_registry.take(&name, look);
         }
-        self.roster.settle().iter().map(ToString::to_string).collect()
+        self.tenant_registry.settle().iter().map(ToString::to_string).collect()
     }
 
     /// Whose user this is, by what is in force.
@@ -52,12 +52,12 @@ impl Tenants {
             let patterns = file.matches.iter().flat_map(|found| found.wanted()).flat_map(|(_, patterns)| patterns);
             patterns.into_iter().any(|pattern| pattern.matches(user))
         };
-        let names = self.roster.names().filter(|name| self.roster.in_force(name).is_some_and(fits));
+        let names = self.tenant_registry.names().filter(|name| self.tenant_registry.in_force(name).is_some_and(fits));
         names.map(ToString::to_string).next()
     }
 
     fn problems(&self) -> Vec<String> {
-        let troubles = self.roster.troubles_over(Troubles::new());
+        let troubles = self.tenant_registry.troubles_over(Troubles::new());
         troubles
             .values()
             .flatten()
@@ -88,7 +88,7 @@ fn what_is_broken_leaves_the_last_good_one_in_force() {
     let mut tenants = Tenants::new();
     tenants.user("a", "alice");
     tenants.look();
-    tenants.roster.started();
+    tenants.tenant_registry.started();
     tenants.write("a", "[[match]]\nusr = 1\n");
     assert_eq!(tenants.look(), [] as [&str; 0]);
     assert_eq!(tenants.owner("alice").as_deref(), Some("a"));
@@ -101,7 +101,7 @@ fn what_is_broken_leaves_the_last_good_one_in_force() {
     tenants.look();
     assert_eq!(tenants.owner("alice").as_deref(), Some("a"));
     assert!(tenants.problems()[0].starts_with("/a/tenant.toml: is not there"), "{:?}", tenants.problems());
-    assert_eq!(tenants.roster.closed(), None);
+    assert_eq!(tenants.tenant_registry.closed(), None);
     tenants.user("a", "alice");
     tenants.look();
     assert!(tenants.problems().is_empty());
@@ -113,15 +113,15 @@ fn at_the_start_nobody_knows_whose_callers_a_broken_tenant_has() {
     tenants.write("a", "default = 3\n");
     tenants.user("b", "bob");
     assert_eq!(tenants.look(), ["b"]);
-    tenants.roster.started();
-    assert!(tenants.roster.closed().is_some_and(|problem| problem.contains("/a/tenant.toml:1")));
+    tenants.tenant_registry.started();
+    assert!(tenants.tenant_registry.closed().is_some_and(|problem| problem.contains("/a/tenant.toml:1")));
     tenants.user("a", "alice");
     assert_eq!(tenants.look(), ["a"]);
-    assert_eq!(tenants.roster.closed(), None);
+    assert_eq!(tenants.tenant_registry.closed(), None);
     // One that comes later, broken, had no callers that could be lost.
     tenants.write("c", "default = 3\n");
     tenants.look();
-    assert_eq!(tenants.roster.closed(), None);
+    assert_eq!(tenants.tenant_registry.closed(), None);
 }
 
 #[test]
@@ -140,9 +140,9 @@ fn a_broken_default_at_the_start_is_not_what_it_is_without_a_file() {
         let mut tenants = Tenants::new();
         make(&tenants);
         tenants.look();
-        tenants.roster.started();
-        assert!(tenants.roster.in_force(&TenantName::default()).is_none(), "{note}");
-        assert!(tenants.roster.closed().is_some(), "{note}: {:?}", tenants.problems());
+        tenants.tenant_registry.started();
+        assert!(tenants.tenant_registry.in_force(&TenantName::default()).is_none(), "{note}");
+        assert!(tenants.tenant_registry.closed().is_some(), "{note}: {:?}", tenants.problems());
         // While the host runs, the last good one stays.
         tenants.list();
         if fs::symlink_metadata(tenants.dir.path().join("default")).is_ok_and(|metadata| !metadata.is_dir()) {
@@ -150,10 +150,10 @@ fn a_broken_default_at_the_start_is_not_what_it_is_without_a_file() {
         }
         tenants.write("default", "default = \"deny\"\n");
         tenants.look();
-        assert_eq!(tenants.roster.closed(), None, "{note}");
+        assert_eq!(tenants.tenant_registry.closed(), None, "{note}");
         tenants.write("default", "broken");
         tenants.look();
-        assert!(tenants.roster.in_force(&TenantName::default()).is_some(), "{note}");
+        assert!(tenants.tenant_registry.in_force(&TenantName::default()).is_some(), "{note}");
     }
 }
 
@@ -163,8 +163,10 @@ fn a_folder_that_cannot_be_looked_into_at_the_start_may_be_a_tenants() {
     std::os::unix::fs::symlink("nowhere", tenants.dir.path().join("ci")).expect("linked");
     fs::write(tenants.dir.path().join("README"), "not a folder").expect("written");
     tenants.look();
-    tenants.roster.started();
-    assert!(tenants.roster.closed().is_some_and(|problem| problem.contains("/ci: the folder cannot be opened")));
+    tenants.tenant_registry.started();
+    assert!(
+        tenants.tenant_registry.closed().is_some_and(|problem| problem.contains("/ci: the folder cannot be opened"))
+    );
 }
 
 #[test]
@@ -173,7 +175,7 @@ fn of_two_that_claim_the_same_callers_the_changed_one_is_not_taken() {
     tenants.user("a", "a-*");
     tenants.user("b", "b-*");
     tenants.look();
-    tenants.roster.started();
+    tenants.tenant_registry.started();
     tenants.user("b", "*-1");
     assert_eq!(tenants.look(), [] as [&str; 0]);
     assert_eq!((tenants.owner("a-1").as_deref(), tenants.owner("b-2").as_deref()), (Some("a"), Some("b")));
@@ -194,7 +196,7 @@ fn what_one_gives_up_goes_to_another_only_when_it_is_given_up() {
     tenants.user("b", "y");
     tenants.user("c", "z");
     tenants.look();
-    tenants.roster.started();
+    tenants.tenant_registry.started();
     // b wants x, which a keeps; c wants y, which b would give up.
     tenants.user("b", "x");
     tenants.user("c", "y");
@@ -215,11 +217,11 @@ fn two_that_overlap_at_the_start_are_both_left_out() {
     tenants.user("b", "*-1");
     tenants.user("c", "carol");
     assert_eq!(tenants.look(), ["c"]);
-    tenants.roster.started();
-    assert!(tenants.roster.closed().is_some());
+    tenants.tenant_registry.started();
+    assert!(tenants.tenant_registry.closed().is_some());
     tenants.remove("b");
     assert_eq!(tenants.look(), ["a"]);
-    assert_eq!(tenants.roster.closed(), None);
+    assert_eq!(tenants.tenant_registry.closed(), None);
 }
 
 #[test]
@@ -232,12 +234,12 @@ fn a_folder_whose_name_is_no_tenants_is_told_and_left_out() {
     assert_eq!(tenants.problems().len(), 1, "{:?}", tenants.problems());
     assert!(tenants.problems()[0].starts_with("/Team A: `Team A` is not a tenant's name"), "{:?}", tenants.problems());
     // Found so at the start, it may be anybody's, until it has a name or is gone.
-    assert!(tenants.roster.closed().is_some());
-    tenants.roster.started();
+    assert!(tenants.tenant_registry.closed().is_some());
+    tenants.tenant_registry.started();
     tenants.remove("Team A");
     tenants.user("Team B", "bob");
     fs::create_dir(tenants.dir.path().join("lost+found")).expect("made");
     tenants.look();
     assert_eq!(tenants.problems().len(), 2, "{:?}", tenants.problems());
-    assert_eq!(tenants.roster.closed(), None);
+    assert_eq!(tenants.tenant_registry.closed(), None);
 }

@@ -23,7 +23,7 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// Every tenant that has a folder, and the one that needs none.
 #[derive(Debug)]
-pub(crate) struct Roster {
+pub(crate) struct TenantRegistry {
     dir: PathBuf,
     vocabulary: Arc<Vocabulary>,
     entries: BTreeMap<TenantName, Entry>,
@@ -49,7 +49,7 @@ pub(crate) trait Ask {
 #[derive(Debug)]
 pub(crate) struct Waiting;
 
-/// What is to be looked at of one tenant. It needs nothing of the roster's, and can be done elsewhere.
+/// What is to be looked at of one tenant. It needs nothing of the tenant registry's, and can be done elsewhere.
 #[derive(Debug)]
 pub(crate) struct Looking {
     tenant: TenantName,
@@ -95,9 +95,9 @@ pub(crate) struct Listed {
     pub(crate) removed: Vec<TenantName>,
 }
 
-// === impl Roster ===
+// === impl TenantRegistry ===
 
-impl Roster {
+impl TenantRegistry {
     pub(crate) fn new(dir: PathBuf, vocabulary: Vocabulary) -> Self {
         Self {
             dir,
