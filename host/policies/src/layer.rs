@@ -17,9 +17,9 @@ use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tracing::error;
 
+use crate::file_set::{Broken, Changes, Failure, FileSet, InForce, Kind, Place};
 use crate::offers::{Offer, Offers};
 use crate::remarks::{DOCUMENTS, Remarks, Whose};
-use crate::shelf::{Broken, Changes, Failure, InForce, Kind, Place, Shelf};
 use crate::trouble::{Effect, Trouble};
 
 const POLICY: Kind =
@@ -88,8 +88,8 @@ pub(crate) struct LayerLoader {
     /// None is the host's own.
     tenant: Option<TenantName>,
     workshop: Workshop,
-    policies: Shelf<Arc<Member>>,
-    data: Shelf<Kept>,
+    policies: FileSet<Arc<Member>>,
+    data: FileSet<Kept>,
     terms: Terms,
     when: When,
     /// Whether what was read differs from the layer that was given last.
@@ -137,8 +137,8 @@ impl LayerLoader {
             path,
             tenant,
             workshop,
-            policies: Shelf::new(POLICY, label.clone()),
-            data: Shelf::new(DOCUMENT, label),
+            policies: FileSet::new(POLICY, label.clone()),
+            data: FileSet::new(DOCUMENT, label),
             terms,
             when,
             // The first layer is one, however empty.

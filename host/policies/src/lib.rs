@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! notices ─> observer ─> tenant registry ─> job (a thread) ─> layer ─> observer ─> registry ─> Live
-//!                        who belongs                 shelf                set, snapshot
+//!                        who belongs                 file set                set, snapshot
 //!                        to which tenant
 //! ```
 //!
@@ -19,7 +19,7 @@
 //!    callers are not taken; what is broken keeps its last good version. If one cannot be read at the start, no caller
 //!    belongs to `default` by leftover.
 //! 4. `config::fs` opens files: of the host's own folder anywhere, of a tenant's only beneath it (`openat2`). A fingerprint
-//!    (device, inode, size, times, owner) says whether a file is as it was seen. `shelf` keeps the files of one kind with
+//!    (device, inode, size, times, owner) says whether a file is as it was seen. `file_set` keeps the files of one kind with
 //!    their last good versions. A file that changes while it is read, or that somebody has open for writing (until it is
 //!    closed, or for 1 s after it was last written), is left for later, for 10 s at most.
 //! 5. `layer` is one folder's policies and data. It reads `NAME.toml`, within the tenant's terms, and the policy's bytes. If
@@ -37,6 +37,7 @@
 //! At the start, the host's own folder is read first, then all tenants', as many at once as there are processors, until for
 //! 20 s no further one finished; whoever is not read by then is denied until it is. A reader that panics is replaced.
 
+mod file_set;
 mod job;
 mod layer;
 mod message;
@@ -48,7 +49,6 @@ mod probe;
 mod registry;
 mod remarks;
 mod set;
-mod shelf;
 mod snapshot;
 pub mod tenant;
 mod tenant_registry;

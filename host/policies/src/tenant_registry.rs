@@ -15,7 +15,7 @@ use portcullis_model::tenant::{Overlap, Placement};
 use portcullis_telemetry::metrics::Swaps;
 use tracing::{error, info, warn};
 
-use crate::shelf::Broken;
+use crate::file_set::Broken;
 use crate::trouble::{Effect, Trouble, Troubles};
 
 /// A `tenant.toml` is read up to this size.

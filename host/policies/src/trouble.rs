@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portcullis_config::Problems;
 use portcullis_model::TenantName;
 
-use crate::shelf::Broken;
+use crate::file_set::Broken;
 
 /// What a remark is about.
 pub const IGNORED: &str = "ignored";

@@ -39,7 +39,7 @@ pub(crate) struct Place<'a> {
 
 /// What is known of the files of one kind.
 #[derive(Debug)]
-pub(crate) struct Shelf<T> {
+pub(crate) struct FileSet<T> {
     kind: Kind,
     /// For the log; none is the host's own.
     tenant: Option<Arc<str>>,
@@ -147,9 +147,9 @@ impl std::ops::BitOrAssign for Changes {
     }
 }
 
-// === impl Shelf ===
+// === impl FileSet ===
 
-impl<T> Shelf<T> {
+impl<T> FileSet<T> {
     pub(crate) fn new(kind: Kind, tenant: Option<Arc<str>>) -> Self {
         Self { kind, tenant, slots: BTreeMap::new(), unsettled: HashMap::new(), unreadable: None, was_read: false }
     }
