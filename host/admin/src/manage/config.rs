@@ -102,10 +102,10 @@ impl Manager {
             let before = text(&root, &file)?.ok_or_else(|| no_config(&file))?;
             precondition.check(&what(&file), Some(&tag(&before)))?;
             manager.check_with_policy(&own, &root, &file, &PolicyFile::with_terms(&terms))?;
-            let drawer = manager.drawer(&own, POLICIES)?;
+            let atomic_dir = manager.atomic_dir(&own, POLICIES)?;
             let beside = format!("{file}.toml");
-            let removed = drawer.remove(&beside).map(|_| writer);
-            removed.map_err(|error| ManageError::from_io(&drawer.path(&beside), &error))
+            let removed = atomic_dir.remove(&beside).map(|_| writer);
+            removed.map_err(|error| ManageError::from_io(&atomic_dir.path(&beside), &error))
         });
         let _writer = removed.await?;
         self.settled(scope, &name, None, false, true).await
@@ -159,10 +159,10 @@ impl Manager {
         if before.as_deref() == Some(new.as_str()) {
             return Ok((tag, is_new, false));
         }
-        let drawer = self.drawer(scope, POLICIES)?;
+        let atomic_dir = self.atomic_dir(scope, POLICIES)?;
         let beside = format!("{name}.toml");
-        let put = drawer.put(&beside, |file| file.write_all(new.as_bytes()));
-        put.map_err(|error| ManageError::from_io(&drawer.path(&beside), &error))?;
+        let put = atomic_dir.put(&beside, |file| file.write_all(new.as_bytes()));
+        put.map_err(|error| ManageError::from_io(&atomic_dir.path(&beside), &error))?;
         Ok((tag, is_new, true))
     }
 

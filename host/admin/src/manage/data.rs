@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_config::DATA;
-use portcullis_config::fs::{Drawer, Fingerprint, Root};
+use portcullis_config::fs::{AtomicDir, Fingerprint, Root};
 use portcullis_document::{Bounds, MAX_TEXT};
 use portcullis_model::TenantName;
 use portcullis_policies::{DOCUMENTS, Kept};
@@ -184,8 +184,8 @@ impl Manager {
             written: Err(problem),
             is_change: true,
         };
-        let opened = self.root(scope).and_then(|root| Ok((root, self.drawer(scope, DATA)?, self.layer(scope)?)));
-        let (root, drawer, layer) = match opened {
+        let opened = self.root(scope).and_then(|root| Ok((root, self.atomic_dir(scope, DATA)?, self.layer(scope)?)));
+        let (root, atomic_dir, layer) = match opened {
             Ok(opened) => opened,
             Err(error) => return fallen(waiting, Problem::of(error)),
         };
@@ -210,7 +210,7 @@ impl Manager {
         let others =
             layer.documents.iter().filter(|(other, _)| **other != name).map(|(_, kept)| kept.file.size()).sum();
         let in_memory = start.elapsed();
-        let written = if is_change { self.write(scope, &drawer, &disk, version, others) } else { Ok(None) };
+        let written = if is_change { self.write(scope, &atomic_dir, &disk, version, others) } else { Ok(None) };
         if is_change && written.is_ok() {
             let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
             let (memory_us, write_us) = (micros(in_memory), micros(start.elapsed() - in_memory));
@@ -224,22 +224,22 @@ impl Manager {
     fn write(
         &self,
         scope: &Scope,
-        drawer: &Drawer,
+        atomic_dir: &AtomicDir,
         disk: &OnDisk,
         version: Version,
         others: u64,
     ) -> Result<Option<(String, Fingerprint)>, Problem> {
-        let failed = |file: &str, error: &io::Error| Problem::of(ManageError::from_io(&drawer.path(file), error));
+        let failed = |file: &str, error: &io::Error| Problem::of(ManageError::from_io(&atomic_dir.path(file), error));
         let Some((file, document, text)) = version.into_content() else {
             for file in &disk.files {
-                drawer.remove(file).map_err(|error| failed(file, &error))?;
+                atomic_dir.remove(file).map_err(|error| failed(file, &error))?;
             }
             return Ok(None);
         };
         let most = self.terms(scope).map_err(Problem::of)?.data_bytes;
         let mut is_over = false;
         let coming = self.0.workshop.offers.coming(scope, &file);
-        let put = drawer.put(&file, |file| {
+        let put = atomic_dir.put(&file, |file| {
             let mut out = Limited { file, left: most.saturating_sub(others), is_over: &mut is_over };
             match &text {
                 Some(text) => out.write_all(text),

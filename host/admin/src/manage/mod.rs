@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use portcullis_config::fs::{Drawer, Fence, Root};
+use portcullis_config::fs::{AtomicDir, Fence, Root};
 use portcullis_config::{Config, TENANTS, Terms};
 use portcullis_model::TenantName;
 use portcullis_policies::{Layer, Live, Watch, Workshop};
@@ -133,9 +133,9 @@ impl Manager {
         })
     }
 
-    fn drawer(&self, scope: &Scope, folder: &str) -> Result<Drawer, ManageError> {
+    fn atomic_dir(&self, scope: &Scope, folder: &str) -> Result<AtomicDir, ManageError> {
         let root = self.root(scope)?;
-        Drawer::open(&root, folder).map_err(|error| ManageError::from_io(&root.path(folder), &error))
+        AtomicDir::open(&root, folder).map_err(|error| ManageError::from_io(&root.path(folder), &error))
     }
 
     /// Why what lies in a folder is not in force.

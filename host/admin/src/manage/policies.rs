@@ -87,9 +87,9 @@ impl Manager {
         precondition.check(&format!("policy `{name}`"), Some(&tag(&before)))?;
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
         let _writer = blocking(move || {
-            let drawer = manager.drawer(&own, POLICIES)?;
+            let atomic_dir = manager.atomic_dir(&own, POLICIES)?;
             for file in [format!("{file}.wasm"), format!("{file}.toml")] {
-                drawer.remove(&file).map_err(|error| ManageError::from_io(&drawer.path(&file), &error))?;
+                atomic_dir.remove(&file).map_err(|error| ManageError::from_io(&atomic_dir.path(&file), &error))?;
             }
             Ok(writer)
         })
@@ -142,10 +142,10 @@ impl Manager {
         let beside = format!("{POLICIES}/{name}.toml");
         let file = settings(&root, &beside, &terms)?;
         let compiled = self.check(scope, bytes, &file)?;
-        let drawer = self.drawer(scope, POLICIES)?;
+        let atomic_dir = self.atomic_dir(scope, POLICIES)?;
         let file = format!("{name}.wasm");
-        let put = drawer.put(&file, |file| file.write_all(bytes));
-        put.map_err(|error| ManageError::from_io(&drawer.path(&file), &error))?;
+        let put = atomic_dir.put(&file, |file| file.write_all(bytes));
+        put.map_err(|error| ManageError::from_io(&atomic_dir.path(&file), &error))?;
         Ok(compiled)
     }
 

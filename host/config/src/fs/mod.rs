@@ -1,7 +1,7 @@
-//! Files of folders that the operator or a tenant writes: [`Root`] reads them, [`Drawer`] puts them there.
+//! Files of folders that the operator or a tenant writes: [`Root`] reads them, [`AtomicDir`] puts them there.
 
-mod drawer;
+mod atomic_dir;
 mod root;
 
-pub use drawer::{Drawer, INCOMING};
+pub use atomic_dir::{AtomicDir, INCOMING};
 pub use root::{Fence, Fingerprint, ReadError, Root};

@@ -18,12 +18,12 @@ const CREATE: OFlags =
 
 /// An open folder of policies or documents. One writer for each file at a time.
 #[derive(Debug)]
-pub struct Drawer {
+pub struct AtomicDir {
     folder: OwnedFd,
     path: PathBuf,
 }
 
-impl Drawer {
+impl AtomicDir {
     /// Opens a folder below a root, and makes it where it is missing.
     pub fn open(root: &Root, name: &str) -> io::Result<Self> {
         let path = root.path(name);
@@ -108,21 +108,21 @@ mod tests {
     fn a_file_is_replaced_whole_and_what_a_crash_left_is_in_nobodys_way() {
         let dir = tempfile::tempdir().expect("a folder");
         let root = Root::open(dir.path(), Fence::Beneath).expect("open");
-        let drawer = Drawer::open(&root, "data").expect("made");
+        let atomic_dir = AtomicDir::open(&root, "data").expect("made");
         fs::write(dir.path().join("data/.incoming-a.json"), "half").expect("written");
-        let first = drawer.put("a.json", |file| file.write_all(b"1")).expect("put");
+        let first = atomic_dir.put("a.json", |file| file.write_all(b"1")).expect("put");
         assert_eq!(root.fingerprint("data/a.json"), Some(first));
-        let second = drawer.put("a.json", |file| file.write_all(b"2")).expect("put");
+        let second = atomic_dir.put("a.json", |file| file.write_all(b"2")).expect("put");
         assert_ne!(first, second);
-        let failed = drawer.put("a.json", |file| {
+        let failed = atomic_dir.put("a.json", |file| {
             file.write_all(b"3")?;
             Err(io::Error::other("no room"))
         });
         assert!(failed.is_err());
         assert_eq!(fs::read_to_string(dir.path().join("data/a.json")).expect("read"), "2");
         assert_eq!(fs::read_dir(dir.path().join("data")).expect("read").count(), 1);
-        assert!(drawer.remove("a.json").expect("removed"));
-        assert!(!drawer.remove("a.json").expect("not there"));
+        assert!(atomic_dir.remove("a.json").expect("removed"));
+        assert!(!atomic_dir.remove("a.json").expect("not there"));
     }
 
     #[test]
@@ -132,12 +132,12 @@ mod tests {
         fs::create_dir_all(dir.path().join("other")).expect("made");
         std::os::unix::fs::symlink("../other", dir.path().join("own/data")).expect("linked");
         let root = Root::open(&dir.path().join("own"), Fence::Beneath).expect("open");
-        assert!(Drawer::open(&root, "data").is_err());
+        assert!(AtomicDir::open(&root, "data").is_err());
         std::os::unix::fs::symlink("../../other/x", dir.path().join("own/link")).expect("linked");
         fs::remove_file(dir.path().join("own/data")).expect("removed");
-        let drawer = Drawer::open(&root, "data").expect("made");
+        let atomic_dir = AtomicDir::open(&root, "data").expect("made");
         std::os::unix::fs::symlink("../../other/x.json", dir.path().join("own/data/x.json")).expect("linked");
-        drawer.put("x.json", |file| file.write_all(b"1")).expect("replaces the link");
+        atomic_dir.put("x.json", |file| file.write_all(b"1")).expect("replaces the link");
         assert_eq!(fs::read_dir(dir.path().join("other")).expect("read").count(), 0);
     }
 }
