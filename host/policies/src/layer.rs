@@ -18,9 +18,9 @@ use tokio::runtime::Handle;
 use tracing::error;
 
 use crate::file_set::{Broken, Changes, Failure, FileSet, InForce, Kind, Place};
-use crate::offers::{Offer, Offers};
 use crate::remarks::{DOCUMENTS, Remarks, Whose};
 use crate::trouble::{Effect, Trouble};
+use crate::write_back::{WriteBackCache, Written};
 
 const POLICY: Kind =
     Kind { what: "policy", whats: "policies", folder: POLICIES, extensions: &["wasm"], beside: Some("toml") };
@@ -76,7 +76,7 @@ pub struct Workshop {
     /// Probing a policy runs it.
     pub runtime: Handle,
     /// Documents that need not be read.
-    pub offers: Offers,
+    pub write_back: WriteBackCache,
     /// What became of what was loaded.
     pub swaps: Arc<Swaps>,
 }
@@ -381,7 +381,7 @@ impl Bench<'_> {
             let what = format!("is {size} bytes large, and all documents of a tenant together at most {most}");
             Err(Failure::of_file(&path, what, "remove documents, or raise `[limits] data_bytes` of tenant.toml"))
         };
-        if let Some(kept) = self.offered(place)? {
+        if let Some(kept) = self.written_back(place)? {
             check(kept.file.size())?;
             return Ok(kept);
         }
@@ -393,14 +393,14 @@ impl Bench<'_> {
     }
 
     /// The document that the host has in memory already, because it wrote the file.
-    fn offered(&self, place: &Place<'_>) -> Result<Option<Kept>, Failure> {
+    fn written_back(&self, place: &Place<'_>) -> Result<Option<Kept>, Failure> {
         let file = place.path.rsplit('/').next().unwrap_or_default();
-        match self.workshop.offers.get(&self.tenant.cloned(), file) {
-            Some(Offer::Document(document, file)) if self.root.fingerprint(&place.path) == Some(file) => {
+        match self.workshop.write_back.get(&self.tenant.cloned(), file) {
+            Some(Written::Document(document, file)) if self.root.fingerprint(&place.path) == Some(file) => {
                 Ok(Some(Kept { document, file }))
             }
-            Some(Offer::Coming) => Err(Failure::Later),
-            Some(Offer::Document(..)) | None => Ok(None),
+            Some(Written::Coming) => Err(Failure::Later),
+            Some(Written::Document(..)) | None => Ok(None),
         }
     }
 

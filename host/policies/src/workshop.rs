@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 
 use crate::layer::Workshop;
-use crate::offers::Offers;
+use crate::write_back::WriteBackCache;
 
 /// Why policies cannot be loaded at all.
 #[derive(Debug, Error)]
@@ -29,5 +29,5 @@ pub fn workshop(config: &Config) -> Result<Workshop, WorkshopError> {
         cache: Some(cache),
         compiler: Compiler::this_program(),
     })?;
-    Ok(Workshop { sandbox, runtime: Handle::current(), offers: Offers::default(), swaps: Arc::default() })
+    Ok(Workshop { sandbox, runtime: Handle::current(), write_back: WriteBackCache::default(), swaps: Arc::default() })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use portcullis_config::{Config, Problem};
 use portcullis_engine::{Compiler, Sandbox, SandboxConfig};
 use portcullis_model::TenantName;
-use portcullis_policies::{Offers, Trouble, Workshop, WorkshopError, load_all};
+use portcullis_policies::{Trouble, Workshop, WorkshopError, WriteBackCache, load_all};
 use portcullis_status::health::{Finding, Readiness};
 use portcullis_status::tls::load as load_tls;
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,12 @@ pub fn check(dir: &Path) -> Result<Checked, WorkshopError> {
 fn workshop() -> Result<Workshop, WorkshopError> {
     let instances = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
     let sandbox = Sandbox::new(&SandboxConfig { instances, cache: None, compiler: Compiler::this_program() });
-    Ok(Workshop { sandbox: sandbox?, runtime: Handle::current(), offers: Offers::default(), swaps: Default::default() })
+    Ok(Workshop {
+        sandbox: sandbox?,
+        runtime: Handle::current(),
+        write_back: WriteBackCache::default(),
+        swaps: Default::default(),
+    })
 }
 
 // === impl Mistake ===

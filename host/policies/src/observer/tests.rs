@@ -9,7 +9,7 @@ use portcullis_state::Spaces;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::{Offers, job};
+use crate::{WriteBackCache, job};
 
 fn refuse(_: std::thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::WouldBlock))
@@ -38,7 +38,8 @@ async fn a_folder_that_no_thread_can_read_is_told_and_read_again() {
     let config = Config::read(folder.path()).unwrap();
     let sandbox =
         Sandbox::new(&SandboxConfig { instances: 1, cache: None, compiler: Compiler::this_program() }).unwrap();
-    let workshop = Workshop { sandbox, runtime: Handle::current(), offers: Offers::default(), swaps: Arc::default() };
+    let workshop =
+        Workshop { sandbox, runtime: Handle::current(), write_back: WriteBackCache::default(), swaps: Arc::default() };
     let (sender, messages) = channel();
     let mut observer = Observer::start(&config, Spaces::empty(), workshop, sender, messages);
     assert_eq!(warnings(&observer), [""; 0]);

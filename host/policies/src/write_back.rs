@@ -11,13 +11,13 @@ use crate::trouble::Scope;
 
 /// What is offered for files of documents, by folder and name. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Offers(Arc<Mutex<HashMap<Scope, ByFile>>>);
+pub struct WriteBackCache(Arc<Mutex<HashMap<Scope, ByFile>>>);
 
-type ByFile = HashMap<String, Offer>;
+type ByFile = HashMap<String, Written>;
 
 /// What is known of a file that the host writes.
 #[derive(Clone, Debug)]
-pub enum Offer {
+pub enum Written {
     /// It is being written: what lies there is known in a moment.
     Coming,
     /// It holds this, as long as its fingerprint is this one.
@@ -27,36 +27,36 @@ pub enum Offer {
 /// A file that is being written. It is not waited for any longer when this is dropped.
 #[derive(Debug)]
 pub struct Coming<'o> {
-    offers: &'o Offers,
+    write_back: &'o WriteBackCache,
     scope: &'o Scope,
     file: &'o str,
 }
 
-// === impl Offers ===
+// === impl WriteBackCache ===
 
-impl Offers {
+impl WriteBackCache {
     /// A file will be written.
     pub fn coming<'o>(&'o self, scope: &'o Scope, file: &'o str) -> Coming<'o> {
-        self.put(scope, file, Offer::Coming);
-        Coming { offers: self, scope, file }
+        self.put(scope, file, Written::Coming);
+        Coming { write_back: self, scope, file }
     }
 
-    fn put(&self, scope: &Scope, file: &str, offer: Offer) {
-        self.lock().entry(scope.clone()).or_default().insert(file.to_owned(), offer);
+    fn put(&self, scope: &Scope, file: &str, written: Written) {
+        self.lock().entry(scope.clone()).or_default().insert(file.to_owned(), written);
     }
 
     /// What is offered for a file; `None` if nothing is.
-    pub fn get(&self, scope: &Scope, file: &str) -> Option<Offer> {
+    pub fn get(&self, scope: &Scope, file: &str) -> Option<Written> {
         self.lock().get(scope)?.get(file).cloned()
     }
 
     /// Nobody needs it any more: the document is in force, or will not be.
     pub fn withdraw(&self, scope: &Scope, file: &str) {
-        let mut offers = self.lock();
-        if let Some(files) = offers.get_mut(scope) {
+        let mut write_back = self.lock();
+        if let Some(files) = write_back.get_mut(scope) {
             files.remove(file);
             if files.is_empty() {
-                offers.remove(scope);
+                write_back.remove(scope);
             }
         }
     }
@@ -71,14 +71,14 @@ impl Offers {
 impl Coming<'_> {
     /// The file is there. What is offered stays until it is withdrawn.
     pub fn arrived(self, document: Arc<Document>, file: Fingerprint) {
-        self.offers.put(self.scope, self.file, Offer::Document(document, file));
+        self.write_back.put(self.scope, self.file, Written::Document(document, file));
     }
 }
 
 impl Drop for Coming<'_> {
     fn drop(&mut self) {
-        if matches!(self.offers.get(self.scope, self.file), Some(Offer::Coming)) {
-            self.offers.withdraw(self.scope, self.file);
+        if matches!(self.write_back.get(self.scope, self.file), Some(Written::Coming)) {
+            self.write_back.withdraw(self.scope, self.file);
         }
     }
 }
@@ -93,15 +93,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let root = Root::open(dir.path(), Fence::Open).expect("open");
         let file = root.fingerprint(".").expect("is there");
-        let (offers, scope) = (Offers::default(), None);
-        let coming = offers.coming(&scope, "a.json");
-        assert!(matches!(offers.get(&scope, "a.json"), Some(Offer::Coming)));
+        let (write_back, scope) = (WriteBackCache::default(), None);
+        let coming = write_back.coming(&scope, "a.json");
+        assert!(matches!(write_back.get(&scope, "a.json"), Some(Written::Coming)));
         drop(coming);
-        assert!(offers.get(&scope, "a.json").is_none());
-        offers.coming(&scope, "a.json").arrived(Arc::default(), file);
-        assert!(matches!(offers.get(&scope, "a.json"), Some(Offer::Document(_, seen)) if seen == file));
-        assert!(offers.get(&scope, "b.json").is_none());
-        offers.withdraw(&scope, "a.json");
-        assert!(offers.lock().is_empty());
+        assert!(write_back.get(&scope, "a.json").is_none());
+        write_back.coming(&scope, "a.json").arrived(Arc::default(), file);
+        assert!(matches!(write_back.get(&scope, "a.json"), Some(Written::Document(_, seen)) if seen == file));
+        assert!(write_back.get(&scope, "b.json").is_none());
+        write_back.withdraw(&scope, "a.json");
+        assert!(write_back.lock().is_empty());
     }
 }
