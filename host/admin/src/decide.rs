@@ -21,7 +21,7 @@ use crate::{Admin, json};
 
 /// Where questions are answered. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct DryRuns {
     decider: Arc<Decider>,
     asking: Arc<Asking>,
     /// Of one question.
@@ -44,7 +44,7 @@ pub(crate) async fn decide(
     let tenant = which.tenant.map(|name| TenantName::new(&name)).transpose();
     let tenant = tenant.map_err(|bad| Failure::bad_request(bad.to_string()))?;
     let manner = Manner { tenant, ..manner(request.uri().query().unwrap_or_default())? };
-    let Desk { decider, asking, most } = &admin.desk;
+    let DryRuns { decider, asking, most } = &admin.dry_runs;
     let bytes = receive(request, *most).await?;
     let question = LARGE_ANSWERS.finish("", move || Question::read(&bytes)).await.map_err(|_| Failure::panicked())?;
     let question = question.map_err(|error| Failure::bad_request(error.to_string()))?;
@@ -79,9 +79,9 @@ fn manner(query: &str) -> Result<Manner, Failure> {
     Ok(manner)
 }
 
-// === impl Desk ===
+// === impl DryRuns ===
 
-impl Desk {
+impl DryRuns {
     /// With the limits of questions.
     pub fn new(config: &Config, decider: Arc<Decider>) -> Self {
         // What a call may have as dockerd posts it, it may have when it is described.

@@ -96,7 +96,7 @@ use portcullis_status::listen::{Service, Unheard, listen};
 use portcullis_status::metrics::{self, Metrics, requests};
 use portcullis_status::status::{Reporter, Status, TenantStatus};
 
-pub use decide::Desk;
+pub use decide::DryRuns;
 pub use decisions::Decisions;
 pub use route::{Listed, routes};
 
@@ -110,7 +110,7 @@ pub struct Admin {
     pub store: Store,
     pub gate: Option<Arc<Gate>>,
     pub reloader: Arc<Reloader>,
-    pub desk: Desk,
+    pub dry_runs: DryRuns,
     pub metrics: Arc<Metrics>,
     pub decisions: Decisions,
 }

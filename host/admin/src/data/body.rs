@@ -41,7 +41,7 @@ where
     if let (Ok(()), Out::Whole(bytes)) = (value(&mut out), out) {
         return Ok(Body::from(bytes));
     }
-    let turn = admin.manager.desks().download().await?;
+    let turn = admin.manager.write_queues().download().await?;
     let (sender, mut receiver) = mpsc::channel(PIECES);
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {
@@ -67,7 +67,7 @@ pub(super) async fn receive<T: Send + 'static>(
     if length.is_some_and(|length| length > most) {
         return Err(too_large());
     }
-    let _room = admin.manager.desks().upload(length.unwrap_or(most)).await?;
+    let _room = admin.manager.write_queues().upload(length.unwrap_or(most)).await?;
     let mut bytes = Vec::with_capacity(usize::try_from(length.unwrap_or_default()).unwrap_or_default());
     let mut body = request.into_body();
     loop {

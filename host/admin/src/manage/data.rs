@@ -4,9 +4,9 @@
 //! what is in memory is offered to whoever reads the folder. Changes of one folder that wait at the same time are made one after
 //! the other, each with its own precondition, and written together.
 
-mod desk;
 mod edit;
 mod place;
+mod write_queue;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,13 +23,13 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::info;
 
-use self::desk::Waiting;
 use self::edit::Version;
+use self::write_queue::Waiting;
 use crate::manage::{DISK_ANSWERS, ManageError, Manager, Precondition, Scope};
 
-pub(crate) use self::desk::Desks;
 pub(crate) use self::edit::{Edit, Given};
 pub(crate) use self::place::Place;
+pub(crate) use self::write_queue::WriteQueues;
 
 /// What a change came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,8 +114,8 @@ impl Manager {
         Ok(self.terms(scope)?.data_bytes.min(MAX_TEXT as u64))
     }
 
-    pub(crate) fn desks(&self) -> &Desks {
-        &self.0.desks
+    pub(crate) fn write_queues(&self) -> &WriteQueues {
+        &self.0.write_queues
     }
 
     /// Changes a document. On the disk, and in force, when this is ready.
@@ -129,7 +129,7 @@ impl Manager {
         // Only for tenants that are there.
         self.layer(&scope)?;
         let (answer, done) = oneshot::channel();
-        self.0.desks.put(&scope, Waiting { place, edit, precondition, answer })?;
+        self.0.write_queues.put(&scope, Waiting { place, edit, precondition, answer })?;
         let manager = self.clone();
         // Whoever goes away meanwhile does not take with him what others wait for.
         tokio::spawn(async move { manager.work_off(scope).await });
@@ -139,9 +139,9 @@ impl Manager {
 
     /// Makes all changes of a folder that wait, unless somebody else did.
     async fn work_off(&self, scope: Scope) {
-        let desk = self.0.desks.of(&scope);
-        let _writer = desk.lock().await;
-        let waiting = desk.take();
+        let write_queue = self.0.write_queues.of(&scope);
+        let _writer = write_queue.lock().await;
+        let waiting = write_queue.take();
         if waiting.is_empty() {
             return;
         }

@@ -38,7 +38,7 @@ struct Inner {
     workshop: Workshop,
     /// One writer for each folder at a time.
     locks: Mutex<HashMap<Scope, Arc<tokio::sync::Mutex<()>>>>,
-    desks: data::Desks,
+    write_queues: data::WriteQueues,
 }
 
 /// Why something was not changed, or is not to be had. The text is for whoever asked.
@@ -78,8 +78,8 @@ pub enum ManageError {
 
 impl Manager {
     pub fn new(config: &Config, watch: Arc<Watch>, live: Arc<Live>, workshop: Workshop) -> Self {
-        let (dir, locks, desks) = (config.dir.clone(), Mutex::default(), data::Desks::default());
-        Self(Arc::new(Inner { dir, watch, live, workshop, locks, desks }))
+        let (dir, locks, write_queues) = (config.dir.clone(), Mutex::default(), data::WriteQueues::default());
+        Self(Arc::new(Inner { dir, watch, live, workshop, locks, write_queues }))
     }
 
     /// Whoever writes holds it until the disk has answered, also when nobody waits for that any more.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use portcullis_admin as admin;
 use portcullis_admin::manage::Manager;
 use portcullis_admin::reload::Reloader;
-use portcullis_admin::{Admin, Decisions, Desk};
+use portcullis_admin::{Admin, Decisions, DryRuns};
 use portcullis_config::{Config, Problems};
 use portcullis_decision_log::{DecisionLog, LogThread};
 use portcullis_mounts::created::Created;
@@ -155,7 +155,7 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
         store: store.clone(),
         gate,
         reloader: Arc::clone(&reloader),
-        desk: Desk::new(&config, Arc::clone(&decider)),
+        dry_runs: DryRuns::new(&config, Arc::clone(&decider)),
         metrics: Arc::new(Metrics::new(sources)),
         decisions: Decisions::new(&config.decision_log, log.feed().clone(), stopped.clone()),
     };

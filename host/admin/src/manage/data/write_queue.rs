@@ -19,17 +19,17 @@ const DOWNLOADS: usize = 8;
 /// How long somebody waits for his turn at either.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A desk for each folder.
+/// A write queue for each folder.
 #[derive(Debug)]
-pub(crate) struct Desks {
-    desks: Mutex<HashMap<Scope, Arc<Desk>>>,
+pub(crate) struct WriteQueues {
+    write_queues: Mutex<HashMap<Scope, Arc<WriteQueue>>>,
     uploads: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
 }
 
 /// The changes of one folder.
 #[derive(Debug, Default)]
-pub(super) struct Desk {
+pub(super) struct WriteQueue {
     waiting: Mutex<Vec<Waiting>>,
     /// Who makes changes now.
     writer: tokio::sync::Mutex<()>,
@@ -44,27 +44,27 @@ pub(crate) struct Waiting {
     pub(crate) answer: oneshot::Sender<Result<DataChange, ManageError>>,
 }
 
-// === impl Desks ===
+// === impl WriteQueues ===
 
-impl Default for Desks {
+impl Default for WriteQueues {
     fn default() -> Self {
         Self {
-            desks: Mutex::default(),
+            write_queues: Mutex::default(),
             uploads: Arc::new(Semaphore::new(UPLOADS as usize)),
             downloads: Arc::new(Semaphore::new(DOWNLOADS)),
         }
     }
 }
 
-impl Desks {
-    pub(super) fn of(&self, scope: &Scope) -> Arc<Desk> {
-        let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(desks.entry(scope.clone()).or_default())
+impl WriteQueues {
+    pub(super) fn of(&self, scope: &Scope) -> Arc<WriteQueue> {
+        let mut write_queues = self.write_queues.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(write_queues.entry(scope.clone()).or_default())
     }
 
     pub(super) fn put(&self, scope: &Scope, change: Waiting) -> Result<(), ManageError> {
-        let desk = self.of(scope);
-        let mut waiting = desk.waiting();
+        let write_queue = self.of(scope);
+        let mut waiting = write_queue.waiting();
         if waiting.len() >= MAX_WAITING {
             return Err(ManageError::Busy(format!("{MAX_WAITING} changes wait already; try again")));
         }
@@ -91,9 +91,9 @@ async fn turn<E>(
     timeout(PATIENCE, permit).await.map_err(|_| busy())?.map_err(|_| busy())
 }
 
-// === impl Desk ===
+// === impl WriteQueue ===
 
-impl Desk {
+impl WriteQueue {
     pub(super) async fn lock(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.writer.lock().await
     }
