@@ -45,7 +45,7 @@ pub enum Compiler {
 
 /// Who compiles, and whose turn it is.
 #[derive(Debug)]
-pub(crate) struct Workbench {
+pub(crate) struct CompileQueue {
     compiler: Compiler,
     host: Gate,
     tenants: Gate,
@@ -68,9 +68,9 @@ impl Compiler {
     }
 }
 
-// === impl Workbench ===
+// === impl CompileQueue ===
 
-impl Workbench {
+impl CompileQueue {
     pub(crate) fn new(compiler: Compiler) -> Self {
         let processors = available_parallelism().map_or(1, NonZero::get);
         Self { compiler, host: Gate::new(OF_HOST), tenants: Gate::new(processors.max(OF_TENANTS)) }

@@ -71,7 +71,7 @@ pub struct Member {
 
 /// What loading policies needs of the rest of the host. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Workshop {
+pub struct LoadContext {
     pub sandbox: Sandbox,
     /// Probing a policy runs it.
     pub runtime: Handle,
@@ -87,7 +87,7 @@ pub(crate) struct LayerLoader {
     path: PathBuf,
     /// None is the host's own.
     tenant: Option<TenantName>,
-    workshop: Workshop,
+    context: LoadContext,
     policies: FileSet<Arc<Member>>,
     data: FileSet<Kept>,
     terms: Terms,
@@ -131,12 +131,18 @@ impl Layer {
 // === impl LayerLoader ===
 
 impl LayerLoader {
-    pub(crate) fn new(path: PathBuf, tenant: Option<TenantName>, terms: Terms, workshop: Workshop, when: When) -> Self {
+    pub(crate) fn new(
+        path: PathBuf,
+        tenant: Option<TenantName>,
+        terms: Terms,
+        context: LoadContext,
+        when: When,
+    ) -> Self {
         let label: Option<Arc<str>> = tenant.as_ref().map(|tenant| tenant.as_str().into());
         Self {
             path,
             tenant,
-            workshop,
+            context,
             policies: FileSet::new(POLICY, label.clone()),
             data: FileSet::new(DOCUMENT, label),
             terms,
@@ -249,21 +255,21 @@ impl LayerLoader {
     }
 
     fn read(&mut self, root: &Root, writing: &dyn Fn(&Path) -> bool) -> Changes {
-        let Self { policies, data, terms, workshop, tenant, when, .. } = self;
-        let bench = Bench { root, terms, workshop, tenant: tenant.as_ref(), when: *when };
+        let Self { policies, data, terms, context, tenant, when, .. } = self;
+        let loader = Loader { root, terms, context, tenant: tenant.as_ref(), when: *when };
         let mut changes = policies.rescan(root, writing, terms.policies, |place, last| {
-            bench.policy(place, last.map(AsRef::as_ref)).map(Arc::new)
+            loader.policy(place, last.map(AsRef::as_ref)).map(Arc::new)
         });
-        workshop.swaps.policies.add(changes.loaded, changes.failed);
+        context.swaps.policies.add(changes.loaded, changes.failed);
         let mut sizes: BTreeMap<String, u64> =
             data.good().map(|(name, kept)| (name.to_owned(), kept.file.size())).collect();
         let of_data = data.rescan(root, writing, usize::MAX, |place, _| {
             let others = sizes.iter().filter(|(name, _)| *name != place.name).map(|(_, bytes)| bytes).sum();
-            let kept = bench.document(place, others)?;
+            let kept = loader.document(place, others)?;
             sizes.insert(place.name.to_owned(), kept.file.size());
             Ok(kept)
         });
-        workshop.swaps.data.add(of_data.loaded, of_data.failed);
+        context.swaps.data.add(of_data.loaded, of_data.failed);
         changes |= of_data;
         changes
     }
@@ -318,15 +324,15 @@ impl Member {
 }
 
 /// What loading one file needs.
-struct Bench<'a> {
+struct Loader<'a> {
     root: &'a Root,
     terms: &'a Terms,
-    workshop: &'a Workshop,
+    context: &'a LoadContext,
     tenant: Option<&'a TenantName>,
     when: When,
 }
 
-impl Bench<'_> {
+impl Loader<'_> {
     fn policy(&self, place: &Place<'_>, last: Option<&Member>) -> Result<Member, Failure> {
         let path = self.root.path(&place.path);
         let broken = |problem: String| Failure::of_file(&path, problem, "");
@@ -338,7 +344,7 @@ impl Bench<'_> {
             Some(policy) => policy,
             None => self.compile(&bytes, &file).map_err(broken)?,
         };
-        let probed = self.workshop.runtime.block_on(policy.probe(&file.limits));
+        let probed = self.context.runtime.block_on(policy.probe(&file.limits));
         probed.map_err(|error| broken(error.to_string()))?;
         let (digest, would_deny, said) = (Some(policy.digest()), AtomicU64::default(), Said::default());
         Ok(Member { name, digest, file, policy: Ok(policy), would_deny, said })
@@ -352,8 +358,8 @@ impl Bench<'_> {
             metered: file.limits.instructions.is_some(),
         };
         let start = Instant::now();
-        let compiled = self.workshop.sandbox.compile(&order);
-        self.workshop.swaps.compile_time.observe(start.elapsed());
+        let compiled = self.context.sandbox.compile(&order);
+        self.context.swaps.compile_time.observe(start.elapsed());
         compiled.and_then(|compiled| compiled.link(file.grants)).map_err(|error| error.to_string())
     }
 
@@ -395,7 +401,7 @@ impl Bench<'_> {
     /// The document that the host has in memory already, because it wrote the file.
     fn written_back(&self, place: &Place<'_>) -> Result<Option<Kept>, Failure> {
         let file = place.path.rsplit('/').next().unwrap_or_default();
-        match self.workshop.write_back.get(&self.tenant.cloned(), file) {
+        match self.context.write_back.get(&self.tenant.cloned(), file) {
             Some(Written::Document(document, file)) if self.root.fingerprint(&place.path) == Some(file) => {
                 Ok(Some(Kept { document, file }))
             }

@@ -37,6 +37,7 @@
 //! At the start, the host's own folder is read first, then all tenants', as many at once as there are processors, until for
 //! 20 s no further one finished; whoever is not read by then is denied until it is. A reader that panics is replaced.
 
+mod context;
 mod file_set;
 mod job;
 mod layer;
@@ -53,15 +54,14 @@ pub mod tenant;
 mod tenant_registry;
 mod trouble;
 mod watch;
-mod workshop;
 mod write_back;
 
-pub use layer::{Kept, Layer, MAX_SETTINGS, Member, Workshop};
+pub use context::{WorkshopError, load_context};
+pub use layer::{Kept, Layer, LoadContext, MAX_SETTINGS, Member};
 pub use once::{load_all, load_once};
 pub use remarks::DOCUMENTS;
 pub use set::PolicySet;
 pub use snapshot::{Live, NotPlaced, Snapshot, Tenant};
 pub use trouble::{Effect, IGNORED, PERMISSIONS, Scope, Trouble, Troubles};
 pub use watch::Watch;
-pub use workshop::{WorkshopError, workshop};
 pub use write_back::WriteBackCache;

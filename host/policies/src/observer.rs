@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 use self::folder::Folder;
 use self::silence::{SLOW, Seen};
 use crate::job::{Job, Spawn};
-use crate::layer::{Layer, LayerLoader, Workshop};
+use crate::layer::{Layer, LayerLoader, LoadContext};
 use crate::message::{Finished, Message};
 use crate::notices::{Identities, Notices, Watched};
 use crate::probe::Probes;
@@ -56,7 +56,7 @@ const STALLED: Duration = Duration::from_secs(20);
 /// Decides when which folder is read, and puts in force what was found.
 pub(crate) struct Observer {
     dir: PathBuf,
-    workshop: Workshop,
+    context: LoadContext,
     tenant_registry: TenantRegistry,
     registry: Registry,
     live: Arc<Live>,
@@ -366,7 +366,7 @@ impl Observer {
         if !self.starting {
             self.publish(scope.as_ref());
             if let Some(noticed) = noticed {
-                self.workshop.swaps.publish_time.observe(noticed.elapsed());
+                self.context.swaps.publish_time.observe(noticed.elapsed());
             }
             if is_news {
                 self.tell();
@@ -515,7 +515,7 @@ impl Observer {
             }
         };
         let when = if self.starting { When::Start } else { When::Swap };
-        LayerLoader::new(path, scope.clone(), terms, self.workshop.clone(), when)
+        LayerLoader::new(path, scope.clone(), terms, self.context.clone(), when)
     }
 
     fn announce(&self, tenant: Option<&TenantName>) {

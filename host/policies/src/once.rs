@@ -7,24 +7,24 @@ use portcullis_engine::When;
 use portcullis_model::TenantName;
 use portcullis_state::Spaces;
 
-use crate::layer::{Layer, LayerLoader, Workshop};
+use crate::layer::{Layer, LayerLoader, LoadContext};
 use crate::registry::Registry;
 use crate::snapshot::Live;
 use crate::tenant_registry::{TenantRegistry, Waiting};
 use crate::trouble::Troubles;
 
 /// Reads the host's own folder, and then all tenants' that are in force.
-pub fn load_once(config: &Config, spaces: Spaces, workshop: &Workshop) -> Live {
-    load(config, spaces, workshop, false)
+pub fn load_once(config: &Config, spaces: Spaces, context: &LoadContext) -> Live {
+    load(config, spaces, context, false)
 }
 
 /// The same, to find what is wrong: tenants that are not in force are read, too, as if they might have everything.
-pub fn load_all(config: &Config, workshop: &Workshop) -> Live {
-    load(config, Spaces::empty(), workshop, true)
+pub fn load_all(config: &Config, context: &LoadContext) -> Live {
+    load(config, Spaces::empty(), context, true)
 }
 
-fn load(config: &Config, spaces: Spaces, workshop: &Workshop, is_all: bool) -> Live {
-    let mut host = LayerLoader::new(config.dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
+fn load(config: &Config, spaces: Spaces, context: &LoadContext, is_all: bool) -> Live {
+    let mut host = LayerLoader::new(config.dir.clone(), None, Terms::of_host(), context.clone(), When::Start);
     let mut registry = Registry::new(config, spaces, host.first_layer());
     let mut troubles = Troubles::from([(None, host.troubles().collect())]);
     let mut tenant_registry = TenantRegistry::new(config.dir.join(TENANTS), Vocabulary::of(config));
@@ -33,7 +33,7 @@ fn load(config: &Config, spaces: Spaces, workshop: &Workshop, is_all: bool) -> L
         let terms = tenant_registry.in_force(name).map(|file| file.terms()).or_else(|| is_all.then(Terms::of_host))?;
         Some((
             name,
-            LayerLoader::new(tenant_registry.path(name), Some(name.clone()), terms, workshop.clone(), When::Start),
+            LayerLoader::new(tenant_registry.path(name), Some(name.clone()), terms, context.clone(), When::Start),
         ))
     });
     for (name, loader, layer) in read_all(loaders.collect()) {

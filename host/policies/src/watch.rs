@@ -10,7 +10,7 @@ use portcullis_state::Spaces;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::layer::Workshop;
+use crate::layer::LoadContext;
 use crate::message::Message;
 use crate::observer::Observer;
 use crate::snapshot::Live;
@@ -29,12 +29,12 @@ pub struct Watch {
 
 impl Watch {
     /// Reads everything for the first time, and then whatever changes.
-    pub fn start(config: &Config, spaces: Spaces, workshop: Workshop) -> std::io::Result<(Self, Arc<Live>)> {
+    pub fn start(config: &Config, spaces: Spaces, context: LoadContext) -> std::io::Result<(Self, Arc<Live>)> {
         let (sender, messages) = channel();
         let (ready, first) = channel();
         let (config, own) = (config.clone(), sender.clone());
         std::thread::Builder::new().name("policies".into()).spawn(move || {
-            let observer = Observer::start(&config, spaces, workshop, own, messages);
+            let observer = Observer::start(&config, spaces, context, own, messages);
             if ready.send(Arc::clone(observer.live())).is_ok() {
                 observer.run();
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use portcullis_config::{Config, Problem};
 use portcullis_engine::{Compiler, Sandbox, SandboxConfig};
 use portcullis_model::TenantName;
-use portcullis_policies::{Trouble, Workshop, WorkshopError, WriteBackCache, load_all};
+use portcullis_policies::{LoadContext, Trouble, WorkshopError, WriteBackCache, load_all};
 use portcullis_status::health::{Finding, Readiness};
 use portcullis_status::tls::load as load_tls;
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ pub fn check(dir: &Path) -> Result<Checked, WorkshopError> {
             Err(broken) => mistakes.extend(broken.0.iter().map(|problem| Mistake::of("certificate", problem))),
         }
     }
-    let live = load_all(&config, &workshop()?);
+    let live = load_all(&config, &load_context()?);
     let (snapshot, troubles) = (live.load(), live.troubles());
     for (tenant, trouble) in troubles.iter().flat_map(|(tenant, all)| all.iter().map(move |one| (tenant, one))) {
         let list = if trouble.is_remark() { &mut warnings } else { &mut mistakes };
@@ -61,10 +61,10 @@ pub fn check(dir: &Path) -> Result<Checked, WorkshopError> {
 }
 
 /// Without the cache that the configuration names: it holds machine code, and the configuration may be a stranger's.
-fn workshop() -> Result<Workshop, WorkshopError> {
+fn load_context() -> Result<LoadContext, WorkshopError> {
     let instances = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
     let sandbox = Sandbox::new(&SandboxConfig { instances, cache: None, compiler: Compiler::this_program() });
-    Ok(Workshop {
+    Ok(LoadContext {
         sandbox: sandbox?,
         runtime: Handle::current(),
         write_back: WriteBackCache::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portcullis_config::Config;
 use portcullis_policies as policies;
-use portcullis_policies::{WorkshopError, workshop};
+use portcullis_policies::{WorkshopError, load_context};
 use portcullis_service::asking::{AskError, Asking, Manner, Question, Report};
 use portcullis_service::decide::Judge;
 use portcullis_state::Spaces;
@@ -26,7 +26,7 @@ impl Offline {
 
     /// The same, with what policies keep from elsewhere.
     pub fn with(config: &Config, spaces: Spaces) -> Result<Self, WorkshopError> {
-        let live = policies::load_once(config, spaces, &workshop(config)?);
+        let live = policies::load_once(config, spaces, &load_context(config)?);
         let troubles = live.troubles();
         let notes = troubles
             .values()

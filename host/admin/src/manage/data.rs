@@ -238,7 +238,7 @@ impl Manager {
         };
         let most = self.terms(scope).map_err(Problem::of)?.data_bytes;
         let mut is_over = false;
-        let coming = self.0.workshop.write_back.coming(scope, &file);
+        let coming = self.0.context.write_back.coming(scope, &file);
         let put = atomic_dir.put(&file, |file| {
             let mut out = Limited { file, left: most.saturating_sub(others), is_over: &mut is_over };
             match &text {
@@ -262,7 +262,7 @@ impl Manager {
     fn answer(&self, scope: &Scope, batch: Batch) {
         let Batch { name, is_new, outcomes, written, is_change } = batch;
         if let Ok(Some((file, _))) = &written {
-            self.0.workshop.write_back.withdraw(scope, file);
+            self.0.context.write_back.withdraw(scope, file);
         }
         let file = written.as_ref().ok().and_then(|written| written.as_ref()).map(|(_, file)| *file);
         let (in_force, generation) = match self.layer(scope) {

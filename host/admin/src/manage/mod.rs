@@ -13,7 +13,7 @@ use std::time::Duration;
 use portcullis_config::fs::{AtomicDir, Fence, Root};
 use portcullis_config::{Config, TENANTS, Terms};
 use portcullis_model::TenantName;
-use portcullis_policies::{Layer, Live, Watch, Workshop};
+use portcullis_policies::{Layer, Live, LoadContext, Watch};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
@@ -35,7 +35,7 @@ struct Inner {
     dir: PathBuf,
     watch: Arc<Watch>,
     live: Arc<Live>,
-    workshop: Workshop,
+    context: LoadContext,
     /// One writer for each folder at a time.
     locks: Mutex<HashMap<Scope, Arc<tokio::sync::Mutex<()>>>>,
     write_queues: data::WriteQueues,
@@ -77,9 +77,9 @@ pub enum ManageError {
 // === impl Manager ===
 
 impl Manager {
-    pub fn new(config: &Config, watch: Arc<Watch>, live: Arc<Live>, workshop: Workshop) -> Self {
+    pub fn new(config: &Config, watch: Arc<Watch>, live: Arc<Live>, context: LoadContext) -> Self {
         let (dir, locks, write_queues) = (config.dir.clone(), Mutex::default(), data::WriteQueues::default());
-        Self(Arc::new(Inner { dir, watch, live, workshop, locks, write_queues }))
+        Self(Arc::new(Inner { dir, watch, live, context, locks, write_queues }))
     }
 
     /// Whoever writes holds it until the disk has answered, also when nobody waits for that any more.

@@ -154,10 +154,10 @@ impl Manager {
         let owner = scope.clone().map_or(Owner::Host, Owner::Tenant);
         let metered = file.limits.instructions.is_some();
         let invalid = |error: portcullis_engine::LoadError| ManageError::Invalid(error.to_string());
-        let workshop = &self.0.workshop;
-        let compiled = workshop.sandbox.compile(&Order { bytes, owner, when: When::Swap, metered }).map_err(invalid)?;
+        let context = &self.0.context;
+        let compiled = context.sandbox.compile(&Order { bytes, owner, when: When::Swap, metered }).map_err(invalid)?;
         let policy = compiled.link(file.grants).map_err(invalid)?;
-        workshop.runtime.block_on(policy.probe(&file.limits)).map_err(invalid)?;
+        context.runtime.block_on(policy.probe(&file.limits)).map_err(invalid)?;
         Ok(compiled)
     }
 }

@@ -18,7 +18,7 @@ use portcullis_admin::{Admin, Decisions, DryRuns};
 use portcullis_config::{Config, Problems};
 use portcullis_decision_log::{DecisionLog, LogThread};
 use portcullis_mounts::created::Created;
-use portcullis_policies::{Watch, WorkshopError, workshop};
+use portcullis_policies::{Watch, WorkshopError, load_context};
 use portcullis_service::body::BodyLimits;
 use portcullis_service::decide::{Decider, Judge};
 use portcullis_service::plugin::{self, Front, Phase};
@@ -57,7 +57,7 @@ const STOPPED: Duration = Duration::from_secs(10);
 #[derive(Debug, Error)]
 pub(crate) enum ServeError {
     #[error(transparent)]
-    Workshop(#[from] WorkshopError),
+    LoadContext(#[from] WorkshopError),
     #[error("policies cannot be watched: {0}")]
     Watch(#[source] std::io::Error),
     #[error("the admin API cannot be served: {0}")]
@@ -111,10 +111,10 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     let mut signals = Signals::start(grace + END, sink.clone()).map_err(ServeError::Signals)?;
     raise_descriptor_limit();
     let predecessor = if take_over { find_predecessor(&config).await? } else { None };
-    let workshop = workshop(&config)?;
+    let context = load_context(&config)?;
     let store = if predecessor.is_some() { Store::later(&config.state_dir) } else { Store::open(&config.state_dir) };
     let spaces = Spaces::Disk(store.clone());
-    let (watch, live) = Watch::start(&config, spaces, workshop.clone()).map_err(ServeError::Watch)?;
+    let (watch, live) = Watch::start(&config, spaces, context.clone()).map_err(ServeError::Watch)?;
     let watch = Arc::new(watch);
     let mut sockets = Sockets::bind(&config, predecessor)?;
     // Nothing decides between the end of the host before and the end of this.
@@ -140,8 +140,8 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     let sources = Sources {
         decider: Arc::clone(&decider),
         reporter: Arc::clone(&reporter),
-        sandbox: workshop.sandbox.clone(),
-        swaps: Arc::clone(&workshop.swaps),
+        sandbox: context.sandbox.clone(),
+        swaps: Arc::clone(&context.swaps),
         store: store.clone(),
         log: sink,
         requests: Arc::default(),
@@ -151,7 +151,7 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     let reloader = Arc::new(reloader);
     let routes = Admin {
         reporter,
-        manager: Manager::new(&config, Arc::clone(&watch), live, workshop),
+        manager: Manager::new(&config, Arc::clone(&watch), live, context),
         store: store.clone(),
         gate,
         reloader: Arc::clone(&reloader),

@@ -95,13 +95,13 @@ impl Sandbox {
 
     /// From the cache on disk; what is not there is compiled into it first.
     fn component(&self, engine: &Engine, ticket: &Ticket, order: &Order<'_>) -> Result<Component, LoadError> {
-        let Inner { store, workbench, cached, .. } = &*self.0;
+        let Inner { store, compile_queue, cached, .. } = &*self.0;
         if let Some(component) = store.load(engine, ticket) {
             cached.fetch_add(1, Ordering::Relaxed);
             return Ok(component);
         }
         let mut file = store.begin()?;
-        workbench.compile(order, file.as_file_mut())?;
+        compile_queue.compile(order, file.as_file_mut())?;
         store.store(engine, ticket, file)?;
         store.load_stored(engine, ticket)
     }

@@ -11,7 +11,7 @@ use portcullis_model::Limits;
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::compiler::{Compiler, Workbench};
+use crate::compiler::{CompileQueue, Compiler};
 use crate::error::{LoadError, SandboxError};
 use crate::machine::Machine;
 use crate::sandbox::registry::Registry;
@@ -52,7 +52,7 @@ pub struct Sandbox(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     config: Config,
     pub(crate) store: Store,
-    pub(crate) workbench: Workbench,
+    pub(crate) compile_queue: CompileQueue,
     instances: usize,
     plain: Machine,
     /// Counts instructions. Made when the first policy needs it, with a pool of its own: that is only addresses, for
@@ -96,7 +96,7 @@ impl Sandbox {
         Ok(Self(Arc::new(Inner {
             config: wasmtime,
             store,
-            workbench: Workbench::new(config.compiler.clone()),
+            compile_queue: CompileQueue::new(config.compiler.clone()),
             instances,
             plain,
             metered: OnceLock::new(),

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::folder::Folder;
 use super::{LOOK, Observer, STALLED};
 use crate::job::spawn;
-use crate::layer::{Layer, LayerLoader, Workshop};
+use crate::layer::{Layer, LayerLoader, LoadContext};
 use crate::message::Message;
 use crate::notices::{Notices, Watched, identities};
 use crate::probe::{Probes, touch};
@@ -30,7 +30,7 @@ impl Observer {
     pub(crate) fn start(
         config: &Config,
         spaces: Spaces,
-        workshop: Workshop,
+        context: LoadContext,
         sender: Sender<Message>,
         messages: Receiver<Message>,
     ) -> Self {
@@ -43,9 +43,9 @@ impl Observer {
         let dir = config.dir.clone();
         let mut probes = Probes::default();
         let mut tenant_registry = TenantRegistry::new(dir.join(TENANTS), Vocabulary::of(config));
-        tenant_registry.swaps = Arc::clone(&workshop.swaps);
+        tenant_registry.swaps = Arc::clone(&context.swaps);
         let mut watched = Watched::unseen(dir.clone());
-        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), workshop.clone(), When::Start);
+        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), context.clone(), When::Start);
         let mut silent = BTreeSet::new();
         // What does not answer is not waited for: its calls are denied until it does.
         let seen = probes.ask(&dir, |dir| {
@@ -75,7 +75,7 @@ impl Observer {
         let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
         let mut observer = Self {
             dir,
-            workshop,
+            context,
             tenant_registry,
             registry,
             live,

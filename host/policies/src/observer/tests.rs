@@ -38,10 +38,14 @@ async fn a_folder_that_no_thread_can_read_is_told_and_read_again() {
     let config = Config::read(folder.path()).unwrap();
     let sandbox =
         Sandbox::new(&SandboxConfig { instances: 1, cache: None, compiler: Compiler::this_program() }).unwrap();
-    let workshop =
-        Workshop { sandbox, runtime: Handle::current(), write_back: WriteBackCache::default(), swaps: Arc::default() };
+    let context = LoadContext {
+        sandbox,
+        runtime: Handle::current(),
+        write_back: WriteBackCache::default(),
+        swaps: Arc::default(),
+    };
     let (sender, messages) = channel();
-    let mut observer = Observer::start(&config, Spaces::empty(), workshop, sender, messages);
+    let mut observer = Observer::start(&config, Spaces::empty(), context, sender, messages);
     assert_eq!(warnings(&observer), [""; 0]);
 
     observer.spawn = refuse;

@@ -8,7 +8,7 @@ use portcullis_engine::{Compiler, Sandbox, SandboxConfig, SandboxError};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use crate::layer::Workshop;
+use crate::layer::LoadContext;
 use crate::write_back::WriteBackCache;
 
 /// Why policies cannot be loaded at all.
@@ -21,7 +21,7 @@ pub enum WorkshopError {
 }
 
 /// What loading policies needs. Must be called on a runtime's thread.
-pub fn workshop(config: &Config) -> Result<Workshop, WorkshopError> {
+pub fn load_context(config: &Config) -> Result<LoadContext, WorkshopError> {
     let cache = config.cache_dir.clone();
     std::fs::create_dir_all(&cache).map_err(|source| WorkshopError::Cache { path: cache.clone(), source })?;
     let sandbox = Sandbox::new(&SandboxConfig {
@@ -29,5 +29,10 @@ pub fn workshop(config: &Config) -> Result<Workshop, WorkshopError> {
         cache: Some(cache),
         compiler: Compiler::this_program(),
     })?;
-    Ok(Workshop { sandbox, runtime: Handle::current(), write_back: WriteBackCache::default(), swaps: Arc::default() })
+    Ok(LoadContext {
+        sandbox,
+        runtime: Handle::current(),
+        write_back: WriteBackCache::default(),
+        swaps: Arc::default(),
+    })
 }
