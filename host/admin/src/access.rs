@@ -46,7 +46,7 @@ pub(crate) enum Peer {
 
 /// Why nobody is known to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stranger {
+enum Unauthenticated {
     NoProof,
     UnknownToken,
     UnreadableToken,
@@ -78,7 +78,7 @@ pub(crate) async fn identify(State(keeper): State<Doorkeeper>, request: Request,
             body::discard(sent).await;
             let path = cut(parts.uri.path()).to_owned();
             // The socket's mode keeps others out already; this holds should somebody change it.
-            let response = if stranger == Stranger::OtherUser {
+            let response = if stranger == Unauthenticated::OtherUser {
                 other_user()
             } else {
                 next.run(Request::from_parts(parts, Body::empty())).await
@@ -138,29 +138,29 @@ impl Doorkeeper {
         Self { gate, lines: Arc::new(LineBudget::new(REFUSALS_LOGGED)) }
     }
 
-    fn principal(&self, peer: &Peer, headers: &HeaderMap) -> Result<Principal, Stranger> {
+    fn principal(&self, peer: &Peer, headers: &HeaderMap) -> Result<Principal, Unauthenticated> {
         match peer {
             Peer::Local(user) => {
                 let own = rustix::process::geteuid().as_raw();
                 let is_own = user.is_some_and(|user| user == 0 || user == own);
-                if is_own { Ok(Principal::Operator) } else { Err(Stranger::OtherUser) }
+                if is_own { Ok(Principal::Operator) } else { Err(Unauthenticated::OtherUser) }
             }
             Peer::Remote { certificate, .. } => self.remote(certificate.as_deref(), headers).map(Principal::Remote),
         }
     }
 
     /// A token counts where there is one, and has to be right; the certificate where there is none.
-    fn remote(&self, certificate: Option<&Shown>, headers: &HeaderMap) -> Result<Arc<Rights>, Stranger> {
-        let gate = self.gate.as_ref().ok_or(Stranger::NoProof)?;
+    fn remote(&self, certificate: Option<&Shown>, headers: &HeaderMap) -> Result<Arc<Rights>, Unauthenticated> {
+        let gate = self.gate.as_ref().ok_or(Unauthenticated::NoProof)?;
         let mut given = headers.get_all(AUTHORIZATION).iter();
         match (given.next(), given.next(), certificate) {
             (Some(value), None, _) => {
-                let token = bearer(value.as_bytes()).ok_or(Stranger::UnreadableToken)?;
-                gate.holder(token).ok_or(Stranger::UnknownToken)
+                let token = bearer(value.as_bytes()).ok_or(Unauthenticated::UnreadableToken)?;
+                gate.holder(token).ok_or(Unauthenticated::UnknownToken)
             }
-            (Some(_), Some(_), _) => Err(Stranger::UnreadableToken),
-            (None, _, Some(shown)) => gate.client(shown).ok_or(Stranger::UnknownCertificate),
-            (None, _, None) => Err(Stranger::NoProof),
+            (Some(_), Some(_), _) => Err(Unauthenticated::UnreadableToken),
+            (None, _, Some(shown)) => gate.client(shown).ok_or(Unauthenticated::UnknownCertificate),
+            (None, _, None) => Err(Unauthenticated::NoProof),
         }
     }
 }
@@ -213,7 +213,7 @@ impl fmt::Display for Peer {
     }
 }
 
-impl fmt::Display for Stranger {
+impl fmt::Display for Unauthenticated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoProof => "neither a token nor a certificate",

@@ -76,7 +76,7 @@ pub struct Decider {
     judge: Judge,
     log: DecisionLog,
     /// Of calls that are nobody's.
-    strangers: Tally,
+    unmatched: Tally,
     recorder: Recorder,
 }
 
@@ -478,7 +478,7 @@ impl Caller for Answered<'_> {
 
 impl Decider {
     pub fn new(judge: Judge, log: DecisionLog, recorder: Recorder) -> Self {
-        Self { judge, log, strangers: Tally::default(), recorder }
+        Self { judge, log, unmatched: Tally::default(), recorder }
     }
 
     /// Takes what of the configuration needs no restart, for the calls to come.
@@ -506,8 +506,8 @@ impl Decider {
     }
 
     /// Of calls that are nobody's.
-    pub fn strangers(&self) -> &Tally {
-        &self.strangers
+    pub fn unmatched(&self) -> &Tally {
+        &self.unmatched
     }
 
     /// Decides one plugin call.
@@ -549,7 +549,7 @@ impl Decider {
         let Arrived { sender, at: (at, start), size } = arrived;
         let Judged { decision, tenant, problem, about, lines, times } = judged;
         let times = Times { whole: start.elapsed(), ..times };
-        let tally = tenant.as_ref().map_or(&self.strangers, |tenant| &*tenant.resources.tally);
+        let tally = tenant.as_ref().map_or(&self.unmatched, |tenant| &*tenant.resources.tally);
         tally.count(&decision, times.whole);
         if let Some(tenant) = &tenant {
             tenant.set.count(&decision);

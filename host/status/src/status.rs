@@ -171,7 +171,7 @@ impl Reporter {
                 .chain(others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)))
                 .collect(),
             tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles, &stuck)).collect(),
-            unplaced: self.decider.strangers().read(),
+            unplaced: self.decider.unmatched().read(),
         }
     }
 

@@ -281,7 +281,7 @@ impl Caller<'_> {
             let reply = if self.admitted {
                 guarded(Arc::clone(self.front), request, self.sender.clone()).await
             } else {
-                endpoint::stranger()
+                endpoint::refused_peer()
             };
             Ok::<_, Infallible>(keep_alive.answered(reply))
         });

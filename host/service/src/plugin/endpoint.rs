@@ -53,7 +53,7 @@ pub(super) async fn answer(front: &Front, request: Request<Incoming>, sender: &S
 }
 
 /// Answers a caller that may not connect.
-pub(super) fn stranger() -> Reply {
+pub(super) fn refused_peer() -> Reply {
     failure(StatusCode::FORBIDDEN, "this user is not in `allow_uids` of the listener")
 }
 

@@ -72,7 +72,7 @@ fn rooms(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
 fn tallies(scrape: &Scrape) -> impl Iterator<Item = (&str, &Tally)> {
     let tenants = scrape.snapshot.tenants.iter();
     let tenants = tenants.map(|tenant| (tenant.name.as_str(), &*tenant.resources.tally));
-    tenants.chain([(NO_TENANT, scrape.sources.decider.strangers())])
+    tenants.chain([(NO_TENANT, scrape.sources.decider.unmatched())])
 }
 
 /// Every policy, and whose it is.
