@@ -11,7 +11,7 @@ use portcullis_docker::target::Target;
 use portcullis_engine::LARGE_ANSWERS;
 use portcullis_model::TenantName;
 use portcullis_service::asking::{AskError, Asking, Manner, Question, Report};
-use portcullis_service::decide::Decider;
+use portcullis_service::decide::Authorizer;
 use serde::Deserialize;
 
 use crate::access::Principal;
@@ -22,7 +22,7 @@ use crate::{Admin, json};
 /// Where questions are answered. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DryRuns {
-    decider: Arc<Decider>,
+    authorizer: Arc<Authorizer>,
     asking: Arc<Asking>,
     /// Of one question.
     most: usize,
@@ -44,12 +44,12 @@ pub(crate) async fn decide(
     let tenant = which.tenant.map(|name| TenantName::new(&name)).transpose();
     let tenant = tenant.map_err(|bad| Failure::bad_request(bad.to_string()))?;
     let manner = Manner { tenant, ..manner(request.uri().query().unwrap_or_default())? };
-    let DryRuns { decider, asking, most } = &admin.dry_runs;
+    let DryRuns { authorizer, asking, most } = &admin.dry_runs;
     let bytes = receive(request, *most).await?;
     let question = LARGE_ANSWERS.finish("", move || Question::read(&bytes)).await.map_err(|_| Failure::panicked())?;
     let question = question.map_err(|error| Failure::bad_request(error.to_string()))?;
     let is_of_tenant = principal.is_of_tenant();
-    let report = asking.ask(decider.judge(), question, manner).await.map_err(|error| match error {
+    let report = asking.ask(authorizer.evaluator(), question, manner).await.map_err(|error| match error {
         // A listener can have another tenant's name.
         AskError::NoListener { name, .. } if is_of_tenant => {
             Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` is not a listener"))
@@ -83,9 +83,9 @@ fn manner(query: &str) -> Result<Manner, Failure> {
 
 impl DryRuns {
     /// With the limits of questions.
-    pub fn new(config: &Config, decider: Arc<Decider>) -> Self {
+    pub fn new(config: &Config, authorizer: Arc<Authorizer>) -> Self {
         // What a call may have as dockerd posts it, it may have when it is described.
         let most = usize::try_from(config.limits.call_bytes).unwrap_or(usize::MAX);
-        Self { decider, asking: Arc::new(Asking::new(config)), most }
+        Self { authorizer, asking: Arc::new(Asking::new(config)), most }
     }
 }

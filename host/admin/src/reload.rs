@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use portcullis_config::{Config, FILE, Problems};
 use portcullis_policies::Watch;
-use portcullis_service::decide::Decider;
+use portcullis_service::decide::Authorizer;
 use portcullis_status::gate::Gate;
 use portcullis_status::health::{Finding, Untaken};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct Reloader {
     dir: PathBuf,
     /// As the host was started.
     started: Config,
-    decider: Arc<Decider>,
+    authorizer: Arc<Authorizer>,
     watch: Arc<Watch>,
     gate: Option<Arc<Gate>>,
     untaken: Untaken,
@@ -44,26 +44,34 @@ impl Reloader {
     /// `config` is what the host was started with.
     pub fn new(
         config: &Config,
-        decider: Arc<Decider>,
+        authorizer: Arc<Authorizer>,
         watch: Arc<Watch>,
         gate: Option<Arc<Gate>>,
         untaken: Untaken,
     ) -> Self {
-        Self { dir: config.dir.clone(), started: config.clone(), decider, watch, gate, untaken, turn: Mutex::default() }
+        Self {
+            dir: config.dir.clone(),
+            started: config.clone(),
+            authorizer,
+            watch,
+            gate,
+            untaken,
+            turn: Mutex::default(),
+        }
     }
 
     /// Ready when what was found is in force.
     pub async fn reload(self: &Arc<Self>) -> Reloaded {
         let _turn = self.turn.lock().await;
         info!("reloading");
-        self.decider.log().reopen();
+        self.authorizer.log().reopen();
         let this = Arc::clone(self);
         // Files are read. What panics there has changed nothing, and the log says so.
         let taken = tokio::task::spawn_blocking(move || this.take()).await;
         let (config, mut refused) = taken.unwrap_or_else(|_| (None, vec![lost()]));
         let untaken = refused.clone();
         self.watch.reload(config.as_ref().map(|config| config.default)).await;
-        let live = self.decider.live();
+        let live = self.authorizer.live();
         let troubles = live.troubles();
         refused.extend(Finding::of_troubles(&troubles).filter(Finding::is_refusal));
         let needs_restart = config.map(|config| self.started.restart_for(&config)).unwrap_or_default();
@@ -105,7 +113,7 @@ impl Reloader {
             error!(problem = %problems, "the admin API's certificates and callers stay as they were");
             refused = findings("certificate", &problems);
         }
-        self.decider.take(&config);
+        self.authorizer.take(&config);
         (Some(config), refused)
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_document::Document;
 use portcullis_model::decision::Spent;
-use portcullis_model::{Data, Fault, Judgement, Limits, Reason, Request, Verdict};
+use portcullis_model::{Data, Fault, Limits, PolicyOutcome, Reason, Request, Verdict};
 use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
@@ -39,7 +39,7 @@ pub struct Question {
 /// What became of asking.
 #[derive(Debug)]
 pub struct Outcome {
-    pub judgement: Judgement,
+    pub judgement: PolicyOutcome,
     /// What the policy wrote for the operator, and how many lines more it wanted to.
     pub log: Vec<LogLine>,
     pub log_dropped: u32,
@@ -126,7 +126,7 @@ impl Policy {
     }
 
     /// The answer, and when there was an instance to give it.
-    async fn ask(&self, store: &mut Store<Host>) -> (Judgement, Option<Instant>) {
+    async fn ask(&self, store: &mut Store<Host>) -> (PolicyOutcome, Option<Instant>) {
         let _running = self.compiled.sandbox.0.ticker.running();
         let mut started = None;
         let answer = async {
@@ -135,7 +135,7 @@ impl Policy {
             policy.call_decide(&mut *store, host::request(), Held::Data.borrow()).await
         };
         let judgement = match answer.await {
-            Ok(verdict) => judge(verdict),
+            Ok(verdict) => outcome_of(verdict),
             Err(error) => Err(from_wasmtime(&error, store.data().limits())),
         };
         (judgement, started)
@@ -165,7 +165,7 @@ fn slice_ended(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateD
     ))
 }
 
-fn judge(verdict: types::Verdict) -> Judgement {
+fn outcome_of(verdict: types::Verdict) -> PolicyOutcome {
     match verdict {
         types::Verdict::Allow => Ok(Verdict::Allow),
         types::Verdict::Abstain => Ok(Verdict::Abstain),

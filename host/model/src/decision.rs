@@ -34,7 +34,7 @@ pub enum DefaultVerdict {
 }
 
 /// What became of asking one policy.
-pub type Judgement = Result<Verdict, Fault>;
+pub type PolicyOutcome = Result<Verdict, Fault>;
 
 /// One policy's part in a decision.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub struct Opinion {
     pub digest: Option<Digest>,
     /// Whether this counted: the policy's own mode, or that of an observed tenant whose own policy it is.
     pub mode: Mode,
-    pub judgement: Judgement,
+    pub judgement: PolicyOutcome,
     /// What the operator adds to a denial of this policy.
     pub remark: Option<Arc<Reason>>,
     pub took: Duration,
@@ -256,30 +256,30 @@ fn conclude<'a>(opinions: impl Iterator<Item = &'a Opinion>, default: DefaultVer
 mod tests {
     use super::*;
 
-    fn opinion(name: &str, origin: Origin, mode: Mode, judgement: Judgement) -> Opinion {
+    fn opinion(name: &str, origin: Origin, mode: Mode, judgement: PolicyOutcome) -> Opinion {
         let policy = PolicyName::new(name).expect("a good name");
         let spent = Spent::default();
         Opinion { policy, origin, digest: None, mode, judgement, remark: None, took: Duration::ZERO, spent }
     }
 
-    fn deny(text: &str) -> Judgement {
+    fn deny(text: &str) -> PolicyOutcome {
         Ok(Verdict::Deny(Reason::new(text)))
     }
 
-    fn allow() -> Judgement {
+    fn allow() -> PolicyOutcome {
         Ok(Verdict::Allow)
     }
 
-    fn abstain() -> Judgement {
+    fn abstain() -> PolicyOutcome {
         Ok(Verdict::Abstain)
     }
 
-    fn fault() -> Judgement {
+    fn fault() -> PolicyOutcome {
         Err(Fault::StackOverflow)
     }
 
     /// Policies `a`, `b`, … and what they say.
-    fn decide(said: Vec<(Origin, Mode, Judgement)>, default: DefaultVerdict, tenant: Mode) -> Decision {
+    fn decide(said: Vec<(Origin, Mode, PolicyOutcome)>, default: DefaultVerdict, tenant: Mode) -> Decision {
         let opinions = said.into_iter().zip('a'..);
         let opinions =
             opinions.map(|((origin, mode, judgement), name)| opinion(&name.to_string(), origin, mode, judgement));
@@ -296,7 +296,7 @@ mod tests {
     const NONE: &str = "no policy allows this";
 
     /// A note; what is said; the default; the answer; the kind of its cause.
-    type Case = (&'static str, Vec<(Mode, Judgement)>, DefaultVerdict, &'static str, &'static str);
+    type Case = (&'static str, Vec<(Mode, PolicyOutcome)>, DefaultVerdict, &'static str, &'static str);
 
     #[test]
     fn deny_wins_an_allow_is_needed_and_faults_deny() {
@@ -347,7 +347,7 @@ mod tests {
 
     /// A note; what is said; the default; the tenant's mode; the answer, and what it would have been where that differs.
     type Observed =
-        (&'static str, Vec<(Origin, Mode, Judgement)>, DefaultVerdict, Mode, &'static str, Option<&'static str>);
+        (&'static str, Vec<(Origin, Mode, PolicyOutcome)>, DefaultVerdict, Mode, &'static str, Option<&'static str>);
 
     #[test]
     fn what_is_observed_does_not_count_and_is_told() {

@@ -18,7 +18,7 @@ pub mod verdict;
 pub mod view;
 
 pub use data::Data;
-pub use decision::{Answer, Cause, Decision, Judgement, Opinion};
+pub use decision::{Answer, Cause, Decision, Opinion, PolicyOutcome};
 pub use fault::Fault;
 pub use limits::{Limits, TenantLimits};
 pub use name::{Digest, Generation, PolicyName, TenantName};

@@ -188,7 +188,7 @@ impl Asked {
         }
     }
 
-    fn opinion(&self, judgement: portcullis_model::Judgement, took: Duration, spent: Spent) -> Opinion {
+    fn opinion(&self, judgement: portcullis_model::PolicyOutcome, took: Duration, spent: Spent) -> Opinion {
         let Member { name, digest, file, .. } = &*self.member;
         let is_denial = matches!(judgement, Ok(Verdict::Deny(_)) | Err(_));
         let remark = file.remark.as_ref().filter(|_| is_denial).cloned();

@@ -137,7 +137,7 @@ impl Replayer {
         wanted: Wanted,
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<Report, ReplayError> {
-        let snapshot = self.0.offline.judge().live().load();
+        let snapshot = self.0.offline.evaluator().live().load();
         let mut lanes = JoinSet::new();
         let mut senders = Vec::new();
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -310,8 +310,8 @@ impl Inner {
             Ok(request) => {
                 let watched = Arc::new(Watched::new(request, missing));
                 let request = Arc::clone(&watched) as Arc<dyn Request>;
-                let judge = self.offline.judge();
-                let (decision, _) = judge.ask(snapshot, tenant, request, None, judge.deadline()).await;
+                let evaluator = self.offline.evaluator();
+                let (decision, _) = evaluator.ask(snapshot, tenant, request, None, evaluator.deadline()).await;
                 (Outcome::now(&decision), watched.looked())
             }
             Err(refusal) => {

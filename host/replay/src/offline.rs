@@ -6,13 +6,13 @@ use portcullis_config::Config;
 use portcullis_policies as policies;
 use portcullis_policies::{WorkshopError, load_context};
 use portcullis_service::asking::{AskError, Asking, Manner, Question, Report};
-use portcullis_service::decide::Judge;
+use portcullis_service::decide::Evaluator;
 use portcullis_state::Spaces;
 
 /// A configuration that can be asked.
 #[derive(Debug)]
 pub struct Offline {
-    judge: Judge,
+    evaluator: Evaluator,
     asking: Asking,
     notes: Vec<String>,
 }
@@ -34,11 +34,11 @@ impl Offline {
             .filter(|trouble| !trouble.is_remark())
             .map(|trouble| trouble.to_string())
             .collect();
-        Ok(Self { judge: Judge::new(config, Arc::new(live)), asking: Asking::new(config), notes })
+        Ok(Self { evaluator: Evaluator::new(config, Arc::new(live)), asking: Asking::new(config), notes })
     }
 
-    pub(crate) fn judge(&self) -> &Judge {
-        &self.judge
+    pub(crate) fn evaluator(&self) -> &Evaluator {
+        &self.evaluator
     }
 
     /// What is wrong in the folders.
@@ -48,6 +48,6 @@ impl Offline {
 
     /// What would be answered.
     pub async fn ask(&self, question: Question, manner: Manner) -> Result<Report, AskError> {
-        self.asking.ask(&self.judge, question, manner).await
+        self.asking.ask(&self.evaluator, question, manner).await
     }
 }

@@ -37,7 +37,7 @@ const PING: [&str; 2] = ["SystemPing", "SystemPingHead"];
 
 /// Decides calls: finds whose they are, reads them as dockerd does, and asks what is in force.
 #[derive(Debug)]
-pub struct Judge {
+pub struct Evaluator {
     /// Another one after a reload with other rules.
     reader: ArcSwap<Reader>,
     resolver: Resolver,
@@ -49,7 +49,7 @@ pub struct Judge {
 
 /// A call, decided.
 #[derive(Debug)]
-pub struct Judged {
+pub struct Evaluation {
     pub decision: Decision,
     /// None where it cannot be told.
     pub tenant: Option<Arc<Tenant>>,
@@ -62,8 +62,8 @@ pub struct Judged {
 
 /// What became of a question.
 #[derive(Debug)]
-pub struct Considered {
-    pub(crate) judged: Judged,
+pub struct DryRun {
+    pub(crate) evaluation: Evaluation,
     /// With which it was answered.
     pub snapshot: Arc<Snapshot>,
     /// The call as policies see it, where that was asked for.
@@ -72,8 +72,8 @@ pub struct Considered {
 
 /// Decides the calls of the plugin sockets, and logs what was decided.
 #[derive(Debug)]
-pub struct Decider {
-    judge: Judge,
+pub struct Authorizer {
+    evaluator: Evaluator,
     log: DecisionLog,
     /// Of calls that are nobody's.
     unmatched: Tally,
@@ -103,9 +103,9 @@ struct Answered<'a> {
     request: &'a DockerRequest,
 }
 
-// === impl Judge ===
+// === impl Evaluator ===
 
-impl Judge {
+impl Evaluator {
     pub fn new(config: &Config, live: Arc<Live>) -> Self {
         let timeout = config.limits.decision_timeout;
         // Where mounts lead is looked up before policies are asked, and not here.
@@ -138,18 +138,18 @@ impl Judge {
 
     /// What would be answered to a call, without a trace: what policies would keep is forgotten, and the call takes no place of its
     /// tenant's. None where there is no such tenant. A tenant that is named is asked, whoever calls.
-    pub(crate) async fn consider(
+    pub(crate) async fn dry_run(
         &self,
         call: Result<wire::Call, String>,
         listener: &str,
         tenant: Option<&TenantName>,
         explain: bool,
         share: &Arc<Share>,
-    ) -> Option<Considered> {
+    ) -> Option<DryRun> {
         let snapshot = self.live.load();
         let refused = |cause, told: &str, problem, about| {
             let decision = Decision::refuse(cause, told, snapshot.generation);
-            Judged { problem, ..Judged::refused(decision, None, about) }
+            Evaluation { problem, ..Evaluation::refused(decision, None, about) }
         };
         let named = match tenant {
             Some(name) => Some(Arc::clone(snapshot.tenants.iter().find(|tenant| tenant.name == *name)?)),
@@ -158,8 +158,8 @@ impl Judge {
         let call = match call {
             Ok(call) => call,
             Err(told) => {
-                let judged = refused(Cause::BadCall, &told, None, About::Nothing);
-                return Some(Considered { judged, snapshot, explained: None });
+                let evaluation = refused(Cause::BadCall, &told, None, About::Nothing);
+                return Some(DryRun { evaluation, snapshot, explained: None });
             }
         };
         let is_large = call.body.as_ref().is_some_and(|body| body.len() >= LARGE);
@@ -175,7 +175,7 @@ impl Judge {
             }
             false => None,
         };
-        let judged = match placed {
+        let evaluation = match placed {
             Ok(tenant) => {
                 let (name, deadline) = (tenant.name.clone(), self.deadline());
                 let reading = Reading { listener, tenant: &name, share, is_large, deadline };
@@ -183,7 +183,7 @@ impl Judge {
             }
             Err(unplaced) => refused(Cause::Unplaced, &unplaced.told(), Some(unplaced.to_string()), About::of(call)),
         };
-        Some(Considered { judged, snapshot, explained })
+        Some(DryRun { evaluation, snapshot, explained })
     }
 
     /// A call as policies see it, whether or not a host rule refuses it.
@@ -205,7 +205,7 @@ impl Judge {
     }
 
     /// Decides a call, as dockerd posts it to a listener.
-    pub async fn judge(&self, call: Bytes, listener: &str) -> Judged {
+    pub async fn evaluate(&self, call: Bytes, listener: &str) -> Evaluation {
         let start = Instant::now();
         let deadline = start + self.timeout;
         let snapshot = self.live.load();
@@ -217,16 +217,16 @@ impl Judge {
             Ok(Ok(call)) => call,
             Ok(Err(error)) => {
                 let decision = Decision::refuse(Cause::BadCall, &error.to_string(), snapshot.generation);
-                return Judged { times, ..Judged::refused(decision, None, About::Nothing) };
+                return Evaluation { times, ..Evaluation::refused(decision, None, About::Nothing) };
             }
-            Err(unread) => return Judged { times, ..self.unread(unread, &snapshot, None) },
+            Err(unread) => return Evaluation { times, ..self.unread(unread, &snapshot, None) },
         };
         let tenant = match snapshot.place(&Arrival { listener, call: &call }) {
             Ok(tenant) => Arc::clone(tenant),
             Err(unplaced) => {
                 let decision = Decision::refuse(Cause::Unplaced, &unplaced.told(), snapshot.generation);
                 let problem = Some(unplaced.to_string());
-                return Judged { problem, times, ..Judged::refused(decision, None, About::of(call)) };
+                return Evaluation { problem, times, ..Evaluation::refused(decision, None, About::of(call)) };
             }
         };
         let admission = Arc::clone(&tenant.resources.admission);
@@ -239,17 +239,17 @@ impl Judge {
                 let told = "too many decisions are in flight";
                 let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
                 let problem = Some(overload.to_string());
-                return Judged { problem, times, ..Judged::refused(decision, Some(tenant), About::of(call)) };
+                return Evaluation { problem, times, ..Evaluation::refused(decision, Some(tenant), About::of(call)) };
             }
         };
         let (name, share) = (tenant.name.clone(), Arc::clone(&tenant.resources.share));
         let reading = Reading { listener, tenant: &name, share: &share, is_large, deadline };
-        let judged = self.read_and_ask(&snapshot, tenant, call, reading, None).await;
-        if let (true, About::Request(request)) = (judged.decision.answer.is_allow(), &judged.about) {
+        let evaluation = self.read_and_ask(&snapshot, tenant, call, reading, None).await;
+        if let (true, About::Request(request)) = (evaluation.decision.answer.is_allow(), &evaluation.about) {
             self.created.expect(listener, &name, request);
         }
-        let Times { read, ask, .. } = judged.times;
-        Judged { times: Times { read: times.read + read, ask, ..times }, ..judged }
+        let Times { read, ask, .. } = evaluation.times;
+        Evaluation { times: Times { read: times.read + read, ask, ..times }, ..evaluation }
     }
 
     /// A question has a share of its own, and leaves no trace.
@@ -260,7 +260,7 @@ impl Judge {
         call: wire::Call,
         reading: Reading<'_>,
         question: Option<&Arc<Share>>,
-    ) -> Judged {
+    ) -> Evaluation {
         let start = Instant::now();
         let read = self.read(call, reading).await;
         let took_to_read = start.elapsed();
@@ -272,15 +272,15 @@ impl Judge {
                 let (decision, lines) = self.ask(snapshot, &tenant, asked, question, reading.deadline).await;
                 times.ask = start.elapsed() - took_to_read;
                 let about = About::Request(request);
-                Judged { decision, tenant: Some(tenant), problem, about, lines, times }
+                Evaluation { decision, tenant: Some(tenant), problem, about, lines, times }
             }
             Ok(Err(refusal)) => {
                 let cause = Cause::Rule(refusal.rule.name());
                 let decision = Decision::refuse(cause, &refusal.to_string(), snapshot.generation);
                 let about = About::Refused(Box::new(refusal));
-                Judged { times, ..Judged::refused(decision, Some(tenant), about) }
+                Evaluation { times, ..Evaluation::refused(decision, Some(tenant), about) }
             }
-            Err(unread) => Judged { times, ..self.unread(unread, snapshot, Some(tenant)) },
+            Err(unread) => Evaluation { times, ..self.unread(unread, snapshot, Some(tenant)) },
         }
     }
 
@@ -343,7 +343,7 @@ impl Judge {
     }
 
     /// A denial for a call that was not read.
-    fn unread(&self, unread: Unread, snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Judged {
+    fn unread(&self, unread: Unread, snapshot: &Snapshot, tenant: Option<Arc<Tenant>>) -> Evaluation {
         let decision = match unread {
             Unread::Lost => Decision::refuse(Cause::Internal, "the host failed; its log says how", snapshot.generation),
             Unread::Late => self.too_late(snapshot.generation),
@@ -351,10 +351,10 @@ impl Judge {
                 let told = "the large calls of this tenant hold too much memory";
                 let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
                 let problem = Some(format!("{fault}: large calls are charged to it, too"));
-                return Judged { problem, ..Judged::refused(decision, tenant, About::Nothing) };
+                return Evaluation { problem, ..Evaluation::refused(decision, tenant, About::Nothing) };
             }
         };
-        Judged::refused(decision, tenant, About::Nothing)
+        Evaluation::refused(decision, tenant, About::Nothing)
     }
 
     fn too_late(&self, generation: Generation) -> Decision {
@@ -394,9 +394,9 @@ impl Judge {
     }
 }
 
-// === impl Judged ===
+// === impl Evaluation ===
 
-impl Judged {
+impl Evaluation {
     fn refused(decision: Decision, tenant: Option<Arc<Tenant>>, about: About) -> Self {
         Self { decision, tenant, problem: None, about, lines: Vec::new(), times: Times::default() }
     }
@@ -474,16 +474,16 @@ impl Caller for Answered<'_> {
     }
 }
 
-// === impl Decider ===
+// === impl Authorizer ===
 
-impl Decider {
-    pub fn new(judge: Judge, log: DecisionLog, recorder: Recorder) -> Self {
-        Self { judge, log, unmatched: Tally::default(), recorder }
+impl Authorizer {
+    pub fn new(evaluator: Evaluator, log: DecisionLog, recorder: Recorder) -> Self {
+        Self { evaluator, log, unmatched: Tally::default(), recorder }
     }
 
     /// Takes what of the configuration needs no restart, for the calls to come.
     pub fn take(&self, config: &Config) {
-        self.judge.take(config);
+        self.evaluator.take(config);
     }
 
     /// What counts decisions.
@@ -492,12 +492,12 @@ impl Decider {
     }
 
     pub fn live(&self) -> &Arc<Live> {
-        self.judge.live()
+        self.evaluator.live()
     }
 
     /// What decides, without logging or counting.
-    pub fn judge(&self) -> &Judge {
-        &self.judge
+    pub fn evaluator(&self) -> &Evaluator {
+        &self.evaluator
     }
 
     /// Where decisions go.
@@ -515,22 +515,22 @@ impl Decider {
         let arrived = Arrived::now(sender, received.bytes.len());
         // What it holds of the room for large calls is given back when it is decided; its bytes, when they are read.
         let Received { bytes, _permit } = received;
-        let judged = self.judge.judge(bytes, &sender.listener).await;
-        self.conclude(judged, arrived).await
+        let evaluation = self.evaluator.evaluate(bytes, &sender.listener).await;
+        self.conclude(evaluation, arrived).await
     }
 
     /// Remembers what an operation that was carried out has made, from the body of its `AuthZRes`.
     pub(crate) async fn remember(&self, received: Received, sender: &Sender) {
-        let reader = self.judge.reader.load_full();
+        let reader = self.evaluator.reader.load_full();
         let Received { bytes, _permit } = received;
-        let (is_large, deadline) = (bytes.len() >= LARGE, self.judge.deadline());
+        let (is_large, deadline) = (bytes.len() >= LARGE, self.evaluator.deadline());
         let read = work(&sender.listener, is_large, deadline, move || answer::read(&bytes, &reader)).await;
         match read {
             Ok(Some((request, change))) => {
-                let snapshot = self.judge.live.load();
+                let snapshot = self.evaluator.live.load();
                 let tenant = snapshot.place(&Answered { listener: &sender.listener, request: &request });
                 let tenant = tenant.ok().map(|tenant| &tenant.name);
-                self.judge.created.settle(&sender.listener, tenant, &request, change).await;
+                self.evaluator.created.settle(&sender.listener, tenant, &request, change).await;
             }
             Ok(None) => {}
             Err(_) => warn!("an answer could not be read in time; what it may have made is not remembered"),
@@ -539,15 +539,15 @@ impl Decider {
 
     /// Denies a call that could not even be received.
     pub async fn refuse(&self, cause: Cause, told: &str, sender: &Sender) -> Answer {
-        let decision = Decision::refuse(cause, told, self.judge.live.load().generation);
-        self.conclude(Judged::refused(decision, None, About::Nothing), Arrived::now(sender, 0)).await
+        let decision = Decision::refuse(cause, told, self.evaluator.live.load().generation);
+        self.conclude(Evaluation::refused(decision, None, About::Nothing), Arrived::now(sender, 0)).await
     }
 
     /// Counts and logs what was decided, and gives what the caller is told.
-    async fn conclude(&self, mut judged: Judged, arrived: Arrived<'_>) -> Answer {
-        judged.bound_lines();
+    async fn conclude(&self, mut evaluation: Evaluation, arrived: Arrived<'_>) -> Answer {
+        evaluation.bound_lines();
         let Arrived { sender, at: (at, start), size } = arrived;
-        let Judged { decision, tenant, problem, about, lines, times } = judged;
+        let Evaluation { decision, tenant, problem, about, lines, times } = evaluation;
         let times = Times { whole: start.elapsed(), ..times };
         let tally = tenant.as_ref().map_or(&self.unmatched, |tenant| &*tenant.resources.tally);
         tally.count(&decision, times.whole);

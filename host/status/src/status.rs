@@ -10,7 +10,7 @@ use portcullis_model::decision::Mode;
 use portcullis_mounts::resolve::Stuck;
 use portcullis_policies::tenant::Figures;
 use portcullis_policies::{Effect, Member, Snapshot, Tenant, Trouble, Troubles};
-use portcullis_service::decide::Decider;
+use portcullis_service::decide::Authorizer;
 use portcullis_state::Store;
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,7 @@ pub struct Problem {
 pub struct Reporter {
     started: (Instant, SystemTime),
     listeners: Vec<ListenerStatus>,
-    decider: Arc<Decider>,
+    authorizer: Arc<Authorizer>,
     store: Store,
     inspector: Inspector,
     gate: Option<Arc<Gate>>,
@@ -115,22 +115,22 @@ impl Reporter {
     /// With `started` being now.
     pub fn new(
         config: &Config,
-        decider: Arc<Decider>,
+        authorizer: Arc<Authorizer>,
         store: Store,
         (inspector, gate, unheard, untaken): (Inspector, Option<Arc<Gate>>, Unheard, Untaken),
     ) -> Self {
         let listeners = config.listeners.iter().map(ListenerStatus::of).collect();
         let started = (Instant::now(), SystemTime::now());
-        Self { started, listeners, decider, store, inspector, gate, unheard, untaken }
+        Self { started, listeners, authorizer, store, inspector, gate, unheard, untaken }
     }
 
     /// Whether calls are decided as they should be.
     pub fn readiness(&self) -> Readiness {
-        let live = self.decider.live();
+        let live = self.authorizer.live();
         let store = self.store.problem().or_else(|| self.store.write_problem());
         let readiness = Readiness::of(&live.load(), &live.troubles(), store).with_untaken(&self.untaken.load());
-        let readiness = readiness.with_unheard(&self.unheard).with_log(self.decider.log());
-        let readiness = readiness.with_stuck(&self.decider.judge().stuck());
+        let readiness = readiness.with_unheard(&self.unheard).with_log(self.authorizer.log());
+        let readiness = readiness.with_stuck(&self.authorizer.evaluator().stuck());
         readiness.with_found(self.inspector.found()).with_ends(&self.ends())
     }
 
@@ -145,14 +145,14 @@ impl Reporter {
     }
 
     pub fn status(&self) -> Status {
-        let live = self.decider.live();
+        let live = self.authorizer.live();
         let (snapshot, troubles) = (live.load(), live.troubles());
         let Snapshot { generation, host, tenants, .. } = &*snapshot;
         let Readiness { is_ready, denying, warnings, .. } = self.readiness();
         let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
         let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
         // Of tenants that are not in force, too.
-        let stuck = self.decider.judge().stuck();
+        let stuck = self.authorizer.evaluator().stuck();
         let untaken = self.untaken.load();
         let of_configuration = untaken.iter().map(Problem::of_finding);
         let others = troubles.keys().flatten().filter(|name| !in_force.contains(name));
@@ -171,16 +171,16 @@ impl Reporter {
                 .chain(others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)))
                 .collect(),
             tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles, &stuck)).collect(),
-            unplaced: self.decider.unmatched().read(),
+            unplaced: self.authorizer.unmatched().read(),
         }
     }
 
     /// Of one tenant that is in force.
     pub fn tenant(&self, name: &TenantName) -> Option<TenantStatus> {
-        let live = self.decider.live();
+        let live = self.authorizer.live();
         let (snapshot, troubles) = (live.load(), live.troubles());
         let tenant = snapshot.tenants.iter().find(|tenant| tenant.name == *name)?;
-        Some(TenantStatus::of(tenant, &troubles, &self.decider.judge().stuck()))
+        Some(TenantStatus::of(tenant, &troubles, &self.authorizer.evaluator().stuck()))
     }
 }
 

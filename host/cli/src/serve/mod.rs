@@ -20,7 +20,7 @@ use portcullis_decision_log::{DecisionLog, LogThread};
 use portcullis_mounts::created::Created;
 use portcullis_policies::{Watch, WorkshopError, load_context};
 use portcullis_service::body::BodyLimits;
-use portcullis_service::decide::{Decider, Judge};
+use portcullis_service::decide::{Authorizer, Evaluator};
 use portcullis_service::plugin::{self, Front, Phase};
 use portcullis_service::recorder::Recorder;
 use portcullis_service::socket::{BindError, Bound};
@@ -127,8 +127,8 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     let (log, log_thread) =
         DecisionLog::start(&config.decision_log, sink.clone(), patience, &mut exports).map_err(ServeError::Log)?;
     let created = Created::open(&config.state_dir);
-    let judge = Judge::new(&config, Arc::clone(&live)).remembering(created.clone());
-    let decider = Arc::new(Decider::new(judge, log.clone(), recorder));
+    let evaluator = Evaluator::new(&config, Arc::clone(&live)).remembering(created.clone());
+    let authorizer = Arc::new(Authorizer::new(evaluator, log.clone(), recorder));
     let gate = sockets.gate.clone();
     let (stop, stopped) = watch::channel(false);
     let (inspector, inspection) =
@@ -136,9 +136,9 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
     let unheard = Unheard::default();
     let untaken = Untaken::default();
     let front = (inspector, gate.clone(), unheard.clone(), untaken.clone());
-    let reporter = Arc::new(Reporter::new(&config, Arc::clone(&decider), store.clone(), front));
+    let reporter = Arc::new(Reporter::new(&config, Arc::clone(&authorizer), store.clone(), front));
     let sources = Sources {
-        decider: Arc::clone(&decider),
+        authorizer: Arc::clone(&authorizer),
         reporter: Arc::clone(&reporter),
         sandbox: context.sandbox.clone(),
         swaps: Arc::clone(&context.swaps),
@@ -147,7 +147,7 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
         requests: Arc::default(),
         exports: exports.figures(),
     };
-    let reloader = Reloader::new(&config, Arc::clone(&decider), Arc::clone(&watch), gate.clone(), untaken);
+    let reloader = Reloader::new(&config, Arc::clone(&authorizer), Arc::clone(&watch), gate.clone(), untaken);
     let reloader = Arc::new(reloader);
     let routes = Admin {
         reporter,
@@ -155,11 +155,11 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
         store: store.clone(),
         gate,
         reloader: Arc::clone(&reloader),
-        dry_runs: DryRuns::new(&config, Arc::clone(&decider)),
+        dry_runs: DryRuns::new(&config, Arc::clone(&authorizer)),
         metrics: Arc::new(Metrics::new(sources)),
         decisions: Decisions::new(&config.decision_log, log.feed().clone(), stopped.clone()),
     };
-    let (mut successors, fronts) = sockets.serve(&config, routes, unheard, &decider, (stop, stopped)).await;
+    let (mut successors, fronts) = sockets.serve(&config, routes, unheard, &authorizer, (stop, stopped)).await;
     info!("ready");
     supervisor::ready();
     let kept = Kept { created, store, log: log_thread, exports };
@@ -254,7 +254,7 @@ impl Sockets {
         config: &Config,
         routes: Admin,
         unheard: Unheard,
-        decider: &Arc<Decider>,
+        authorizer: &Arc<Authorizer>,
         (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
     ) -> (Successors, Fronts) {
         let successors = Successors::bind(&config.admin_socket, &self.plugin);
@@ -269,7 +269,7 @@ impl Sockets {
         let bodies = BodyLimits::new(&config.limits);
         for (bound, listener) in self.plugin.into_iter().zip(&config.listeners) {
             info!(listener = listener.name, socket = %bound.path().display(), "listening");
-            let front = Front::new(listener.clone(), Arc::clone(decider), bodies.clone(), &config.limits);
+            let front = Front::new(listener.clone(), Arc::clone(authorizer), bodies.clone(), &config.limits);
             let is_its = |accepted: &mut Accepted| accepted.socket == listener.socket;
             let accepted = self.accepted.extract_if(.., is_its).map(|accepted| accepted.stream).collect();
             let (socket, phases) = (listener.socket.clone(), phases.clone());

@@ -32,7 +32,7 @@ pub(super) fn compile(program: &Path, order: &Order<'_>, code: &File) -> Result<
     let child = start(program, order, code, &said).map_err(failed)?;
     let patience = PATIENCE + PATIENCE_FOR_EACH_MIB * u32::try_from(order.bytes.len() >> 20).unwrap_or(u32::MAX);
     let status = wait(child, patience).map_err(failed)?;
-    judge(status, &first_of(&mut said).map_err(failed)?, patience)
+    outcome_of(status, &first_of(&mut said).map_err(failed)?, patience)
 }
 
 /// Has a process find out how wasmtime calls the folder of its cache.
@@ -101,7 +101,7 @@ fn wait(mut child: Child, patience: Duration) -> io::Result<Option<ExitStatus>> 
 }
 
 /// What a process that ended so has come to.
-fn judge(status: Option<ExitStatus>, said: &str, patience: Duration) -> Result<(), LoadError> {
+fn outcome_of(status: Option<ExitStatus>, said: &str, patience: Duration) -> Result<(), LoadError> {
     let Some(status) = status else {
         return Err(LoadError::Expensive(format!("took more than {} s", patience.as_secs())));
     };
@@ -200,9 +200,9 @@ mod tests {
             (exited(1), "", "cannot be compiled: the process that compiled it ended with exit status: 1"),
             (None, "224 4\n", "compiling it took more than 60 s"),
         ] {
-            let told = judge(status, said, PATIENCE).expect_err(expected).to_string();
+            let told = outcome_of(status, said, PATIENCE).expect_err(expected).to_string();
             assert!(told.contains(expected), "{told}");
         }
-        assert_eq!(judge(exited(0), "224 4\n", PATIENCE), Ok(()));
+        assert_eq!(outcome_of(exited(0), "224 4\n", PATIENCE), Ok(()));
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_model::{Judgement, Limits, TenantName};
+use portcullis_model::{Limits, PolicyOutcome, TenantName};
 use tokio::task::JoinHandle;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -95,7 +95,7 @@ fn load(sandbox: &Sandbox, text: &str, metered: bool) -> Policy {
     sandbox.compile(&order).and_then(|compiled| compiled.link(Grants::ALL)).expect("a policy")
 }
 
-async fn ask(policy: &Policy, share: &Arc<Share>, limits: &Limits) -> Judgement {
+async fn ask(policy: &Policy, share: &Arc<Share>, limits: &Limits) -> PolicyOutcome {
     policy.decide(question(share, None), limits).await.judgement
 }
 
@@ -105,13 +105,13 @@ fn question(share: &Arc<Share>, state: Option<Arc<dyn State>>) -> Question {
 }
 
 /// Asks on a task of its own.
-fn start(policy: &Policy, share: &Arc<Share>, limits: &Limits) -> JoinHandle<Judgement> {
+fn start(policy: &Policy, share: &Arc<Share>, limits: &Limits) -> JoinHandle<PolicyOutcome> {
     let (policy, share, limits) = (policy.clone(), Arc::clone(share), limits.clone());
     tokio::spawn(async move { ask(&policy, &share, &limits).await })
 }
 
 /// Ends what runs, wherever it is.
-async fn abort(tasks: impl IntoIterator<Item = JoinHandle<Judgement>>) {
+async fn abort(tasks: impl IntoIterator<Item = JoinHandle<PolicyOutcome>>) {
     for task in tasks {
         task.abort();
         assert!(task.await.is_err_and(|error| error.is_cancelled()), "it ran until it was ended");

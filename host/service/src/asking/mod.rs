@@ -3,7 +3,7 @@
 //! logged.
 //!
 //! ```text
-//! Question ─ whose it is ─> Judge::consider ─ dry state ─> Considered ─> Report
+//! Question ─ whose it is ─> Evaluator::dry_run ─ dry state ─> DryRun ─> Report
 //! ```
 
 mod question;
@@ -17,7 +17,7 @@ use portcullis_engine::Share;
 use portcullis_model::{Limits, TenantLimits, TenantName};
 use portcullis_policies::tenant::{Admission, Overload};
 
-use crate::decide::Judge;
+use crate::decide::Evaluator;
 
 pub use question::{Question, QuestionError};
 pub use report::{DocumentReport, Report};
@@ -74,13 +74,13 @@ impl Asking {
     }
 
     /// What would be answered.
-    pub async fn ask(&self, judge: &Judge, question: Question, manner: Manner) -> Result<Report, AskError> {
+    pub async fn ask(&self, evaluator: &Evaluator, question: Question, manner: Manner) -> Result<Report, AskError> {
         let Manner { listener, tenant, explain } = manner;
         let listener = self.listener(listener.or_else(|| question.listener().map(str::to_owned)))?;
         let _place = self.admission.enter(false).await?;
-        let considered = judge.consider(question.into_call(), &listener, tenant.as_ref(), explain, &self.share).await;
-        considered.map(|considered| Report::of(&considered)).ok_or_else(|| {
-            let snapshot = judge.live().load();
+        let dry_run = evaluator.dry_run(question.into_call(), &listener, tenant.as_ref(), explain, &self.share).await;
+        dry_run.map(|dry_run| Report::of(&dry_run)).ok_or_else(|| {
+            let snapshot = evaluator.live().load();
             let there: Vec<_> = snapshot.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
             AskError::NoTenant { name: tenant.unwrap_or_default(), there: there.join(", ") }
         })

@@ -11,7 +11,7 @@ use portcullis_policies::{Snapshot, Tenant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::decide::Considered;
+use crate::decide::DryRun;
 
 /// What would be answered to a call, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,27 +72,27 @@ impl Report {
     }
 
     /// Of what a dry run came to.
-    pub fn of(considered: &Considered) -> Self {
-        let Considered { judged, snapshot, explained } = considered;
-        let decision = &judged.decision;
+    pub fn of(dry_run: &DryRun) -> Self {
+        let DryRun { evaluation, snapshot, explained } = dry_run;
+        let decision = &evaluation.decision;
         let reason = match &decision.answer {
             Answer::Allow => None,
             Answer::Deny(reason) => Some(reason.to_string()),
         };
         // Of each policy that was asked, in the same order.
-        let mut lines = judged.lines().iter();
+        let mut lines = evaluation.lines().iter();
         Self {
             answer: if decision.answer.is_allow() { "allow" } else { "deny" }.to_owned(),
             reason,
             cause: decision.cause.kind().to_owned(),
             rule: if let Cause::Rule(rule) = decision.cause { Some(rule.to_owned()) } else { None },
-            problem: judged.problem().map(str::to_owned),
+            problem: evaluation.problem().map(str::to_owned),
             would: decision.would.as_ref().map(WouldBe::of),
-            tenant: judged.tenant.as_ref().map(|tenant| tenant.name.to_string()),
+            tenant: evaluation.tenant.as_ref().map(|tenant| tenant.name.to_string()),
             generation: decision.generation.0,
-            operation: judged.subject().operation.map(str::to_owned),
+            operation: evaluation.subject().operation.map(str::to_owned),
             policies: decision.opinions.iter().map(|opinion| policy(opinion, lines.next())).collect(),
-            documents: judged.tenant.as_ref().map(|tenant| documents(snapshot, tenant)).unwrap_or_default(),
+            documents: evaluation.tenant.as_ref().map(|tenant| documents(snapshot, tenant)).unwrap_or_default(),
             explain: explained.clone(),
         }
     }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, warn};
 
 use crate::body::BodyLimits;
-use crate::decide::Decider;
+use crate::decide::Authorizer;
 use crate::plugin::endpoint::{self, Reply};
 use crate::plugin::keep_alive::{self, KeepAlive, Noted};
 use crate::socket::{Bound, Shut};
@@ -60,15 +60,15 @@ pub struct Front {
     pub listener: Listener,
     /// The listener's.
     name: Arc<str>,
-    pub decider: Arc<Decider>,
+    pub authorizer: Arc<Authorizer>,
     pub bodies: BodyLimits,
     limits: HostLimits,
 }
 
 impl Front {
-    pub fn new(listener: Listener, decider: Arc<Decider>, bodies: BodyLimits, limits: &HostLimits) -> Self {
+    pub fn new(listener: Listener, authorizer: Arc<Authorizer>, bodies: BodyLimits, limits: &HostLimits) -> Self {
         let name = listener.name.as_str().into();
-        Self { listener, name, decider, bodies, limits: limits.clone() }
+        Self { listener, name, authorizer, bodies, limits: limits.clone() }
     }
 
     fn admits(&self, peer: Option<Peer>) -> bool {

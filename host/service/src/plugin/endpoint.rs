@@ -64,13 +64,13 @@ pub(crate) fn internal_error() -> Reply {
 
 /// The same of a decision, which is logged.
 pub(super) async fn failed(front: &Front, sender: &Sender) -> Reply {
-    decision(&front.decider.refuse(Cause::Internal, FAILED, sender).await)
+    decision(&front.authorizer.refuse(Cause::Internal, FAILED, sender).await)
 }
 
 async fn authz_req(front: &Front, body: Incoming, sender: &Sender) -> Reply {
     let answer = match front.bodies.receive(body).await {
-        Ok(received) => front.decider.decide(received, sender).await,
-        Err(error) => front.decider.refuse(Cause::BadCall, &error.to_string(), sender).await,
+        Ok(received) => front.authorizer.decide(received, sender).await,
+        Err(error) => front.authorizer.refuse(Cause::BadCall, &error.to_string(), sender).await,
     };
     decision(&answer)
 }
@@ -82,7 +82,7 @@ async fn authz_res(front: &Front, body: Incoming, sender: &Sender) -> Reply {
     let answer = match front.bodies.receive_if(body, answer::is_telling).await {
         Ok((0, _)) => Answer::deny("an empty plugin call says nothing about the answer"),
         Ok((_, Some(received))) => {
-            front.decider.remember(received, sender).await;
+            front.authorizer.remember(received, sender).await;
             Answer::Allow
         }
         Ok((_, None)) => Answer::Allow,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portcullis_engine::{Sandbox, Stats};
 use portcullis_policies::{Snapshot, Troubles};
-use portcullis_service::decide::Decider;
+use portcullis_service::decide::Authorizer;
 use portcullis_state::{Store, Usage};
 use portcullis_telemetry::log_sink::LogSink;
 use portcullis_telemetry::metrics::swaps::Swaps;
@@ -43,7 +43,7 @@ pub struct Metrics {
 /// Everything that a page is read from.
 #[derive(Debug)]
 pub struct Sources {
-    pub decider: Arc<Decider>,
+    pub authorizer: Arc<Authorizer>,
     pub reporter: Arc<Reporter>,
     pub sandbox: Sandbox,
     pub swaps: Arc<Swaps>,
@@ -103,7 +103,7 @@ impl Metrics {
 
 impl Scrape {
     fn of(sources: Arc<Sources>, kept: Option<Vec<(String, Usage)>>) -> Self {
-        let live = sources.decider.live();
+        let live = sources.authorizer.live();
         Self {
             snapshot: live.load(),
             troubles: live.troubles(),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use portcullis_model::{Judgement, Verdict};
+use portcullis_model::{PolicyOutcome, Verdict};
 
 /// How often a policy said what, since it was loaded, in decisions of all tenants that ask it.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub struct Said {
 
 impl Said {
     /// Adds one verdict, or one fault.
-    pub fn count(&self, judgement: &Judgement) {
+    pub fn count(&self, judgement: &PolicyOutcome) {
         let counter = match judgement {
             Ok(Verdict::Allow) => &self.allow,
             Ok(Verdict::Deny(_)) => &self.deny,

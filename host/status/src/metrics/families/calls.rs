@@ -43,7 +43,7 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
         }),
     )?;
     page.histograms(&TOOK, tallies().map(|(tenant, tally)| ([("tenant", tenant)], tally.calls().took())))?;
-    let phases = scrape.sources.decider.recorder().phases().read();
+    let phases = scrape.sources.authorizer.recorder().phases().read();
     page.histograms(&PHASES, phases.map(|(phase, histogram)| ([("phase", phase)], histogram)))?;
     page.counters(
         &FAULTS,
@@ -72,7 +72,7 @@ fn rooms(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
 fn tallies(scrape: &Scrape) -> impl Iterator<Item = (&str, &Tally)> {
     let tenants = scrape.snapshot.tenants.iter();
     let tenants = tenants.map(|tenant| (tenant.name.as_str(), &*tenant.resources.tally));
-    tenants.chain([(NO_TENANT, scrape.sources.decider.unmatched())])
+    tenants.chain([(NO_TENANT, scrape.sources.authorizer.unmatched())])
 }
 
 /// Every policy, and whose it is.

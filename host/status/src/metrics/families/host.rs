@@ -41,11 +41,11 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     page.gauges(&INSTANCES, [([], sandbox.instances)])?;
     page.gauges(&POOL, [([], sandbox.pool)])?;
     page.gauges(&LONG, [([], sandbox.long_runs)])?;
-    let stuck = scrape.sources.decider.judge().stuck();
+    let stuck = scrape.sources.authorizer.evaluator().stuck();
     page.gauges(&STUCK, [([], u32::try_from(stuck.len()).unwrap_or(u32::MAX))])?;
     page.gauges(&MODULES, [([], sandbox.codes)])?;
     page.counters(&LOST, [([], scrape.sources.log.dropped())])?;
-    let records = scrape.sources.decider.log().figures();
+    let records = scrape.sources.authorizer.log().figures();
     let results = [("written", &records.written), ("lost", &records.lost), ("refused", &records.refused)];
     page.counters(&RECORDS, results.map(|(result, count)| ([("result", result)], count.load(Ordering::Relaxed))))?;
     let requests = scrape.sources.requests.read();
