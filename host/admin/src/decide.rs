@@ -10,8 +10,8 @@ use portcullis_config::Config;
 use portcullis_docker::target::Target;
 use portcullis_engine::LARGE_ANSWERS;
 use portcullis_model::TenantName;
-use portcullis_service::asking::{AskError, Asking, Manner, Question, Report};
 use portcullis_service::decide::Authorizer;
+use portcullis_service::dry_run::{AskError, DryRunner, Manner, Question, Report};
 use serde::Deserialize;
 
 use crate::access::Principal;
@@ -23,7 +23,7 @@ use crate::{Admin, json};
 #[derive(Clone, Debug)]
 pub struct DryRuns {
     authorizer: Arc<Authorizer>,
-    asking: Arc<Asking>,
+    dry_runner: Arc<DryRunner>,
     /// Of one question.
     most: usize,
 }
@@ -44,12 +44,12 @@ pub(crate) async fn decide(
     let tenant = which.tenant.map(|name| TenantName::new(&name)).transpose();
     let tenant = tenant.map_err(|bad| Failure::bad_request(bad.to_string()))?;
     let manner = Manner { tenant, ..manner(request.uri().query().unwrap_or_default())? };
-    let DryRuns { authorizer, asking, most } = &admin.dry_runs;
+    let DryRuns { authorizer, dry_runner, most } = &admin.dry_runs;
     let bytes = receive(request, *most).await?;
     let question = LARGE_ANSWERS.finish("", move || Question::read(&bytes)).await.map_err(|_| Failure::panicked())?;
     let question = question.map_err(|error| Failure::bad_request(error.to_string()))?;
     let is_of_tenant = principal.is_of_tenant();
-    let report = asking.ask(authorizer.evaluator(), question, manner).await.map_err(|error| match error {
+    let report = dry_runner.ask(authorizer.evaluator(), question, manner).await.map_err(|error| match error {
         // A listener can have another tenant's name.
         AskError::NoListener { name, .. } if is_of_tenant => {
             Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` is not a listener"))
@@ -86,6 +86,6 @@ impl DryRuns {
     pub fn new(config: &Config, authorizer: Arc<Authorizer>) -> Self {
         // What a call may have as dockerd posts it, it may have when it is described.
         let most = usize::try_from(config.limits.call_bytes).unwrap_or(usize::MAX);
-        Self { authorizer, asking: Arc::new(Asking::new(config)), most }
+        Self { authorizer, dry_runner: Arc::new(DryRunner::new(config)), most }
     }
 }

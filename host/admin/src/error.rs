@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use portcullis_service::asking::AskError;
+use portcullis_service::dry_run::AskError;
 use serde_json::json;
 
 use crate::manage::ManageError;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use portcullis_config::Config;
 use portcullis_policies as policies;
 use portcullis_policies::{WorkshopError, load_context};
-use portcullis_service::asking::{AskError, Asking, Manner, Question, Report};
 use portcullis_service::decide::Evaluator;
+use portcullis_service::dry_run::{AskError, DryRunner, Manner, Question, Report};
 use portcullis_state::Spaces;
 
 /// A configuration that can be asked.
 #[derive(Debug)]
 pub struct Offline {
     evaluator: Evaluator,
-    asking: Asking,
+    dry_runner: DryRunner,
     notes: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl Offline {
             .filter(|trouble| !trouble.is_remark())
             .map(|trouble| trouble.to_string())
             .collect();
-        Ok(Self { evaluator: Evaluator::new(config, Arc::new(live)), asking: Asking::new(config), notes })
+        Ok(Self { evaluator: Evaluator::new(config, Arc::new(live)), dry_runner: DryRunner::new(config), notes })
     }
 
     pub(crate) fn evaluator(&self) -> &Evaluator {
@@ -48,6 +48,6 @@ impl Offline {
 
     /// What would be answered.
     pub async fn ask(&self, question: Question, manner: Manner) -> Result<Report, AskError> {
-        self.asking.ask(&self.evaluator, question, manner).await
+        self.dry_runner.ask(&self.evaluator, question, manner).await
     }
 }

@@ -24,9 +24,9 @@
 //! [`asking`] says what would be answered to a call: from step 4 on, beside the tenant's permits and with state that is
 //! forgotten; [`explain`] shows a call as policies see it. [`take_over`] hands sockets to the host that takes this one's place.
 
-pub mod asking;
 pub mod body;
 pub mod decide;
+pub mod dry_run;
 pub mod explain;
 mod phases;
 pub mod plugin;

@@ -5,7 +5,7 @@ use portcullis_decision_log::record::{PolicyRecord, WouldBe};
 use portcullis_model::TenantName;
 use portcullis_model::printable::escape;
 use portcullis_replay::offline::Offline;
-use portcullis_service::asking::{Manner, Question, Report};
+use portcullis_service::dry_run::{Manner, Question, Report};
 use serde_json::{Map, Value};
 
 use crate::admin::{Call, escaped};

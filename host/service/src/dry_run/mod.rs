@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Answers questions, a few at once, and with memory that is no tenant's.
 #[derive(Debug)]
-pub struct Asking {
+pub struct DryRunner {
     /// The first one is where a call comes in that does not say.
     listeners: Vec<String>,
     admission: Admission,
@@ -59,9 +59,9 @@ pub enum AskError {
     Busy(#[from] Overload),
 }
 
-// === impl Asking ===
+// === impl DryRunner ===
 
-impl Asking {
+impl DryRunner {
     pub fn new(config: &Config) -> Self {
         let limits =
             TenantLimits { decisions: AT_ONCE, queue: WAITING, queue_wait: PATIENCE, ..TenantLimits::default() };
