@@ -23,7 +23,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use portcullis_config::{DecisionLogSettings, SinkSettings};
-use portcullis_decision_log::feed::{Feed, Heard, Published, Subscription};
+use portcullis_decision_log::feed::{Feed, Heard, PublishedRecord, Subscription};
 use portcullis_decision_log::filter::{AnswerIs, Filter, Moment};
 use portcullis_decision_log::id::{DecisionId, Wanted};
 use portcullis_engine::LARGE_ANSWERS;
@@ -82,7 +82,7 @@ pub(crate) struct Options {
 struct Listening {
     /// Before anything else.
     gap: bool,
-    held: VecDeque<Published>,
+    held: VecDeque<PublishedRecord>,
     /// None where it ends when all that is held was given.
     subscription: Option<Subscription>,
     filter: Filter,
@@ -126,7 +126,7 @@ pub(crate) async fn follow(
 pub(crate) async fn read(State(admin): State<Admin>, Path(which): Path<Which>) -> Result<Response, Failure> {
     let tenant = which.tenant()?;
     let wanted = wanted(which.id.as_deref().unwrap_or_default())?;
-    let is_theirs = |record: &Published| tenant.is_none() || record.tenant == tenant;
+    let is_theirs = |record: &PublishedRecord| tenant.is_none() || record.tenant == tenant;
     if let Some(found) = admin.decisions.feed.find(&wanted) {
         let found = Some(found).filter(is_theirs).ok_or_else(|| unknown(&which))?;
         return Ok(([(CONTENT_TYPE, JSON)], found.line.to_string()).into_response());
@@ -135,7 +135,7 @@ pub(crate) async fn read(State(admin): State<Admin>, Path(which): Path<Which>) -
     found.map(|line| ([(CONTENT_TYPE, JSON)], line).into_response()).ok_or_else(|| unknown(&which))
 }
 
-fn event(record: &Published) -> Event {
+fn event(record: &PublishedRecord) -> Event {
     Event::default().event("decision").id(record.id.to_string()).data(&*record.line)
 }
 
@@ -150,7 +150,7 @@ fn wanted(id: &str) -> Result<Wanted, Failure> {
 }
 
 /// Drops everything up to this one; false where it is not there.
-fn drop_seen(held: &mut VecDeque<Published>, seen: &Wanted) -> bool {
+fn drop_seen(held: &mut VecDeque<PublishedRecord>, seen: &Wanted) -> bool {
     let mut buffer = [0; DecisionId::LEN];
     match held.iter().rposition(|record| seen.is(record.id.text(&mut buffer))) {
         Some(at) => {
@@ -214,7 +214,7 @@ impl Options {
 
 impl Listening {
     /// Of the records that are held, those that come first: all after the one that was seen, or the last ones.
-    fn with_held(mut self, held: VecDeque<Published>, seen: Option<&Wanted>, last: usize) -> Self {
+    fn with_held(mut self, held: VecDeque<PublishedRecord>, seen: Option<&Wanted>, last: usize) -> Self {
         let mut held = held;
         let most = match seen {
             // All that is held came after one that is not held any more.
@@ -268,7 +268,7 @@ impl Listening {
         }
     }
 
-    fn admits(&self, record: &Published) -> bool {
+    fn admits(&self, record: &PublishedRecord) -> bool {
         if self.tenant.is_some() && record.tenant != self.tenant {
             return false;
         }

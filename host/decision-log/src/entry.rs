@@ -7,7 +7,7 @@ use portcullis_model::{Cause, TenantName};
 use tokio::sync::oneshot;
 use tracing::error;
 
-use crate::account::{Account, OVERHEAD};
+use crate::event::{DecisionEvent, OVERHEAD};
 use crate::id::DecisionId;
 use crate::line;
 use crate::record::DecisionRecord;
@@ -41,9 +41,9 @@ pub struct Entry {
 
 impl Entry {
     /// Writes the record of a decision.
-    pub fn new(account: Account, redactor: &Redactor) -> Self {
-        let (line, head) = line::write(&account, redactor);
-        let Account { id, at, decision, tenant, lines, waits, .. } = account;
+    pub fn new(event: DecisionEvent, redactor: &Redactor) -> Self {
+        let (line, head) = line::write(&event, redactor);
+        let DecisionEvent { id, at, decision, tenant, lines, waits, .. } = event;
         Self {
             id,
             at,

@@ -24,7 +24,7 @@ pub struct Feed(Arc<Inner>);
 
 /// One record. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Published {
+pub struct PublishedRecord {
     pub id: DecisionId,
     /// None where it cannot be told.
     pub tenant: Option<TenantName>,
@@ -35,7 +35,7 @@ pub struct Published {
 /// What a listener hears.
 #[derive(Clone, Debug)]
 pub enum Heard {
-    Record(Published),
+    Record(PublishedRecord),
     /// So many records came faster than they were taken, and are missing. Those that waited are heard after this.
     Lost(u64),
 }
@@ -43,10 +43,10 @@ pub enum Heard {
 /// Hears every record from now on, until it is dropped.
 #[derive(Debug)]
 pub struct Subscription {
-    records: Receiver<Published>,
+    records: Receiver<PublishedRecord>,
     lost: Arc<AtomicU64>,
     /// Taken while it was told what is lost before it.
-    held: Option<Published>,
+    held: Option<PublishedRecord>,
     feed: Arc<Inner>,
 }
 
@@ -60,7 +60,7 @@ struct Inner {
 #[derive(Debug)]
 struct Shared {
     /// The newest last.
-    ring: VecDeque<Published>,
+    ring: VecDeque<PublishedRecord>,
     /// Of the ring, in bytes.
     held: usize,
     most: usize,
@@ -69,7 +69,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct Listener {
-    records: Sender<Published>,
+    records: Sender<PublishedRecord>,
     lost: Arc<AtomicU64>,
 }
 
@@ -89,7 +89,7 @@ impl Feed {
 
     /// Listens from now on, with the records of the ring: all of them, or those after one, with nothing between what
     /// is given and what will be heard. Where the ring does not hold that one any more, it is told by the first `None`.
-    pub fn subscribe_after(&self, after: Option<&Wanted>) -> Option<(Option<Vec<Published>>, Subscription)> {
+    pub fn subscribe_after(&self, after: Option<&Wanted>) -> Option<(Option<Vec<PublishedRecord>>, Subscription)> {
         let mut shared = self.0.lock();
         let missed = match after {
             None => Some(shared.ring.iter().cloned().collect()),
@@ -100,13 +100,13 @@ impl Feed {
     }
 
     /// The newest record of that ID, if it is among the last.
-    pub fn find(&self, wanted: &Wanted) -> Option<Published> {
+    pub fn find(&self, wanted: &Wanted) -> Option<PublishedRecord> {
         let shared = self.0.lock();
         shared.position(wanted).and_then(|at| shared.ring.get(at)).cloned()
     }
 
     /// The last records, at most so many, the newest last.
-    pub fn recent(&self, most: usize) -> Vec<Published> {
+    pub fn recent(&self, most: usize) -> Vec<PublishedRecord> {
         let shared = self.0.lock();
         let skipped = shared.ring.len().saturating_sub(most);
         shared.ring.iter().skip(skipped).cloned().collect()
@@ -118,7 +118,7 @@ impl Feed {
     }
 
     /// Gives records to all who listen, and keeps them.
-    pub(crate) fn publish(&self, records: impl Iterator<Item = Published>) {
+    pub(crate) fn publish(&self, records: impl Iterator<Item = PublishedRecord>) {
         let mut shared = self.0.lock();
         let before = shared.listeners.len();
         for record in records {
@@ -135,9 +135,9 @@ impl Feed {
     }
 }
 
-// === impl Published ===
+// === impl PublishedRecord ===
 
-impl Published {
+impl PublishedRecord {
     pub fn of(entry: &Entry) -> Self {
         Self { id: entry.id, tenant: entry.tenant.clone(), line: Arc::clone(&entry.line) }
     }
@@ -174,7 +174,7 @@ impl Shared {
         self.ring.iter().rposition(|record| wanted.is(record.id.text(&mut buffer)))
     }
 
-    fn keep(&mut self, record: Published) {
+    fn keep(&mut self, record: PublishedRecord) {
         if self.most == 0 {
             return;
         }
@@ -192,7 +192,7 @@ impl Shared {
 
 impl Listener {
     /// False where it is gone.
-    fn tell(&self, record: &Published) -> bool {
+    fn tell(&self, record: &PublishedRecord) -> bool {
         match self.records.try_send(record.clone()) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
@@ -239,15 +239,15 @@ mod tests {
     use super::*;
     use std::time::SystemTime;
 
-    fn record(text: &str) -> Published {
-        Published { id: DecisionId::new(SystemTime::now()), tenant: None, line: text.into() }
+    fn record(text: &str) -> PublishedRecord {
+        PublishedRecord { id: DecisionId::new(SystemTime::now()), tenant: None, line: text.into() }
     }
 
-    fn lines(records: &[Published]) -> Vec<&str> {
+    fn lines(records: &[PublishedRecord]) -> Vec<&str> {
         records.iter().map(|record| &*record.line).collect()
     }
 
-    fn wanted(record: &Published) -> Wanted {
+    fn wanted(record: &PublishedRecord) -> Wanted {
         Wanted::new(&record.id.to_string()).expect("an ID")
     }
 

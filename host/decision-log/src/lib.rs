@@ -1,12 +1,12 @@
 //! What became of every call, for the operator: a record each, weeks later too.
 //!
-//! The decision path hands over what it has already, an [`Account`], through a bounded [`queue`]. One thread, the
+//! The decision path hands over what it has already, an [`DecisionEvent`], through a bounded [`queue`]. One thread, the
 //! [`writer`], makes a [`line`] of JSON of it, without what is secret ([`redact`]), and gives that, an [`Entry`], to every
 //! [`sink`] and to those who listen ([`feed`]). [`record`] is what such a line reads as, [`id`] what a decision is called.
 
-mod account;
 pub mod archive;
 mod entry;
+mod event;
 pub mod feed;
 mod figures;
 pub mod filter;
@@ -29,8 +29,8 @@ use portcullis_config::{DecisionLogSettings, OnFull, SinkSettings};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-pub use self::account::{About, Account, Peer, Sender, Subject, Times};
 pub use self::entry::{Entry, UNWRITTEN};
+pub use self::event::{About, DecisionEvent, Peer, Sender, Subject, Times};
 pub use self::feed::Feed;
 pub use self::figures::Figures;
 pub use self::id::DecisionId;
@@ -139,28 +139,28 @@ impl DecisionLog {
 
     /// Takes a decision. An allowed call whose record cannot be kept must be denied; that can only be where the operator
     /// wants it so, and there the record of an allowed call is kept when this is ready.
-    pub async fn keep(&self, account: Account) -> Result<(), Unkept> {
-        let mut account = account;
-        let waits = self.patience.filter(|_| account.decision.answer.is_allow()).map(|patience| {
+    pub async fn keep(&self, event: DecisionEvent) -> Result<(), Unkept> {
+        let mut event = event;
+        let waits = self.patience.filter(|_| event.decision.answer.is_allow()).map(|patience| {
             let (sender, written) = oneshot::channel();
-            account.waits = Some(sender);
+            event.waits = Some(sender);
             (written, patience)
         });
         // What is large is not left to wait, and the log's thread has less to do with records that are written.
-        let decision = if account.size > VERY_LARGE {
+        let decision = if event.size > VERY_LARGE {
             let redactor = Arc::clone(&self.redactor);
-            let listener = Arc::clone(&account.sender.listener);
-            let entry = LARGE_CALLS.finish(&listener, move || Box::new(Entry::new(account, &redactor))).await;
+            let listener = Arc::clone(&event.sender.listener);
+            let entry = LARGE_CALLS.finish(&listener, move || Box::new(Entry::new(event, &redactor))).await;
             // An error is a panic: the record is lost, and nothing is allowed without it where none may be.
             let Ok(entry) = entry else {
                 self.figures.lost.fetch_add(1, Ordering::Relaxed);
                 return if waits.is_some() { Err(Unkept) } else { Ok(()) };
             };
             Decision::Entry(entry)
-        } else if account.size > LARGE || self.queue.is_behind() {
-            Decision::Entry(Box::new(Entry::new(account, &self.redactor)))
+        } else if event.size > LARGE || self.queue.is_behind() {
+            Decision::Entry(Box::new(Entry::new(event, &self.redactor)))
         } else {
-            Decision::Account(Box::new(account))
+            Decision::DecisionEvent(Box::new(event))
         };
         let is_taken = self.queue.push(decision);
         if !is_taken {
@@ -235,7 +235,7 @@ mod tests {
         let (mut waiting, mut written) = (0, 0);
         while let Ok(Message::Decision(decision)) = drain.try_next() {
             match decision {
-                Decision::Account(_) => {
+                Decision::DecisionEvent(_) => {
                     assert_eq!(written, 0, "they are taken in their order");
                     waiting += 1;
                 }
@@ -251,14 +251,14 @@ mod tests {
     #[tokio::test]
     async fn who_finds_the_logs_thread_behind_writes_the_record() {
         let (log, drain) = log();
-        let account = |size| Account { size, ..Account::of(About::Nothing) };
+        let event = |size| DecisionEvent { size, ..DecisionEvent::of(About::Nothing) };
         for _ in 0..100 {
-            log.keep(account(LARGE)).await.expect("taken");
+            log.keep(event(LARGE)).await.expect("taken");
         }
         let (waiting, written) = taken(&drain);
         assert!(waiting > 50 && written > 10 && waiting + written == 100, "{waiting} {written}");
-        log.keep(account(LARGE)).await.expect("taken");
-        log.keep(account(LARGE + 1)).await.expect("taken");
+        log.keep(event(LARGE)).await.expect("taken");
+        log.keep(event(LARGE + 1)).await.expect("taken");
         assert_eq!(taken(&drain), (1, 1), "all was taken, and what is large does not wait");
     }
 }

@@ -11,7 +11,7 @@ use portcullis_engine::{Level, LogLine};
 use portcullis_model::printable::escape_json;
 use portcullis_model::{Answer, Cause, Opinion, Verdict};
 
-use crate::account::{Account, Peer, Subject, Times};
+use crate::event::{DecisionEvent, Peer, Subject, Times};
 use crate::id::DecisionId;
 use crate::record::{DecisionRecord, WouldBe};
 use crate::redact::{self, Redactor};
@@ -36,17 +36,17 @@ macro_rules! key {
 }
 
 /// The record of a decision, without a line end; and where in it all is told but the call.
-pub(crate) fn write(account: &Account, redactor: &Redactor) -> (Arc<str>, usize) {
+pub(crate) fn write(event: &DecisionEvent, redactor: &Redactor) -> (Arc<str>, usize) {
     DRAFT.with_borrow_mut(|out| {
         out.clear();
         out.shrink_to(MOST_KEPT);
-        verdict(account, out);
-        caller(account, out);
-        times(&account.times, out);
-        policies(account, out);
+        verdict(event, out);
+        caller(event, out);
+        times(&event.times, out);
+        policies(event, out);
         let head = out.len();
         out.push_str(CALL);
-        redactor.request(&account.about, account.size, out);
+        redactor.request(&event.about, event.size, out);
         out.push('}');
         printable(out, head)
     })
@@ -74,19 +74,19 @@ pub(crate) fn with_call(record: DecisionRecord, call: &str) -> (String, usize) {
     (out, head)
 }
 
-fn verdict(account: &Account, out: &mut String) {
-    let decision = &account.decision;
+fn verdict(event: &DecisionEvent, out: &mut String) {
+    let decision = &event.decision;
     // A text takes all that is written.
-    let _ = write!(out, "{{\"timestamp\":\"{}\"", humantime::format_rfc3339_micros(account.at));
+    let _ = write!(out, "{{\"timestamp\":\"{}\"", humantime::format_rfc3339_micros(event.at));
     out.push_str(",\"level\":\"INFO\",\"message\":\"decision\"");
-    word(key!("id"), account.id.text(&mut [0; DecisionId::LEN]), out);
+    word(key!("id"), event.id.text(&mut [0; DecisionId::LEN]), out);
     word(key!("answer"), answer(&decision.answer), out);
     word(key!("cause"), decision.cause.kind(), out);
     if let Cause::Rule(rule) = decision.cause {
         word(key!("rule"), rule, out);
     }
     let reason = if let Answer::Deny(reason) = &decision.answer { Some(reason.as_str()) } else { None };
-    for (key, value) in [(key!("reason"), reason), (key!("problem"), account.problem.as_deref())] {
+    for (key, value) in [(key!("reason"), reason), (key!("problem"), event.problem.as_deref())] {
         if value.is_some() {
             text(key, value, out);
         }
@@ -95,26 +95,26 @@ fn verdict(account: &Account, out: &mut String) {
         // Strings always have JSON.
         out.extend([key!("would"), &serde_json::to_string(&WouldBe::of(would)).unwrap_or_default()]);
     }
-    word(key!("mode"), account.mode.as_str(), out);
-    text(key!("tenant"), account.tenant.as_ref().map(|tenant| tenant.as_str()), out);
-    text(key!("listener"), Some(&account.sender.listener), out);
+    word(key!("mode"), event.mode.as_str(), out);
+    text(key!("tenant"), event.tenant.as_ref().map(|tenant| tenant.as_str()), out);
+    text(key!("listener"), Some(&event.sender.listener), out);
     number(key!("generation"), decision.generation.0, out);
 }
 
-fn caller(account: &Account, out: &mut String) {
-    let Subject { operation, method, path, user } = account.about.subject();
+fn caller(event: &DecisionEvent, out: &mut String) {
+    let Subject { operation, method, path, user } = event.about.subject();
     text(key!("operation"), operation, out);
     text(key!("method"), method.map(cut).as_deref(), out);
     text(key!("path"), path.map(redact::path).as_deref().map(cut).as_deref(), out);
     text(key!("user"), user.map(cut).as_deref(), out);
-    if let Some(Peer { uid, pid }) = account.sender.peer {
+    if let Some(Peer { uid, pid }) = event.sender.peer {
         number(",\"peer\":{\"uid\":", uid, out);
         if let Some(pid) = pid {
             number(key!("pid"), pid, out);
         }
         out.push('}');
     }
-    if let Some(certificate) = account.about.certificate() {
+    if let Some(certificate) = event.about.certificate() {
         word(key!("certificate"), certificate, out);
     }
 }
@@ -126,10 +126,10 @@ fn times(times: &Times, out: &mut String) {
     number(key!("ask_us"), micros(times.ask), out);
 }
 
-fn policies(account: &Account, out: &mut String) {
+fn policies(event: &DecisionEvent, out: &mut String) {
     out.push_str(",\"policies\":[");
-    let mut lines = account.lines.iter();
-    for (at, opinion) in account.decision.opinions.iter().enumerate() {
+    let mut lines = event.lines.iter();
+    for (at, opinion) in event.decision.opinions.iter().enumerate() {
         out.push_str(if at > 0 { ",{" } else { "{" });
         policy(opinion, out);
         if let Some((_, lines, dropped)) = lines.next() {

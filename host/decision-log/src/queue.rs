@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
-use crate::account::Account;
 use crate::entry::Entry;
+use crate::event::DecisionEvent;
 use crate::redact::Redactor;
 
 /// Decisions that may wait.
@@ -41,7 +41,7 @@ pub(crate) enum Message {
 /// A decision that waits: its record is written by now, or not yet.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    Account(Box<Account>),
+    DecisionEvent(Box<DecisionEvent>),
     Entry(Box<Entry>),
 }
 
@@ -57,14 +57,14 @@ impl Decision {
     /// Its record.
     pub(crate) fn entry(self, redactor: &Redactor) -> Entry {
         match self {
-            Self::Account(account) => Entry::new(*account, redactor),
+            Self::DecisionEvent(event) => Entry::new(*event, redactor),
             Self::Entry(entry) => *entry,
         }
     }
 
     fn weight(&self) -> usize {
         match self {
-            Self::Account(account) => account.weight(),
+            Self::DecisionEvent(event) => event.weight(),
             Self::Entry(entry) => entry.weight(),
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info};
 
 use crate::entry::Entry;
-use crate::feed::{Feed, Published};
+use crate::feed::{Feed, PublishedRecord};
 use crate::figures::Figures;
 use crate::queue::{Decision, Drain, Message};
 use crate::redact::Redactor;
@@ -120,7 +120,7 @@ impl Writer {
         for entry in &mut entries {
             settle(entry, is_kept, &self.figures);
         }
-        self.feed.publish(entries.iter().map(Published::of));
+        self.feed.publish(entries.iter().map(PublishedRecord::of));
         for outlet in others {
             outlet.write(&entries, &self.figures);
         }

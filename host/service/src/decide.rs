@@ -10,7 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use portcullis_config::Config;
-use portcullis_decision_log::{About, Account, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept};
+use portcullis_decision_log::{
+    About, DecisionEvent, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept,
+};
 use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
 use portcullis_engine::{Charge, LARGE_CALLS, PolicyLog, Share};
 use portcullis_model::decision::Mode;
@@ -560,8 +562,9 @@ impl Authorizer {
         let answer = with_id(&decision.answer, id);
         let kept = if self.log.is_wanted() {
             let (tenant, sender, waits) = (tenant.as_ref().map(|tenant| tenant.name.clone()), sender.clone(), None);
-            let account = Account { id, at, decision, tenant, mode, problem, about, size, lines, sender, times, waits };
-            self.log.keep(account).await
+            let event =
+                DecisionEvent { id, at, decision, tenant, mode, problem, about, size, lines, sender, times, waits };
+            self.log.keep(event).await
         } else {
             if size >= LARGE {
                 LARGE_CALLS.discard(&sender.listener, about);

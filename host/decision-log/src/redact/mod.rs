@@ -26,7 +26,7 @@ use portcullis_model::view::MountKind;
 
 use self::body::Body;
 use self::place::Redacted;
-use crate::account::About;
+use crate::event::About;
 
 pub use self::target::path;
 

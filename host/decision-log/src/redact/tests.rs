@@ -8,8 +8,8 @@ use portcullis_docker::{NoResolve, Reader, Rules};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::account::Account;
 use crate::entry::Entry;
+use crate::event::DecisionEvent;
 use crate::record::{DecisionRecord, RequestRecord};
 
 /// A record is not longer, in bytes, unless policies said more than that.
@@ -44,7 +44,7 @@ fn line(redactor: &Redactor, call: Call) -> Arc<str> {
 }
 
 fn of(redactor: &Redactor, about: About, size: usize) -> Arc<str> {
-    Entry::new(Account { size, ..Account::of(about) }, redactor).line
+    Entry::new(DecisionEvent { size, ..DecisionEvent::of(about) }, redactor).line
 }
 
 fn record(redactor: &Redactor, call: Call) -> (String, RequestRecord) {

@@ -21,7 +21,7 @@ pub struct Bounds<'b> {
 }
 
 /// What is left of the bounds while changes are made.
-pub(super) struct Account<'b> {
+pub(super) struct Budget<'b> {
     bounds: Bounds<'b>,
     /// How long the JSON was. Written anew it may be shorter, so only what comes to it is sure to be there afterwards.
     before: usize,
@@ -50,9 +50,9 @@ impl std::fmt::Debug for Bounds<'_> {
     }
 }
 
-// === impl Account ===
+// === impl Budget ===
 
-impl<'b> Account<'b> {
+impl<'b> Budget<'b> {
     pub(super) fn new(tally: &Tally, bounds: Bounds<'b>) -> Self {
         let work = tally.bytes.saturating_mul(TIMES).max(WORK);
         Self { bounds, before: tally.bytes, work, left: work }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::arena::Arena;
-use super::bounds::{Account, Bounds, Measure};
+use super::bounds::{Bounds, Budget, Measure};
 use super::pointer::{position, split_first};
 use super::tree::{List, Object, Tree};
 use super::value::Members;
@@ -65,7 +65,7 @@ pub enum Change {
 pub(crate) struct Draft<'b> {
     root: Tree,
     tally: Tally,
-    account: Account<'b>,
+    budget: Budget<'b>,
 }
 
 /// A value to be put into a document.
@@ -119,8 +119,8 @@ impl Document {
 
 impl<'b> Draft<'b> {
     pub(crate) fn of(document: &Document, bounds: Bounds<'b>) -> Self {
-        let account = Account::new(&document.tally, bounds);
-        Self { root: document.root.clone(), tally: document.tally, account }
+        let budget = Budget::new(&document.tally, bounds);
+        Self { root: document.root.clone(), tally: document.tally, budget }
     }
 
     pub(crate) fn finish(self) -> Document {
@@ -128,7 +128,7 @@ impl<'b> Draft<'b> {
     }
 
     pub(crate) fn put(&mut self, way: &Way<'_>, change: Change, graft: Graft) -> Result<(), Why> {
-        self.account.follow(way.tokens.len())?;
+        self.budget.follow(way.tokens.len())?;
         if way.tokens.len() + graft.measure.depth > MAX_DEPTH {
             return Err(Why::Depth);
         }
@@ -136,25 +136,25 @@ impl<'b> Draft<'b> {
         let (root, old) = put(&self.root, way, change, graft.tree)?;
         let key = if old.is_none() { way.last_len() } else { 0 };
         tally.bytes = tally.bytes.saturating_add(key + graft.measure.bytes);
-        tally.drop_value(self.account.measured(old.as_ref())?);
-        self.account.check_size(&tally)?;
+        tally.drop_value(self.budget.measured(old.as_ref())?);
+        self.budget.check_size(&tally)?;
         tally.changes += 1;
         (self.root, self.tally) = (root, tally);
         Ok(())
     }
 
     pub(crate) fn remove(&mut self, way: &Way<'_>) -> Result<(), Why> {
-        self.account.follow(way.tokens.len())?;
+        self.budget.follow(way.tokens.len())?;
         let (old, key) = self.take(way)?;
-        self.tally.drop_value(self.account.measured(Some(&old))? + key);
+        self.tally.drop_value(self.budget.measured(Some(&old))? + key);
         self.tally.changes += 1;
         Ok(())
     }
 
     pub(crate) fn copy(&mut self, from: &Way<'_>, to: &Way<'_>) -> Result<(), Why> {
-        self.account.follow(from.tokens.len())?;
+        self.budget.follow(from.tokens.len())?;
         let tree = at(&self.root, from, from.tokens.len())?;
-        let measure = self.account.measure(tree.value())?;
+        let measure = self.budget.measure(tree.value())?;
         self.put(to, Change::Add, Graft { tree, measure })
     }
 
@@ -166,11 +166,11 @@ impl<'b> Draft<'b> {
         if from.tokens.is_empty() {
             return Ok(());
         }
-        self.account.follow(from.tokens.len() + to.tokens.len())?;
+        self.budget.follow(from.tokens.len() + to.tokens.len())?;
         let before = self.root.clone();
         let moved = self.take(from).and_then(|(tree, key)| {
             let is_deeper = to.tokens.len() > from.tokens.len();
-            let depth = if is_deeper { self.account.measure(tree.value())?.depth } else { 0 };
+            let depth = if is_deeper { self.budget.measure(tree.value())?.depth } else { 0 };
             if to.tokens.len() + depth > MAX_DEPTH {
                 return Err(Why::Depth);
             }
@@ -181,7 +181,7 @@ impl<'b> Draft<'b> {
                 self.root = root;
                 let new_key = if old.is_none() { to.last_len() } else { 0 };
                 self.tally.bytes = self.tally.bytes.saturating_add(new_key).saturating_sub(key);
-                self.tally.drop_value(self.account.measured(old.as_ref())?);
+                self.tally.drop_value(self.budget.measured(old.as_ref())?);
                 self.tally.changes += 1;
                 Ok(())
             }
@@ -193,7 +193,7 @@ impl<'b> Draft<'b> {
     }
 
     pub(crate) fn test(&mut self, way: &Way<'_>, expected: Value<'_>) -> Result<(), Why> {
-        self.account.follow(way.tokens.len())?;
+        self.budget.follow(way.tokens.len())?;
         let found = at(&self.root, way, way.tokens.len())?;
         if found.value() == expected {
             return Ok(());
@@ -206,9 +206,9 @@ impl<'b> Draft<'b> {
         let Some(object) = Object::of(&self.root).filter(|_| patch.kind() == Kind::Object) else {
             let old = std::mem::replace(&mut self.root, Graft::without_nulls(patch).tree);
             self.tally.bytes += Measure::of(self.root.value()).bytes;
-            self.tally.drop_value(self.account.measured(Some(&old))?);
+            self.tally.drop_value(self.budget.measured(Some(&old))?);
             self.tally.changes += 1;
-            return self.account.check_size(&self.tally);
+            return self.budget.check_size(&self.tally);
         };
         let mut tally = self.tally;
         let mut above = Vec::new();
@@ -243,14 +243,14 @@ impl<'b> Draft<'b> {
                 tally.bytes = tally.bytes.saturating_add(new_key + measure.bytes);
                 merging.object.put(key, tree);
             }
-            tally.drop_value(self.account.measured(old.as_ref())?);
-            self.account.check_size(&tally)?;
+            tally.drop_value(self.budget.measured(old.as_ref())?);
+            self.budget.check_size(&tally)?;
         }
     }
 
     /// As [`Self::merge`], of what is at the end of `way`, or is to be there.
     pub(crate) fn merge_at(&mut self, way: &Way<'_>, patch: Value<'_>) -> Result<(), Why> {
-        self.account.follow(way.tokens.len())?;
+        self.budget.follow(way.tokens.len())?;
         if way.tokens.is_empty() {
             return self.merge(patch);
         }
@@ -267,7 +267,7 @@ impl<'b> Draft<'b> {
             self.tally.bytes = self.tally.bytes.saturating_add(way.last_len());
             self.tally.changes += 1;
         }
-        self.account.check_size(&self.tally)
+        self.budget.check_size(&self.tally)
     }
 
     /// Takes out what is at the end of `way`, and says how long its key is.

@@ -17,7 +17,7 @@ pub(crate) const OVERHEAD: usize = 1 << 10;
 
 /// All that is to be logged of one decision.
 #[derive(Debug)]
-pub struct Account {
+pub struct DecisionEvent {
     pub id: DecisionId,
     /// When the call had arrived.
     pub at: SystemTime,
@@ -87,9 +87,9 @@ pub struct Subject<'a> {
     pub user: Option<&'a str>,
 }
 
-// === impl Account ===
+// === impl DecisionEvent ===
 
-impl Account {
+impl DecisionEvent {
     /// Bytes that it holds, roughly: what is read of a call takes as much again.
     pub(crate) fn weight(&self) -> usize {
         OVERHEAD + 2 * self.size
@@ -151,7 +151,7 @@ impl About {
 }
 
 #[cfg(test)]
-impl Account {
+impl DecisionEvent {
     /// A denial of that call.
     pub fn of(about: About) -> Self {
         let at = SystemTime::now();
