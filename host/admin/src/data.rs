@@ -39,7 +39,7 @@ pub(crate) async fn list(State(admin): State<Admin>, uri: Uri, headers: HeaderMa
     let (scope, _) = parts(&uri)?;
     let documents = admin.manager.documents(&scope)?;
     if uri.query() == Some("list") {
-        let mut problems = admin.manager.data_troubles(&scope);
+        let mut problems = admin.manager.data_issues(&scope);
         let kept = documents.iter().map(|(name, kept)| Listed {
             name: name.clone(),
             etag: Some(kept.file.tag()),

@@ -72,8 +72,8 @@ impl Reloader {
         let untaken = refused.clone();
         self.watch.reload(config.as_ref().map(|config| config.default)).await;
         let live = self.authorizer.live();
-        let troubles = live.troubles();
-        refused.extend(Finding::of_troubles(&troubles).filter(Finding::is_refusal));
+        let issues = live.issues();
+        refused.extend(Finding::of_issues(&issues).filter(Finding::is_refusal));
         let needs_restart = config.map(|config| self.started.restart_for(&config)).unwrap_or_default();
         let restarts = needs_restart.iter().map(|key| self.restart(key));
         self.untaken.store(untaken.into_iter().chain(restarts).collect());

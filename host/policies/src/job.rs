@@ -9,10 +9,10 @@ use std::time::Instant;
 use portcullis_config::Terms;
 use portcullis_model::TenantName;
 
+use crate::issue::{LoadIssue, Scope};
 use crate::layer::{LayerLoader, Rescan};
 use crate::message::{Finished, Message};
 use crate::notices::is_plain_file;
-use crate::trouble::{Scope, Trouble};
 
 /// Whoever compiles for a tenant leaves the processor to those who answer calls.
 const NICE: i32 = 10;
@@ -54,7 +54,7 @@ impl Job {
         spawn(thread, Box::new(run))
     }
 
-    fn read(self, mut loader: LayerLoader) -> (LayerLoader, Rescan, Vec<Trouble>) {
+    fn read(self, mut loader: LayerLoader) -> (LayerLoader, Rescan, Vec<LoadIssue>) {
         if let Some(terms) = self.terms {
             loader.set_terms(terms);
         }
@@ -62,8 +62,8 @@ impl Job {
             loader.retry();
         }
         let rescan = loader.rescan(&|path| self.writing.contains_key(path) && is_plain_file(path));
-        let troubles = loader.troubles().collect();
-        (loader, rescan, troubles)
+        let issues = loader.issues().collect();
+        (loader, rescan, issues)
     }
 }
 

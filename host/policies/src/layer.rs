@@ -18,8 +18,8 @@ use tokio::runtime::Handle;
 use tracing::error;
 
 use crate::file_set::{Broken, Changes, Failure, FileSet, InForce, Kind, Place};
+use crate::issue::{Effect, LoadIssue};
 use crate::remarks::{DOCUMENTS, Remarks, Whose};
-use crate::trouble::{Effect, Trouble};
 use crate::write_back::{WriteBackCache, Written};
 
 const POLICY: Kind =
@@ -220,15 +220,15 @@ impl LayerLoader {
         self.data.retry();
     }
 
-    pub(crate) fn troubles(&self) -> impl Iterator<Item = Trouble> {
-        let trouble = |what| {
+    pub(crate) fn issues(&self) -> impl Iterator<Item = LoadIssue> {
+        let issue = |what| {
             move |(name, broken, stays): (&str, &Broken, bool)| {
-                Trouble::of(what, name, broken, if stays { Effect::LastGoodStays } else { Effect::Denies })
+                LoadIssue::of(what, name, broken, if stays { Effect::LastGoodStays } else { Effect::Denies })
             }
         };
-        let of_policies = self.policies.problems().map(trouble(POLICY.what));
-        let of_folder = self.problem.iter().map(|broken| ("", broken, self.has_layer)).map(trouble("folder"));
-        let not_in_force = of_folder.chain(of_policies).chain(self.data.problems().map(trouble(DOCUMENT.what)));
+        let of_policies = self.policies.problems().map(issue(POLICY.what));
+        let of_folder = self.problem.iter().map(|broken| ("", broken, self.has_layer)).map(issue("folder"));
+        let not_in_force = of_folder.chain(of_policies).chain(self.data.problems().map(issue(DOCUMENT.what)));
         not_in_force.chain(self.remarks.all().cloned())
     }
 

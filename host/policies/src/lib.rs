@@ -39,6 +39,7 @@
 
 mod context;
 mod file_set;
+mod issue;
 mod job;
 mod layer;
 mod message;
@@ -52,16 +53,15 @@ mod set;
 mod snapshot;
 pub mod tenant;
 mod tenant_registry;
-mod trouble;
 mod watch;
 mod write_back;
 
 pub use context::{WorkshopError, load_context};
+pub use issue::{Effect, IGNORED, LoadIssue, LoadIssues, PERMISSIONS, Scope};
 pub use layer::{Kept, Layer, LoadContext, MAX_SETTINGS, Member};
 pub use once::{load_all, load_once};
 pub use remarks::DOCUMENTS;
 pub use set::PolicySet;
 pub use snapshot::{Live, NotPlaced, Snapshot, Tenant};
-pub use trouble::{Effect, IGNORED, PERMISSIONS, Scope, Trouble, Troubles};
 pub use watch::Watch;
 pub use write_back::WriteBackCache;

@@ -4,8 +4,8 @@ use notify::Event;
 use portcullis_model::decision::DefaultVerdict;
 use tokio::sync::oneshot;
 
+use crate::issue::{LoadIssue, Scope};
 use crate::layer::{LayerLoader, Rescan};
-use crate::trouble::{Scope, Trouble};
 
 /// Something happened, or is to be done.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Finished {
     pub(crate) id: u64,
     pub(crate) number: u64,
     /// None where reading panicked.
-    pub(crate) read: Option<(LayerLoader, Rescan, Vec<Trouble>)>,
+    pub(crate) read: Option<(LayerLoader, Rescan, Vec<LoadIssue>)>,
 }
 
 impl Finished {

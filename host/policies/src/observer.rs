@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 
 use self::folder::Folder;
 use self::silence::{SLOW, Seen};
+use crate::issue::{Effect, LoadIssue, LoadIssues, Scope};
 use crate::job::{Job, Spawn};
 use crate::layer::{Layer, LayerLoader, LoadContext};
 use crate::message::{Finished, Message};
@@ -32,7 +33,6 @@ use crate::probe::Probes;
 use crate::registry::Registry;
 use crate::snapshot::{Live, Snapshot};
 use crate::tenant_registry::{TenantRegistry, named};
-use crate::trouble::{Effect, Scope, Trouble, Troubles};
 
 /// A folder is read when nothing happened in it for this long …
 const QUIET: Duration = Duration::from_millis(10);
@@ -60,7 +60,7 @@ pub(crate) struct Observer {
     tenant_registry: TenantRegistry,
     registry: Registry,
     live: Arc<Live>,
-    troubles: Troubles,
+    issues: LoadIssues,
     notices: Notices,
     folders: BTreeMap<Scope, Folder>,
     /// When each folder is to be looked at.
@@ -312,10 +312,10 @@ impl Observer {
              (`ulimit -u`, `TasksMax=`)",
             path.display()
         );
-        let trouble = Trouble::new("folder", "", problem, Effect::LastGoodStays);
-        let troubles = self.troubles.entry(scope.clone()).or_default();
-        troubles.retain(|known| known.what != trouble.what);
-        troubles.insert(0, trouble);
+        let issue = LoadIssue::new("folder", "", problem, Effect::LastGoodStays);
+        let issues = self.issues.entry(scope.clone()).or_default();
+        issues.retain(|known| known.what != issue.what);
+        issues.insert(0, issue);
         self.tell();
     }
 
@@ -332,7 +332,7 @@ impl Observer {
         let Finished { scope, id, number, read } = finished;
         self.running.remove(&number);
         let Some(folder) = self.folders.get_mut(&scope).filter(|folder| folder.id == id) else { return };
-        let Some((mut loader, rescan, troubles)) = read else {
+        let Some((mut loader, rescan, issues)) = read else {
             let tenant = scope.as_ref().map(TenantName::as_str);
             error!(tenant, "the host panicked while it read a folder; what was loaded stays");
             return self.forget(&scope);
@@ -343,11 +343,11 @@ impl Observer {
         folder.loader = Some(loader);
         let is_layer = rescan.layer.is_some();
         let noticed = folder.noticed.take_if(|_| is_layer || !rescan.unsettled).filter(|_| is_layer);
-        let is_news = self.troubles.get(&scope).map(Vec::as_slice).unwrap_or_default() != troubles;
-        if troubles.is_empty() {
-            self.troubles.remove(&scope);
+        let is_news = self.issues.get(&scope).map(Vec::as_slice).unwrap_or_default() != issues;
+        if issues.is_empty() {
+            self.issues.remove(&scope);
         } else {
-            self.troubles.insert(scope.clone(), troubles);
+            self.issues.insert(scope.clone(), issues);
         }
         if let Some(layer) = rescan.layer {
             match &scope {
@@ -432,7 +432,7 @@ impl Observer {
                 self.due.remove(&(folder.due, scope.clone()));
                 folder.watched.forget(&mut self.notices);
             }
-            self.troubles.remove(&scope);
+            self.issues.remove(&scope);
             self.silent.remove(&scope);
             self.registry.remove(name);
         }

@@ -7,11 +7,11 @@ use portcullis_engine::When;
 use portcullis_model::TenantName;
 use portcullis_state::Spaces;
 
+use crate::issue::LoadIssues;
 use crate::layer::{Layer, LayerLoader, LoadContext};
 use crate::registry::Registry;
 use crate::snapshot::Live;
 use crate::tenant_registry::{TenantRegistry, Waiting};
-use crate::trouble::Troubles;
 
 /// Reads the host's own folder, and then all tenants' that are in force.
 pub fn load_once(config: &Config, spaces: Spaces, context: &LoadContext) -> Live {
@@ -26,7 +26,7 @@ pub fn load_all(config: &Config, context: &LoadContext) -> Live {
 fn load(config: &Config, spaces: Spaces, context: &LoadContext, is_all: bool) -> Live {
     let mut host = LayerLoader::new(config.dir.clone(), None, Terms::of_host(), context.clone(), When::Start);
     let mut registry = Registry::new(config, spaces, host.first_layer());
-    let mut troubles = Troubles::from([(None, host.troubles().collect())]);
+    let mut issues = LoadIssues::from([(None, host.issues().collect())]);
     let mut tenant_registry = TenantRegistry::new(config.dir.join(TENANTS), Vocabulary::of(config));
     let names = tenant_registry.first_look(&mut Waiting);
     let loaders = names.iter().filter_map(|name| {
@@ -40,11 +40,11 @@ fn load(config: &Config, spaces: Spaces, context: &LoadContext, is_all: bool) ->
         if let Some(file) = tenant_registry.in_force(name) {
             registry.set_layer(name, file, layer);
         }
-        troubles.insert(Some(name.clone()), loader.troubles().collect());
+        issues.insert(Some(name.clone()), loader.issues().collect());
     }
     registry.place(tenant_registry.files());
     let live = Live::new(registry.first_snapshot(&tenant_registry));
-    live.tell(tenant_registry.troubles_over(troubles));
+    live.tell(tenant_registry.issues_over(issues));
     live
 }
 

@@ -7,7 +7,7 @@ use portcullis_config::fs::{Fingerprint, INCOMING, Root};
 use portcullis_config::{DATA, FILE, POLICIES, TENANTS};
 use rustix::fs::FileType;
 
-use crate::trouble::{Effect, IGNORED, PERMISSIONS, Trouble};
+use crate::issue::{Effect, IGNORED, LoadIssue, PERMISSIONS};
 
 /// What a document's file may end in.
 pub const DOCUMENTS: [&str; 3] = ["json", "yaml", "yml"];
@@ -31,8 +31,8 @@ type Reason = fn(&str, bool, &BTreeSet<String>) -> Option<String>;
 #[derive(Debug, Default)]
 pub(crate) struct Remarks {
     folders: Option<[Option<Fingerprint>; 4]>,
-    ignored: Vec<Trouble>,
-    permissions: Vec<Trouble>,
+    ignored: Vec<LoadIssue>,
+    permissions: Vec<LoadIssue>,
 }
 
 /// Who may own and write what lies in a folder.
@@ -60,18 +60,18 @@ impl Remarks {
         self.permissions = bounded(PERMISSIONS, permissions(root, whose, files));
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Trouble> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &LoadIssue> {
         self.ignored.iter().chain(&self.permissions)
     }
 }
 
-fn bounded(what: &'static str, mut found: Vec<(String, String)>) -> Vec<Trouble> {
+fn bounded(what: &'static str, mut found: Vec<(String, String)>) -> Vec<LoadIssue> {
     let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);
     if more > 0 {
         found.push((String::new(), format!("and {more} more of this kind")));
     }
-    found.into_iter().map(|(name, problem)| Trouble::new(what, &name, problem, Effect::Remark)).collect()
+    found.into_iter().map(|(name, problem)| LoadIssue::new(what, &name, problem, Effect::Remark)).collect()
 }
 
 /// Path and reason of what is not read.

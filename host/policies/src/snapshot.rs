@@ -8,10 +8,10 @@ use portcullis_model::decision::Mode;
 use portcullis_model::tenant::{Caller, Placement, Unplaced};
 use portcullis_model::{Generation, TenantName};
 
+use crate::issue::LoadIssues;
 use crate::layer::Layer;
 use crate::set::PolicySet;
 use crate::tenant::Resources;
-use crate::trouble::Troubles;
 
 /// One generation. A request takes it once, and keeps it to its end.
 #[derive(Debug)]
@@ -57,14 +57,14 @@ pub enum NotPlaced {
 #[derive(Debug)]
 pub struct Live {
     snapshot: ArcSwap<Snapshot>,
-    troubles: ArcSwap<Troubles>,
+    issues: ArcSwap<LoadIssues>,
 }
 
 // === impl Live ===
 
 impl Live {
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot: ArcSwap::from_pointee(snapshot), troubles: ArcSwap::default() }
+        Self { snapshot: ArcSwap::from_pointee(snapshot), issues: ArcSwap::default() }
     }
 
     /// What is in force, for the whole of one request.
@@ -72,8 +72,8 @@ impl Live {
         Guard::into_inner(self.snapshot.load())
     }
 
-    pub fn troubles(&self) -> Arc<Troubles> {
-        self.troubles.load_full()
+    pub fn issues(&self) -> Arc<LoadIssues> {
+        self.issues.load_full()
     }
 
     /// Gives what was in force.
@@ -82,8 +82,8 @@ impl Live {
     }
 
     /// Replaces what is known of troubles.
-    pub fn tell(&self, troubles: Troubles) {
-        self.troubles.store(Arc::new(troubles));
+    pub fn tell(&self, issues: LoadIssues) {
+        self.issues.store(Arc::new(issues));
     }
 }
 

@@ -16,7 +16,7 @@ use portcullis_telemetry::metrics::Swaps;
 use tracing::{error, info, warn};
 
 use crate::file_set::Broken;
-use crate::trouble::{Effect, Trouble, Troubles};
+use crate::issue::{Effect, LoadIssue, LoadIssues};
 
 /// A `tenant.toml` is read up to this size.
 const MAX_FILE: u64 = 1 << 20;
@@ -137,7 +137,7 @@ impl TenantRegistry {
             } else if let Some(entry) = self.entries.get_mut(name) {
                 entry.read = None;
                 let silent = Problems::one(&self.dir.join(name.as_str()), "its file system does not answer", "");
-                let is_news = entry.trouble(name, silent, self.starting);
+                let is_news = entry.issue(name, silent, self.starting);
                 self.swaps.tenants.add(0, is_news.into());
             }
         }
@@ -229,7 +229,7 @@ impl TenantRegistry {
             Ok(file) => entry.read = Some(Arc::new(file)),
             Err(problem) => {
                 entry.read = None;
-                let is_news = entry.trouble(tenant, problem, self.starting);
+                let is_news = entry.issue(tenant, problem, self.starting);
                 self.swaps.tenants.add(0, is_news.into());
             }
         }
@@ -268,7 +268,7 @@ impl TenantRegistry {
         for (name, overlap) in refused {
             let problem = self.describe(&name, &overlap);
             if let Some(entry) = self.entries.get_mut(&name) {
-                let is_news = entry.trouble(&name, problem, self.starting);
+                let is_news = entry.issue(&name, problem, self.starting);
                 self.swaps.tenants.add(0, is_news.into());
             }
         }
@@ -279,25 +279,22 @@ impl TenantRegistry {
     }
 
     /// What is wrong with tenants' files, before what is wrong with what lies in their folders.
-    pub(crate) fn troubles_over(&self, mut troubles: Troubles) -> Troubles {
-        let trouble = |name: &str, problem, effect| Trouble::of("tenant", name, problem, effect);
+    pub(crate) fn issues_over(&self, mut issues: LoadIssues) -> LoadIssues {
+        let issue = |name: &str, problem, effect| LoadIssue::of("tenant", name, problem, effect);
         let effect = |denies, otherwise| if denies { Effect::Denies } else { otherwise };
-        let own = self.problem.iter().map(|problem| trouble("", problem, effect(self.blind, Effect::LastGoodStays)));
+        let own = self.problem.iter().map(|problem| issue("", problem, effect(self.blind, Effect::LastGoodStays)));
         let misnamed = self
             .misnamed
             .iter()
-            .map(|(name, (problem, is_lost))| trouble(name, problem, effect(*is_lost, Effect::NotInForce)));
-        troubles.entry(None).or_default().extend(own.chain(misnamed));
+            .map(|(name, (problem, is_lost))| issue(name, problem, effect(*is_lost, Effect::NotInForce)));
+        issues.entry(None).or_default().extend(own.chain(misnamed));
         for (name, entry) in &self.entries {
             if let Some(problem) = &entry.problem {
-                troubles
-                    .entry(Some(name.clone()))
-                    .or_default()
-                    .insert(0, trouble(name.as_str(), problem, entry.effect()));
+                issues.entry(Some(name.clone())).or_default().insert(0, issue(name.as_str(), problem, entry.effect()));
             }
         }
-        troubles.retain(|_, troubles| !troubles.is_empty());
-        troubles
+        issues.retain(|_, issues| !issues.is_empty());
+        issues
     }
 
     /// Has everything read again that was wrong.
@@ -427,7 +424,7 @@ impl Entry {
 
     /// Says whether that is news. At the start there is no last good one: what `default` is without a file may allow what
     /// its file would have denied.
-    fn trouble(&mut self, name: &TenantName, mistakes: Problems, starting: bool) -> bool {
+    fn issue(&mut self, name: &TenantName, mistakes: Problems, starting: bool) -> bool {
         if starting && self.is_built_in {
             (self.in_force, self.is_built_in) = (None, false);
         }

@@ -10,11 +10,11 @@ use portcullis_state::Spaces;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::issue::Scope;
 use crate::layer::LoadContext;
 use crate::message::Message;
 use crate::observer::Observer;
 use crate::snapshot::Live;
-use crate::trouble::Scope;
 
 /// How long somebody waits for folders to be read. Compiling can take minutes.
 const READ_WITHIN: Duration = Duration::from_secs(600);

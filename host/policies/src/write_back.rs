@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use portcullis_config::fs::Fingerprint;
 use portcullis_document::Document;
 
-use crate::trouble::Scope;
+use crate::issue::Scope;
 
 /// What is offered for files of documents, by folder and name. Cheap to clone.
 #[derive(Clone, Debug, Default)]

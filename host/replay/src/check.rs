@@ -5,7 +5,7 @@ use std::path::Path;
 use portcullis_config::{Config, Problem};
 use portcullis_engine::{Compiler, Sandbox, SandboxConfig};
 use portcullis_model::TenantName;
-use portcullis_policies::{LoadContext, Trouble, WorkshopError, WriteBackCache, load_all};
+use portcullis_policies::{LoadContext, LoadIssue, WorkshopError, WriteBackCache, load_all};
 use portcullis_status::health::{Finding, Readiness};
 use portcullis_status::tls::load as load_tls;
 use serde::{Deserialize, Serialize};
@@ -50,12 +50,12 @@ pub fn check(dir: &Path) -> Result<Checked, WorkshopError> {
         }
     }
     let live = load_all(&config, &load_context()?);
-    let (snapshot, troubles) = (live.load(), live.troubles());
-    for (tenant, trouble) in troubles.iter().flat_map(|(tenant, all)| all.iter().map(move |one| (tenant, one))) {
-        let list = if trouble.is_remark() { &mut warnings } else { &mut mistakes };
-        list.extend(Mistake::of_trouble(tenant.as_ref(), trouble));
+    let (snapshot, issues) = (live.load(), live.issues());
+    for (tenant, issue) in issues.iter().flat_map(|(tenant, all)| all.iter().map(move |one| (tenant, one))) {
+        let list = if issue.is_remark() { &mut warnings } else { &mut mistakes };
+        list.extend(Mistake::of_trouble(tenant.as_ref(), issue));
     }
-    let unbound = Readiness::of(&snapshot, &troubles, None).denying;
+    let unbound = Readiness::of(&snapshot, &issues, None).denying;
     mistakes.extend(unbound.into_iter().filter(|finding| finding.what == "listener").map(Mistake::from));
     Ok(Checked { is_right: mistakes.is_empty(), mistakes, warnings })
 }
@@ -88,8 +88,8 @@ impl Mistake {
     }
 
     /// Each mistake by itself.
-    fn of_trouble(tenant: Option<&TenantName>, trouble: &Trouble) -> Vec<Self> {
-        let Trouble { what, problem, mistakes, .. } = trouble;
+    fn of_trouble(tenant: Option<&TenantName>, issue: &LoadIssue) -> Vec<Self> {
+        let LoadIssue { what, problem, mistakes, .. } = issue;
         let tenant = tenant.map(ToString::to_string);
         if mistakes.is_empty() {
             let (what, problem) = ((*what).to_owned(), problem.to_string());

@@ -27,13 +27,9 @@ impl Offline {
     /// The same, with what policies keep from elsewhere.
     pub fn with(config: &Config, spaces: Spaces) -> Result<Self, WorkshopError> {
         let live = policies::load_once(config, spaces, &load_context(config)?);
-        let troubles = live.troubles();
-        let notes = troubles
-            .values()
-            .flatten()
-            .filter(|trouble| !trouble.is_remark())
-            .map(|trouble| trouble.to_string())
-            .collect();
+        let issues = live.issues();
+        let notes =
+            issues.values().flatten().filter(|issue| !issue.is_remark()).map(|issue| issue.to_string()).collect();
         Ok(Self { evaluator: Evaluator::new(config, Arc::new(live)), dry_runner: DryRunner::new(config), notes })
     }
 

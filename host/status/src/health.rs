@@ -8,7 +8,7 @@ use portcullis_decision_log::DecisionLog;
 use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use portcullis_mounts::resolve::Stuck;
-use portcullis_policies::{Effect, Layer, Member, Snapshot, Tenant, Trouble, Troubles};
+use portcullis_policies::{Effect, Layer, LoadIssue, LoadIssues, Member, Snapshot, Tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::end::End;
@@ -74,7 +74,7 @@ impl Untaken {
 
 impl Readiness {
     /// `store` is why what policies keep is not available.
-    pub fn of(snapshot: &Snapshot, troubles: &Troubles, store: Option<String>) -> Self {
+    pub fn of(snapshot: &Snapshot, issues: &LoadIssues, store: Option<String>) -> Self {
         let mut denying = of_layer(None, &snapshot.host, Mode::Enforce);
         for tenant in &snapshot.tenants {
             denying.extend(of_layer(Some(&tenant.name), &tenant.layer, tenant.mode()));
@@ -88,11 +88,10 @@ impl Readiness {
         let (store_denies, store_warns) = if needs_state(snapshot) { (store, None) } else { (None, store) };
         denying.extend(store_denies);
         // Why calls are denied is known better by who read the folders; each is told once.
-        let denying = denying.into_iter().flat_map(|finding| finding.in_full(troubles));
+        let denying = denying.into_iter().flat_map(|finding| finding.in_full(issues));
         let mut known = BTreeSet::new();
         let denying: Vec<_> = denying.filter(|finding| known.insert(finding.place())).collect();
-        let mut warnings: Vec<_> =
-            Finding::of_troubles(troubles).filter(|finding| known.insert(finding.place())).collect();
+        let mut warnings: Vec<_> = Finding::of_issues(issues).filter(|finding| known.insert(finding.place())).collect();
         warnings.extend(store_warns);
         Self { is_ready: denying.is_empty(), generation: snapshot.generation.0, denying, warnings }
     }
@@ -183,14 +182,12 @@ fn needs_state(snapshot: &Snapshot) -> bool {
 
 impl Finding {
     /// What lies in folders and is not in force, and what is wrong with them.
-    pub fn of_troubles(troubles: &Troubles) -> impl Iterator<Item = Self> {
-        troubles
-            .iter()
-            .flat_map(|(tenant, troubles)| troubles.iter().map(|trouble| Self::of_trouble(tenant.as_ref(), trouble)))
+    pub fn of_issues(issues: &LoadIssues) -> impl Iterator<Item = Self> {
+        issues.iter().flat_map(|(tenant, issues)| issues.iter().map(|issue| Self::of_trouble(tenant.as_ref(), issue)))
     }
 
-    fn of_trouble(tenant: Option<&TenantName>, trouble: &Trouble) -> Self {
-        let Trouble { what, name, problem, effect, .. } = trouble;
+    fn of_trouble(tenant: Option<&TenantName>, issue: &LoadIssue) -> Self {
+        let LoadIssue { what, name, problem, effect, .. } = issue;
         let last_good_stays = *effect == Effect::LastGoodStays;
         Self { last_good_stays, ..Self::new(tenant, what, name, problem) }
     }
@@ -201,24 +198,22 @@ impl Finding {
     }
 
     /// The troubles for which this has calls denied, or itself where none is known.
-    fn in_full(self, troubles: &Troubles) -> Vec<Self> {
-        let is_mine = |tenant: Option<&TenantName>, trouble: &Trouble| {
-            let is_same = self.what == trouble.what;
+    fn in_full(self, issues: &LoadIssues) -> Vec<Self> {
+        let is_mine = |tenant: Option<&TenantName>, issue: &LoadIssue| {
+            let is_same = self.what == issue.what;
             match self.what.as_str() {
-                "tenant" => is_same && trouble.effect == Effect::Denies,
+                "tenant" => is_same && issue.effect == Effect::Denies,
                 _ if self.tenant.as_deref() != tenant.map(TenantName::as_str) => false,
-                "data" if is_same => trouble.effect == Effect::Denies,
-                "policy" if is_same && trouble.name == self.name => true,
+                "data" if is_same => issue.effect == Effect::Denies,
+                "policy" if is_same && issue.name == self.name => true,
                 "folder" if is_same => true,
-                _ => *self.problem == *trouble.problem,
+                _ => *self.problem == *issue.problem,
             }
         };
-        let all =
-            troubles.iter().flat_map(|(tenant, of_tenant)| of_tenant.iter().map(move |one| (tenant.as_ref(), one)));
-        let mine = all.filter(|(tenant, trouble)| is_mine(*tenant, trouble));
-        let found: Vec<_> = mine
-            .map(|(tenant, trouble)| Self { last_good_stays: false, ..Self::of_trouble(tenant, trouble) })
-            .collect();
+        let all = issues.iter().flat_map(|(tenant, of_tenant)| of_tenant.iter().map(move |one| (tenant.as_ref(), one)));
+        let mine = all.filter(|(tenant, issue)| is_mine(*tenant, issue));
+        let found: Vec<_> =
+            mine.map(|(tenant, issue)| Self { last_good_stays: false, ..Self::of_trouble(tenant, issue) }).collect();
         if found.is_empty() { vec![self] } else { found }
     }
 
@@ -234,7 +229,7 @@ impl Finding {
 
     /// Whether something was read and is not in force.
     pub fn is_refusal(&self) -> bool {
-        !Trouble::REMARKS.contains(&self.what.as_str())
+        !LoadIssue::REMARKS.contains(&self.what.as_str())
     }
 
     fn new(tenant: Option<&TenantName>, what: &str, name: &str, problem: &str) -> Self {

@@ -9,7 +9,7 @@ use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use portcullis_mounts::resolve::Stuck;
 use portcullis_policies::tenant::Figures;
-use portcullis_policies::{Effect, Member, Snapshot, Tenant, Trouble, Troubles};
+use portcullis_policies::{Effect, LoadIssue, LoadIssues, Member, Snapshot, Tenant};
 use portcullis_service::decide::Authorizer;
 use portcullis_state::Store;
 use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ impl Reporter {
     pub fn readiness(&self) -> Readiness {
         let live = self.authorizer.live();
         let store = self.store.problem().or_else(|| self.store.write_problem());
-        let readiness = Readiness::of(&live.load(), &live.troubles(), store).with_untaken(&self.untaken.load());
+        let readiness = Readiness::of(&live.load(), &live.issues(), store).with_untaken(&self.untaken.load());
         let readiness = readiness.with_unheard(&self.unheard).with_log(self.authorizer.log());
         let readiness = readiness.with_stuck(&self.authorizer.evaluator().stuck());
         readiness.with_found(self.inspector.found()).with_ends(&self.ends())
@@ -146,7 +146,7 @@ impl Reporter {
 
     pub fn status(&self) -> Status {
         let live = self.authorizer.live();
-        let (snapshot, troubles) = (live.load(), live.troubles());
+        let (snapshot, issues) = (live.load(), live.issues());
         let Snapshot { generation, host, tenants, .. } = &*snapshot;
         let Readiness { is_ready, denying, warnings, .. } = self.readiness();
         let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
@@ -155,22 +155,22 @@ impl Reporter {
         let stuck = self.authorizer.evaluator().stuck();
         let untaken = self.untaken.load();
         let of_configuration = untaken.iter().map(Problem::of_finding);
-        let others = troubles.keys().flatten().filter(|name| !in_force.contains(name));
+        let others = issues.keys().flatten().filter(|name| !in_force.contains(name));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: since_epoch.map_or(0, |since| since.as_secs()),
             uptime_s: self.started.0.elapsed().as_secs(),
             generation: generation.0,
-            is_sound: untaken.is_empty() && troubles.values().flatten().all(Trouble::is_remark),
+            is_sound: untaken.is_empty() && issues.values().flatten().all(LoadIssue::is_remark),
             is_ready,
             denying,
             warnings,
             listeners: self.listeners.clone(),
             policies: host.members.iter().map(|member| PolicyStatus::of(member)).collect(),
             problems: of_configuration
-                .chain(others.map(Some).chain([None]).flat_map(|name| problems(&troubles, name)))
+                .chain(others.map(Some).chain([None]).flat_map(|name| problems(&issues, name)))
                 .collect(),
-            tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &troubles, &stuck)).collect(),
+            tenants: tenants.iter().map(|tenant| TenantStatus::of(tenant, &issues, &stuck)).collect(),
             unplaced: self.authorizer.unmatched().read(),
         }
     }
@@ -178,21 +178,21 @@ impl Reporter {
     /// Of one tenant that is in force.
     pub fn tenant(&self, name: &TenantName) -> Option<TenantStatus> {
         let live = self.authorizer.live();
-        let (snapshot, troubles) = (live.load(), live.troubles());
+        let (snapshot, issues) = (live.load(), live.issues());
         let tenant = snapshot.tenants.iter().find(|tenant| tenant.name == *name)?;
-        Some(TenantStatus::of(tenant, &troubles, &self.authorizer.evaluator().stuck()))
+        Some(TenantStatus::of(tenant, &issues, &self.authorizer.evaluator().stuck()))
     }
 }
 
-fn problems(troubles: &Troubles, tenant: Option<&TenantName>) -> Vec<Problem> {
-    let troubles = troubles.get(&tenant.cloned()).map(Vec::as_slice).unwrap_or_default();
-    let problem = |trouble: &Trouble| Problem {
-        what: trouble.what.to_owned(),
-        name: trouble.name.clone(),
-        problem: trouble.problem.to_string(),
-        last_good_stays: trouble.effect == Effect::LastGoodStays,
+fn problems(issues: &LoadIssues, tenant: Option<&TenantName>) -> Vec<Problem> {
+    let issues = issues.get(&tenant.cloned()).map(Vec::as_slice).unwrap_or_default();
+    let problem = |issue: &LoadIssue| Problem {
+        what: issue.what.to_owned(),
+        name: issue.name.clone(),
+        problem: issue.problem.to_string(),
+        last_good_stays: issue.effect == Effect::LastGoodStays,
     };
-    troubles.iter().map(problem).collect()
+    issues.iter().map(problem).collect()
 }
 
 // === impl ListenerStatus, TenantStatus, Problem, PolicyStatus ===
@@ -208,7 +208,7 @@ impl ListenerStatus {
 }
 
 impl TenantStatus {
-    fn of(tenant: &Tenant, troubles: &Troubles, stuck: &[Stuck]) -> Self {
+    fn of(tenant: &Tenant, issues: &LoadIssues, stuck: &[Stuck]) -> Self {
         let (in_flight, waiting) = tenant.resources.admission.load();
         let stuck = stuck.iter().filter(|stuck| stuck.tenant == tenant.name).map(Problem::of_mount);
         Self {
@@ -216,7 +216,7 @@ impl TenantStatus {
             is_observed: tenant.mode() == Mode::Observe,
             generation: tenant.generation.0,
             policies: tenant.layer.members.iter().map(|member| PolicyStatus::of(member)).collect(),
-            problems: problems(troubles, Some(&tenant.name)).into_iter().chain(stuck).collect(),
+            problems: problems(issues, Some(&tenant.name)).into_iter().chain(stuck).collect(),
             figures: tenant.resources.tally.read(),
             in_flight,
             waiting,

@@ -123,7 +123,7 @@ impl Manager {
         if is_changed {
             self.0.watch.look(scope.clone()).await;
         }
-        if let Some(why) = self.trouble(&scope, "policy", name.as_str()) {
+        if let Some(why) = self.issue(&scope, "policy", name.as_str()) {
             return Err(ManageError::NotInForce(why));
         }
         let in_force = self.member(&scope, name)?.is_some();

@@ -95,18 +95,18 @@ impl Manager {
     /// A document of a folder; where there is none, the error says why.
     pub(crate) fn document(&self, scope: &Scope, name: &str) -> Result<Kept, ManageError> {
         let kept = self.layer(scope)?.documents.get(name).cloned();
-        kept.ok_or_else(|| match self.trouble(scope, "data", name) {
+        kept.ok_or_else(|| match self.issue(scope, "data", name) {
             Some(problem) => ManageError::Missing(format!("the document `{name}` cannot be loaded: {problem}")),
             None => no_document(name),
         })
     }
 
     /// Why documents are not in force.
-    pub(crate) fn data_troubles(&self, scope: &Scope) -> BTreeMap<String, String> {
-        let troubles = self.0.live.troubles();
-        let of_scope = troubles.get(scope).into_iter().flatten();
-        let of_data = of_scope.filter(|trouble| trouble.what == "data" && !trouble.name.is_empty());
-        of_data.map(|trouble| (trouble.name.clone(), trouble.problem.to_string())).collect()
+    pub(crate) fn data_issues(&self, scope: &Scope) -> BTreeMap<String, String> {
+        let issues = self.0.live.issues();
+        let of_scope = issues.get(scope).into_iter().flatten();
+        let of_data = of_scope.filter(|issue| issue.what == "data" && !issue.name.is_empty());
+        of_data.map(|issue| (issue.name.clone(), issue.problem.to_string())).collect()
     }
 
     /// How large a document of this folder can be.
@@ -191,7 +191,7 @@ impl Manager {
         };
         let disk = OnDisk::of(&root, &name);
         let kept = layer.documents.get(&name).filter(|kept| disk.fingerprint == Some(kept.file));
-        let why = || self.trouble(scope, "data", &name).unwrap_or_else(|| "it is just being written".to_owned());
+        let why = || self.issue(scope, "data", &name).unwrap_or_else(|| "it is just being written".to_owned());
         let mut version = Version::new(&name, &disk.files, kept.map(|kept| Arc::clone(&kept.document)), why);
         let tag = disk.fingerprint.map(|file| file.tag());
         let (mut outcomes, start) = (Vec::with_capacity(waiting.len()), Instant::now());
@@ -276,7 +276,7 @@ impl Manager {
                 (_, Err(problem)) => Err(problem.clone().into()),
                 (Outcome::Overtaken, _) => Err(edit::overtaken(&name, tag.as_deref())),
                 (Outcome::Done, Ok(_)) if is_change && in_force != file => {
-                    let why = self.trouble(scope, "data", &name);
+                    let why = self.issue(scope, "data", &name);
                     Err(ManageError::NotInForce(why.unwrap_or_else(|| "somebody else replaced it".into())))
                 }
                 (Outcome::Done, Ok(_)) => {

@@ -139,10 +139,10 @@ impl Manager {
     }
 
     /// Why what lies in a folder is not in force.
-    fn trouble(&self, scope: &Scope, what: &str, name: &str) -> Option<String> {
-        let troubles = self.0.live.troubles();
-        let trouble = troubles.get(scope)?.iter().find(|trouble| trouble.what == what && trouble.name == name)?;
-        Some(trouble.problem.to_string())
+    fn issue(&self, scope: &Scope, what: &str, name: &str) -> Option<String> {
+        let issues = self.0.live.issues();
+        let issue = issues.get(scope)?.iter().find(|issue| issue.what == what && issue.name == name)?;
+        Some(issue.problem.to_string())
     }
 }
 

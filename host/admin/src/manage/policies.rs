@@ -53,7 +53,7 @@ impl Manager {
         let all = bytes.clone();
         let digest = blocking(move || Ok(portcullis_engine::digest(&all))).await?;
         if before.as_ref().is_some_and(|member| member.digest == Some(digest))
-            && self.trouble(&scope, "policy", name.as_str()).is_none()
+            && self.issue(&scope, "policy", name.as_str()).is_none()
             && self.lies_there(&scope, &name, &bytes).await?
         {
             let generation = self.0.live.load().generation.0;
@@ -68,7 +68,7 @@ impl Manager {
         let (_compiled, _writer) = written.await?;
         self.0.watch.look(scope.clone()).await;
         let in_force = self.member(&scope, &name)?;
-        let why = self.trouble(&scope, "policy", name.as_str());
+        let why = self.issue(&scope, "policy", name.as_str());
         if why.is_some() || in_force.is_none_or(|member| member.digest != Some(digest)) {
             return Err(ManageError::NotInForce(why.unwrap_or_else(|| "somebody else replaced it".into())));
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use portcullis_model::printable::escape;
-use portcullis_policies::Trouble;
+use portcullis_policies::LoadIssue;
 use portcullis_status::health::LAST_GOOD_STAYS;
 use portcullis_status::status::{PolicyStatus, Problem, Status, TenantStatus};
 
@@ -203,7 +203,7 @@ fn print_problems(host_wide: &[Problem], tenants: &[TenantStatus]) {
     for (tenant, Problem { what, name, problem, last_good_stays }) in of_host.chain(of_tenants) {
         let tenant = tenant.filter(|tenant| what != "tenant" || *tenant != name);
         let tenant = tenant.map(|tenant| format!(" of tenant {tenant}")).unwrap_or_default();
-        let label = if Trouble::REMARKS.contains(&what.as_str()) { "warning" } else { "not in force" };
+        let label = if LoadIssue::REMARKS.contains(&what.as_str()) { "warning" } else { "not in force" };
         let stays = if *last_good_stays { format!(" ({LAST_GOOD_STAYS})") } else { String::new() };
         let name = if name.is_empty() { String::new() } else { format!(" {}", escape(name)) };
         say!("\n{label}: {what}{name}{tenant}{stays}\n  {}", problem.replace('\n', "\n  "));

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{LOOK, Observer};
+use crate::issue::{Effect, LoadIssue, LoadIssues, Scope};
 use crate::notices::{Identities, identities};
 use crate::probe::touch;
 use crate::tenant_registry::Look;
-use crate::trouble::{Effect, Scope, Trouble, Troubles};
 
 /// From then on, reading a folder takes long, and no longer keeps others from being read.
 pub(super) const SLOW: Duration = Duration::from_secs(60);
@@ -50,20 +50,20 @@ impl Observer {
 
     /// Tells what is not in force though it lies in a folder.
     pub(super) fn tell(&self) {
-        let troubles = self.with_silence(self.tenant_registry.troubles_over(self.troubles.clone()));
-        if troubles != *self.live.troubles() {
-            self.live.tell(troubles);
+        let issues = self.with_silence(self.tenant_registry.issues_over(self.issues.clone()));
+        if issues != *self.live.issues() {
+            self.live.tell(issues);
         }
     }
 
     /// Adds what does not answer, or not soon.
-    fn with_silence(&self, mut troubles: Troubles) -> Troubles {
+    fn with_silence(&self, mut issues: LoadIssues) -> LoadIssues {
         let slow = self.running.values().filter(|job| job.since.elapsed() > SLOW).map(|job| (&job.scope, TAKES_LONG));
         for (scope, problem) in self.silent.iter().map(|scope| (scope, SILENT)).chain(slow) {
-            let trouble = Trouble::new("folder", "", problem, Effect::LastGoodStays);
-            troubles.entry(scope.clone()).or_default().push(trouble);
+            let issue = LoadIssue::new("folder", "", problem, Effect::LastGoodStays);
+            issues.entry(scope.clone()).or_default().push(issue);
         }
-        troubles
+        issues
     }
 
     /// Tells of folders that take long to read, once that is known.

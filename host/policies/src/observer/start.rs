@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::folder::Folder;
 use super::{LOOK, Observer, STALLED};
+use crate::issue::LoadIssues;
 use crate::job::spawn;
 use crate::layer::{Layer, LayerLoader, LoadContext};
 use crate::message::Message;
@@ -20,7 +21,6 @@ use crate::probe::{Probes, touch};
 use crate::registry::Registry;
 use crate::snapshot::Live;
 use crate::tenant_registry::TenantRegistry;
-use crate::trouble::Troubles;
 
 /// How often it is said how far the start is.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -71,7 +71,7 @@ impl Observer {
         }
         registry.place(tenant_registry.files());
         let live = Arc::new(Live::new(registry.first_snapshot(&tenant_registry)));
-        let troubles = Troubles::from([(None, host.troubles().collect())]);
+        let issues = LoadIssues::from([(None, host.issues().collect())]);
         let folders = BTreeMap::from([(None, Folder::new(0, watched, host, Instant::now() + LOOK))]);
         let mut observer = Self {
             dir,
@@ -79,7 +79,7 @@ impl Observer {
             tenant_registry,
             registry,
             live,
-            troubles,
+            issues,
             notices,
             due: folders.iter().map(|(scope, folder)| (folder.due, scope.clone())).collect(),
             folders,

@@ -17,14 +17,14 @@ fn refuse(_: std::thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()
 
 /// What is not in force, and whose it is. Nothing has calls denied.
 fn warnings(observer: &Observer) -> Vec<String> {
-    let (snapshot, troubles) = (observer.live.load(), observer.live.troubles());
+    let (snapshot, issues) = (observer.live.load(), observer.live.issues());
     assert!(snapshot.host.data.is_ok() && snapshot.tenants.iter().all(|tenant| tenant.layer.data.is_ok()));
     let whose =
         |tenant: &Option<TenantName>| tenant.as_ref().map_or(String::new(), |name| format!(" of tenant {name}"));
-    let of = |(tenant, troubles): (&Option<TenantName>, &Vec<Trouble>)| -> Vec<String> {
-        troubles.iter().map(|trouble| format!("{}{}: {}", trouble.what, whose(tenant), trouble.problem)).collect()
+    let of = |(tenant, issues): (&Option<TenantName>, &Vec<LoadIssue>)| -> Vec<String> {
+        issues.iter().map(|issue| format!("{}{}: {}", issue.what, whose(tenant), issue.problem)).collect()
     };
-    troubles.iter().flat_map(of).collect()
+    issues.iter().flat_map(of).collect()
 }
 
 #[tokio::test]

@@ -57,12 +57,8 @@ impl Tenants {
     }
 
     fn problems(&self) -> Vec<String> {
-        let troubles = self.tenant_registry.troubles_over(Troubles::new());
-        troubles
-            .values()
-            .flatten()
-            .map(|trouble| trouble.problem.replace(&*self.dir.path().to_string_lossy(), ""))
-            .collect()
+        let issues = self.tenant_registry.issues_over(LoadIssues::new());
+        issues.values().flatten().map(|issue| issue.problem.replace(&*self.dir.path().to_string_lossy(), "")).collect()
     }
 }
 

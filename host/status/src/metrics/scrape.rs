@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_engine::{Sandbox, Stats};
-use portcullis_policies::{Snapshot, Troubles};
+use portcullis_policies::{LoadIssues, Snapshot};
 use portcullis_service::decide::Authorizer;
 use portcullis_state::{Store, Usage};
 use portcullis_telemetry::log_sink::LogSink;
@@ -59,7 +59,7 @@ pub struct Sources {
 pub(crate) struct Scrape {
     pub(crate) sources: Arc<Sources>,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) troubles: Arc<Troubles>,
+    pub(crate) issues: Arc<LoadIssues>,
     pub(crate) readiness: Readiness,
     /// What is kept, by tenant; none where the store does not answer.
     pub(crate) kept: Option<Vec<(String, Usage)>>,
@@ -106,7 +106,7 @@ impl Scrape {
         let live = sources.authorizer.live();
         Self {
             snapshot: live.load(),
-            troubles: live.troubles(),
+            issues: live.issues(),
             readiness: sources.reporter.readiness(),
             kept,
             sandbox: sources.sandbox.stats(),

@@ -75,10 +75,10 @@ fn layers(scrape: &Scrape) -> impl Iterator<Item = (&str, &Layer)> {
 fn problems(scrape: &Scrape) -> impl Iterator<Item = ([(&'static str, &str); 2], u32)> {
     let in_force = |name: &TenantName| scrape.snapshot.tenants.iter().any(|tenant| tenant.name == *name);
     let mut counts: BTreeMap<(&str, &str), u32> = WHATS.iter().map(|what| ((NO_TENANT, *what), 0)).collect();
-    for (name, troubles) in &*scrape.troubles {
+    for (name, issues) in &*scrape.issues {
         let tenant = name.as_ref().filter(|name| in_force(name)).map_or(NO_TENANT, TenantName::as_str);
-        for trouble in troubles {
-            *counts.entry((tenant, trouble.what)).or_default() += 1;
+        for issue in issues {
+            *counts.entry((tenant, issue.what)).or_default() += 1;
         }
     }
     counts.into_iter().map(|((tenant, what), count)| ([("tenant", tenant), ("what", what)], count))

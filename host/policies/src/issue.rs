@@ -17,8 +17,8 @@ pub type Scope = Option<TenantName>;
 
 /// Something that lies in a folder and is not in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// `policy`, `data`, `tenant`, `folder`; or one of [`Trouble::REMARKS`].
+pub struct LoadIssue {
+    /// `policy`, `data`, `tenant`, `folder`; or one of [`LoadIssue::REMARKS`].
     pub what: &'static str,
     /// Empty where it is the folder itself.
     pub name: String,
@@ -42,11 +42,11 @@ pub enum Effect {
 }
 
 /// By tenant; none is the host.
-pub type Troubles = std::collections::BTreeMap<Option<TenantName>, Vec<Trouble>>;
+pub type LoadIssues = std::collections::BTreeMap<Option<TenantName>, Vec<LoadIssue>>;
 
-// === impl Trouble ===
+// === impl LoadIssue ===
 
-impl Trouble {
+impl LoadIssue {
     /// Files that are not read, and what others than the operator may write: everything that was read is in force.
     pub const REMARKS: [&str; 2] = [IGNORED, PERMISSIONS];
 
@@ -66,7 +66,7 @@ impl Trouble {
     }
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for LoadIssue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { what, name, problem, .. } = self;
         if name.is_empty() || Self::REMARKS.contains(what) {
