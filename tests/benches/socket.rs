@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
 use portcullis_model::{Decision, Generation, Opinion, PolicyName, Verdict};
-use portcullis_policies::tenant::Tally;
+use portcullis_policies::tenant::Counters;
 use portcullis_tests::http::Connection;
 use portcullis_tests::plugin::{self, REQUEST, Reply};
 use portcullis_tests::portcullis::{Config, Portcullis};
@@ -94,12 +94,12 @@ fn recording(server: &Server, call: &[u8]) -> Result<String> {
     const COUNTS: u32 = 2_000_000;
     let opinions = (0..3).filter_map(opinion).collect();
     let decision = Decision::combine(opinions, DefaultVerdict::Allow, Mode::Enforce, Generation(1));
-    let tally = Tally::default();
+    let counters = Counters::default();
     let start = Instant::now();
     for count in 0..COUNTS {
-        let (tally, decision) = (std::hint::black_box(&tally), std::hint::black_box(&decision));
+        let (counters, decision) = (std::hint::black_box(&counters), std::hint::black_box(&decision));
         let took = Duration::from_nanos(u64::from(count % 1_000_000));
-        tally.calls().count(tally.calls().note(decision, Some("ContainerCreate")), took);
+        counters.calls().count(counters.calls().note(decision, Some("ContainerCreate")), took);
     }
     let counting = start.elapsed().as_secs_f64() * 1e9 / f64::from(COUNTS);
     let call = plugin::call(REQUEST, call);

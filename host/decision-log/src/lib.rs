@@ -8,7 +8,6 @@ pub mod archive;
 mod entry;
 mod event;
 pub mod feed;
-mod figures;
 pub mod filter;
 pub mod id;
 mod line;
@@ -16,6 +15,7 @@ mod queue;
 pub mod record;
 pub mod redact;
 pub mod sink;
+mod statistics;
 mod text;
 mod writer;
 
@@ -32,12 +32,12 @@ use tokio::time::timeout;
 pub use self::entry::{Entry, UNWRITTEN};
 pub use self::event::{About, DecisionEvent, Peer, Sender, Subject, Times};
 pub use self::feed::Feed;
-pub use self::figures::Figures;
 pub use self::id::DecisionId;
 pub use self::line::{level, micros};
 use self::queue::{Decision, Message, Queue};
 use self::redact::Redactor;
 use self::sink::{FILE, Sink};
+pub use self::statistics::Statistics;
 use self::writer::{Outlet, Writer};
 use portcullis_engine::LARGE_CALLS;
 use portcullis_telemetry::log_sink::{Flush, Format, LogSink};
@@ -54,7 +54,7 @@ pub struct DecisionLog {
     queue: Queue,
     redactor: Arc<Redactor>,
     feed: Feed,
-    figures: Arc<Figures>,
+    figures: Arc<Statistics>,
     /// Nothing is written or kept: records are only made while somebody listens.
     is_off: bool,
     /// How long an answer waits for its record; none where it does not.
@@ -87,7 +87,7 @@ impl DecisionLog {
         let (queue, drain) = queue::queue();
         let redactor = Arc::new(Redactor::from(settings.redaction.clone()));
         let feed = Feed::new(usize::try_from(settings.recent).unwrap_or(usize::MAX));
-        let figures = Arc::new(Figures::default());
+        let figures = Arc::new(Statistics::default());
         let mut flushes = Vec::new();
         let mut sinks = Vec::with_capacity(settings.sinks.len());
         for sink in &settings.sinks {
@@ -113,7 +113,7 @@ impl DecisionLog {
         &self.feed
     }
 
-    pub fn figures(&self) -> &Figures {
+    pub fn statistics(&self) -> &Statistics {
         &self.figures
     }
 

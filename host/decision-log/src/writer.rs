@@ -10,10 +10,10 @@ use tracing::{error, info};
 
 use crate::entry::Entry;
 use crate::feed::{Feed, PublishedRecord};
-use crate::figures::Figures;
 use crate::queue::{Decision, Drain, Message};
 use crate::redact::Redactor;
 use crate::sink::{Batch, Sink, SinkError};
+use crate::statistics::Statistics;
 
 /// How long decisions are gathered where nobody waits for them: who adds one while this thread sleeps need not wake it,
 /// which costs more than all the rest of a record, and many records together cost each of them half.
@@ -31,7 +31,7 @@ pub(crate) struct Writer {
     pub(crate) sinks: Vec<Outlet>,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) feed: Feed,
-    pub(crate) figures: Arc<Figures>,
+    pub(crate) figures: Arc<Statistics>,
     /// Whether answers wait for what is written.
     pub(crate) is_awaited: bool,
 }
@@ -137,7 +137,7 @@ fn overturned_if_given_up(mut entry: Entry) -> Entry {
 }
 
 /// Tells who waits whether the record is kept. Where it is not, it becomes that of the denial, for the other sinks.
-fn settle(entry: &mut Entry, is_kept: bool, figures: &Figures) {
+fn settle(entry: &mut Entry, is_kept: bool, figures: &Statistics) {
     let Some(waits) = entry.waits.take() else { return };
     // Who waited may have given up in this very moment: the record then says that the call was allowed, and it was not.
     if is_kept {
@@ -156,7 +156,7 @@ impl Outlet {
         Self { sink, is_required, is_failing: false, missing: 0 }
     }
 
-    fn open(&mut self, figures: &Figures) {
+    fn open(&mut self, figures: &Statistics) {
         let _busy = figures.busy(self.sink.name());
         if let Err(error) = self.sink.open() {
             self.fail(&error, figures);
@@ -164,7 +164,7 @@ impl Outlet {
     }
 
     /// Whether the records are written. A failure is told once, and so is its end.
-    fn write(&mut self, entries: &[Entry], figures: &Figures) -> bool {
+    fn write(&mut self, entries: &[Entry], figures: &Statistics) -> bool {
         let count = entries.len() as u64;
         let _busy = figures.busy(self.sink.name());
         match self.sink.write(&Batch { entries, missing: self.missing }) {
@@ -188,14 +188,14 @@ impl Outlet {
         }
     }
 
-    fn sync(&mut self, figures: &Figures) {
+    fn sync(&mut self, figures: &Statistics) {
         let _busy = figures.busy(self.sink.name());
         if let Err(error) = self.sink.sync() {
             self.fail(&error, figures);
         }
     }
 
-    fn fail(&mut self, error: &SinkError, figures: &Figures) {
+    fn fail(&mut self, error: &SinkError, figures: &Statistics) {
         figures.set_problem(self.sink.name(), Some(error.to_string()));
         if !std::mem::replace(&mut self.is_failing, true) {
             error!(sink = self.sink.name(), problem = %error, "the decision log cannot be written");

@@ -68,12 +68,12 @@ pub enum Kind {
 #[derive(Clone)]
 pub struct Document {
     root: Tree,
-    tally: Tally,
+    change_count: ChangeCount,
 }
 
 /// What became of a document since it was flat.
 #[derive(Clone, Copy, Debug)]
-struct Tally {
+struct ChangeCount {
     /// The length of its JSON, at most.
     bytes: usize,
     /// How many items and members it was read with.
@@ -114,7 +114,7 @@ impl Document {
     /// they were written, and none stands for half a surrogate pair.
     pub fn verbatim(&self) -> Option<&str> {
         let (arena, _) = self.root().as_flat()?;
-        let is_verbatim = arena.is_verbatim && self.tally.changes == 0;
+        let is_verbatim = arena.is_verbatim && self.change_count.changes == 0;
         is_verbatim.then(|| arena.text.trim_end_matches([' ', '\n', '\r', '\t']))
     }
 
@@ -125,7 +125,7 @@ impl Document {
 
     /// How long its JSON is, at most, but for what escapes add. It costs nothing to ask.
     pub fn json_len(&self) -> usize {
-        self.tally.bytes
+        self.change_count.bytes
     }
 
     /// How many bytes of memory it holds, also those that it shares with others.
@@ -145,13 +145,13 @@ impl Document {
     /// Whether so much was changed that [`Self::compacted`] is worth its time: more than a quarter of the members and
     /// items, or half of the bytes.
     pub fn needs_compaction(&self) -> bool {
-        let Tally { bytes, children, changes, dropped_bytes } = self.tally;
+        let ChangeCount { bytes, children, changes, dropped_bytes } = self.change_count;
         changes > FEW_CHANGES.max(children / 4) || dropped_bytes > FEW_BYTES.max(bytes)
     }
 
     /// The same document, flat, and sharing nothing with any other. It takes a time of its whole size.
     pub fn compacted(&self) -> Self {
-        if self.tally.changes == 0 {
+        if self.change_count.changes == 0 {
             return self.clone();
         }
         let (arena, root) = flatten::copy(self.root());
@@ -159,13 +159,13 @@ impl Document {
     }
 
     fn flat(arena: Arena, root: Node) -> Self {
-        let tally = Tally {
+        let change_count = ChangeCount {
             bytes: arena.text.len() + arena.unescaped.len(),
             children: arena.items.len() + arena.members.len(),
             changes: 0,
             dropped_bytes: 0,
         };
-        Self { root: Tree::Flat(Arc::new(arena), root), tally }
+        Self { root: Tree::Flat(Arc::new(arena), root), change_count }
     }
 }
 

@@ -12,7 +12,7 @@ use portcullis_config::{DATA, POLICIES, PolicyFile, Problems, Terms, document};
 use portcullis_document::Document;
 use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
 use portcullis_model::{Data, Digest, PolicyName, TenantName};
-use portcullis_telemetry::metrics::{Said, Swaps};
+use portcullis_telemetry::metrics::{Swaps, VerdictCounts};
 use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tracing::error;
@@ -66,7 +66,7 @@ pub struct Member {
     /// How often it would have denied, and did not count.
     pub would_deny: AtomicU64,
     /// What it said since it was loaded.
-    pub said: Said,
+    pub said: VerdictCounts,
 }
 
 /// What loading policies needs of the rest of the host. Cheap to clone.
@@ -308,7 +308,7 @@ impl Member {
     fn broken(name: &str, problem: &Arc<str>) -> Option<Arc<Self>> {
         let name = PolicyName::new(name).or_else(|_| PolicyName::new("unnamed")).ok()?;
         let policy = Err(Arc::clone(problem));
-        let (file, would_deny, said) = (PolicyFile::default(), AtomicU64::default(), Said::default());
+        let (file, would_deny, said) = (PolicyFile::default(), AtomicU64::default(), VerdictCounts::default());
         Some(Arc::new(Self { name, digest: None, file, policy, would_deny, said }))
     }
 
@@ -346,7 +346,7 @@ impl Loader<'_> {
         };
         let probed = self.context.runtime.block_on(policy.probe(&file.limits));
         probed.map_err(|error| broken(error.to_string()))?;
-        let (digest, would_deny, said) = (Some(policy.digest()), AtomicU64::default(), Said::default());
+        let (digest, would_deny, said) = (Some(policy.digest()), AtomicU64::default(), VerdictCounts::default());
         Ok(Member { name, digest, file, policy: Ok(policy), would_deny, said })
     }
 

@@ -37,7 +37,7 @@ use crate::outcome::Outcome;
 use crate::report::{Asked, Count};
 use crate::watched::Watched;
 
-pub use outcome::{Kind, Said};
+pub use outcome::{Answered, Kind};
 pub use report::{Change, Damaged, Report, Skipped};
 
 /// Calls that wait for a lane.

@@ -8,14 +8,14 @@ use serde::Serialize;
 /// What the caller was told, and what would have been had everything counted that is only observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    pub(crate) told: Said,
-    pub(crate) would: Said,
+    pub(crate) told: Answered,
+    pub(crate) would: Answered,
 }
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(tag = "answer", rename_all = "lowercase")]
-pub enum Said {
+pub enum Answered {
     Allow,
     Deny { reason: String },
 }
@@ -38,40 +38,40 @@ pub enum Kind {
 
 impl Outcome {
     pub(crate) fn then(record: &DecisionRecord) -> Self {
-        let told = Said::of(&record.answer, record.reason.as_deref());
-        let would = record.would.as_ref().map(|would| Said::of(&would.answer, would.reason.as_deref()));
+        let told = Answered::of(&record.answer, record.reason.as_deref());
+        let would = record.would.as_ref().map(|would| Answered::of(&would.answer, would.reason.as_deref()));
         Self { would: would.unwrap_or_else(|| told.clone()), told }
     }
 
     pub(crate) fn now(decision: &Decision) -> Self {
-        let told = Said::from(&decision.answer);
-        let would = decision.would.as_ref().map(|Would { answer, .. }| Said::from(answer));
+        let told = Answered::from(&decision.answer);
+        let would = decision.would.as_ref().map(|Would { answer, .. }| Answered::from(answer));
         Self { would: would.unwrap_or_else(|| told.clone()), told }
     }
 
     /// How this differs from what came before, and from what to what.
-    pub(crate) fn differs(&self, before: &Self) -> Option<(Kind, Said, Said)> {
+    pub(crate) fn differs(&self, before: &Self) -> Option<(Kind, Answered, Answered)> {
         let told = |kind| Some((kind, before.told.clone(), self.told.clone()));
         match (&before.told, &self.told) {
-            (Said::Allow, Said::Deny { .. }) => told(Kind::NowDenied),
-            (Said::Deny { .. }, Said::Allow) => told(Kind::NowAllowed),
-            (Said::Deny { reason }, Said::Deny { reason: now }) if reason != now => told(Kind::OtherReason),
-            (Said::Allow, Said::Allow) | (Said::Deny { .. }, Said::Deny { .. }) => {
+            (Answered::Allow, Answered::Deny { .. }) => told(Kind::NowDenied),
+            (Answered::Deny { .. }, Answered::Allow) => told(Kind::NowAllowed),
+            (Answered::Deny { reason }, Answered::Deny { reason: now }) if reason != now => told(Kind::OtherReason),
+            (Answered::Allow, Answered::Allow) | (Answered::Deny { .. }, Answered::Deny { .. }) => {
                 (before.would != self.would).then(|| (Kind::Observed, before.would.clone(), self.would.clone()))
             }
         }
     }
 }
 
-// === impl Said ===
+// === impl Answered ===
 
-impl Said {
+impl Answered {
     fn of(answer: &str, reason: Option<&str>) -> Self {
         if answer == "allow" { Self::Allow } else { Self::Deny { reason: reason.unwrap_or_default().to_owned() } }
     }
 }
 
-impl From<&Answer> for Said {
+impl From<&Answer> for Answered {
     fn from(answer: &Answer) -> Self {
         match answer {
             Answer::Allow => Self::Allow,
@@ -92,8 +92,8 @@ mod tests {
 
     fn outcome(told: Option<&str>, would: Option<&str>) -> Outcome {
         let said = |reason: Option<&str>| match reason {
-            None => Said::Allow,
-            Some(reason) => Said::Deny { reason: reason.to_owned() },
+            None => Answered::Allow,
+            Some(reason) => Answered::Deny { reason: reason.to_owned() },
         };
         Outcome { told: said(told), would: said(would) }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::outcome::{Kind, Said};
+use crate::outcome::{Answered, Kind};
 
 /// Changes of more kinds than this are only counted.
 const MAX_GROUPS: usize = 10_000;
@@ -69,8 +69,8 @@ pub struct Change {
     pub user: String,
     /// Whose it is now.
     pub tenant: String,
-    pub was: Said,
-    pub now: Said,
+    pub was: Answered,
+    pub now: Answered,
     pub count: u64,
     /// Of these, in which a policy looked at something that is not as it was.
     pub uncertain: u64,
@@ -85,8 +85,8 @@ struct Key {
     operation: String,
     user: String,
     tenant: String,
-    was: Said,
-    now: Said,
+    was: Answered,
+    now: Answered,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -106,7 +106,7 @@ pub(crate) struct Asked {
     pub(crate) operation: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) tenant: Option<String>,
-    pub(crate) differs: Option<(Kind, Said, Said)>,
+    pub(crate) differs: Option<(Kind, Answered, Answered)>,
     pub(crate) is_uncertain: bool,
     pub(crate) is_moved: bool,
 }
@@ -241,14 +241,14 @@ mod tests {
     use super::*;
 
     fn asked(place: u64, user: &str, differs: bool) -> Asked {
-        let now = Said::Deny { reason: "a: no".to_owned() };
+        let now = Answered::Deny { reason: "a: no".to_owned() };
         Asked {
             place,
             id: format!("id{place}"),
             operation: Some("ContainerCreate".to_owned()),
             user: Some(user.to_owned()),
             tenant: None,
-            differs: differs.then_some((Kind::NowDenied, Said::Allow, now)),
+            differs: differs.then_some((Kind::NowDenied, Answered::Allow, now)),
             is_uncertain: place == 7,
             is_moved: false,
         }

@@ -23,7 +23,7 @@ use portcullis_model::{Answer, Cause, Decision, Generation, Request, Span, Tenan
 use portcullis_mounts::created::Created;
 use portcullis_mounts::masked::masked_paths;
 use portcullis_mounts::resolve::{Resolver, Stuck};
-use portcullis_policies::tenant::Tally;
+use portcullis_policies::tenant::Counters;
 use portcullis_policies::{Live, Snapshot, Tenant};
 use tokio::time::timeout_at;
 use tracing::warn;
@@ -78,7 +78,7 @@ pub struct Authorizer {
     evaluator: Evaluator,
     log: DecisionLog,
     /// Of calls that are nobody's.
-    unmatched: Tally,
+    unmatched: Counters,
     recorder: Recorder,
 }
 
@@ -480,7 +480,7 @@ impl Caller for Answered<'_> {
 
 impl Authorizer {
     pub fn new(evaluator: Evaluator, log: DecisionLog, recorder: Recorder) -> Self {
-        Self { evaluator, log, unmatched: Tally::default(), recorder }
+        Self { evaluator, log, unmatched: Counters::default(), recorder }
     }
 
     /// Takes what of the configuration needs no restart, for the calls to come.
@@ -508,7 +508,7 @@ impl Authorizer {
     }
 
     /// Of calls that are nobody's.
-    pub fn unmatched(&self) -> &Tally {
+    pub fn unmatched(&self) -> &Counters {
         &self.unmatched
     }
 
@@ -551,12 +551,12 @@ impl Authorizer {
         let Arrived { sender, at: (at, start), size } = arrived;
         let Evaluation { decision, tenant, problem, about, lines, times } = evaluation;
         let times = Times { whole: start.elapsed(), ..times };
-        let tally = tenant.as_ref().map_or(&self.unmatched, |tenant| &*tenant.resources.tally);
-        tally.count(&decision, times.whole);
+        let counters = tenant.as_ref().map_or(&self.unmatched, |tenant| &*tenant.resources.counters);
+        counters.count(&decision, times.whole);
         if let Some(tenant) = &tenant {
             tenant.set.count(&decision);
         }
-        let noted = self.recorder.note(&decision, &about, &lines, tenant.as_deref(), tally, &times);
+        let noted = self.recorder.note(&decision, &about, &lines, tenant.as_deref(), counters, &times);
         let mode = tenant.as_ref().map_or(Mode::Enforce, |tenant| tenant.mode());
         let id = DecisionId::new(at);
         let answer = with_id(&decision.answer, id);
@@ -571,11 +571,11 @@ impl Authorizer {
             }
             Ok(())
         };
-        self.recorder.finish(noted, tally, kept.is_ok(), start.elapsed());
+        self.recorder.finish(noted, counters, kept.is_ok(), start.elapsed());
         match kept {
             Ok(()) => answer,
             Err(Unkept) => {
-                tally.overturn();
+                counters.overturn();
                 with_id(&Answer::deny(UNWRITTEN), id)
             }
         }

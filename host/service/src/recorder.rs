@@ -6,7 +6,7 @@ use portcullis_decision_log::{About, Times};
 use portcullis_engine::PolicyLog;
 use portcullis_model::Decision;
 use portcullis_policies::Tenant;
-use portcullis_policies::tenant::Tally;
+use portcullis_policies::tenant::Counters;
 use portcullis_telemetry::metrics::calls::Noted;
 
 use crate::phases::Phases;
@@ -42,25 +42,25 @@ impl Recorder {
         about: &About,
         lines: &PolicyLog,
         tenant: Option<&Tenant>,
-        tally: &Tally,
+        counters: &Counters,
         times: &Times,
     ) -> Pending {
         let dropped = lines.iter().fold(0_u32, |sum, (_, _, dropped)| sum.saturating_add(*dropped));
         if dropped > 0 {
-            tally.calls().drop_lines(dropped);
+            counters.calls().drop_lines(dropped);
         }
         self.phases.observe(times, &decision.opinions);
         let operation = about.subject().operation;
         let trace = self.tracer.as_ref().and_then(|tracer| tracer.sample(decision, about, tenant, times));
-        Pending { counted: tally.calls().note(decision, operation), took: times.whole, trace }
+        Pending { counted: counters.calls().note(decision, operation), took: times.whole, trace }
     }
 
     /// Counts a decision that was answered. `is_kept` is false where it was denied because its record could not be kept;
     /// `in_all` is the time until the answer.
-    pub fn finish(&self, pending: Pending, tally: &Tally, is_kept: bool, in_all: Duration) {
+    pub fn finish(&self, pending: Pending, counters: &Counters, is_kept: bool, in_all: Duration) {
         let Pending { counted, took, trace } = pending;
         self.phases.observe_log(in_all.saturating_sub(took));
-        tally.calls().count(if is_kept { counted } else { counted.overturned() }, in_all);
+        counters.calls().count(if is_kept { counted } else { counted.overturned() }, in_all);
         if let Some((tracer, trace)) = self.tracer.as_ref().zip(trace) {
             tracer.send(trace, is_kept, in_all);
         }

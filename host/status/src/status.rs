@@ -8,7 +8,7 @@ use portcullis_config::{Config, Listener};
 use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use portcullis_mounts::resolve::Stuck;
-use portcullis_policies::tenant::Figures;
+use portcullis_policies::tenant::Statistics;
 use portcullis_policies::{Effect, LoadIssue, LoadIssues, Member, Snapshot, Tenant};
 use portcullis_service::decide::Authorizer;
 use portcullis_state::Store;
@@ -43,7 +43,7 @@ pub struct Status {
     pub problems: Vec<Problem>,
     pub tenants: Vec<TenantStatus>,
     /// Of calls of which cannot be told whose they are.
-    pub unplaced: Figures,
+    pub unplaced: Statistics,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub struct TenantStatus {
     pub policies: Vec<PolicyStatus>,
     pub problems: Vec<Problem>,
     #[serde(flatten)]
-    pub figures: Figures,
+    pub figures: Statistics,
     pub in_flight: u32,
     pub waiting: u32,
     /// Bytes of memory of the policies that run now.
@@ -217,7 +217,7 @@ impl TenantStatus {
             generation: tenant.generation.0,
             policies: tenant.layer.members.iter().map(|member| PolicyStatus::of(member)).collect(),
             problems: problems(issues, Some(&tenant.name)).into_iter().chain(stuck).collect(),
-            figures: tenant.resources.tally.read(),
+            figures: tenant.resources.counters.read(),
             in_flight,
             waiting,
             memory: tenant.resources.share.memory() as u64,

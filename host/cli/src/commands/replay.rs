@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use portcullis_decision_log::archive::Logs;
 use portcullis_model::printable::escape;
-use portcullis_replay::{Change, Damaged, Kind, Replayer, Report, Said, Skipped, StateAtStart, Wanted};
+use portcullis_replay::{Answered, Change, Damaged, Kind, Replayer, Report, Skipped, StateAtStart, Wanted};
 
 use crate::args::{Replay, ReplayState};
 use crate::exit::Exit;
@@ -126,10 +126,10 @@ fn print_change(out: &mut dyn Write, change: &Change) -> io::Result<()> {
     let of_tenant = if tenant == "default" { String::new() } else { format!(" of tenant {}", plain(tenant)) };
     let by = if user == "-" { String::new() } else { format!(" by {}", plain(user)) };
     writeln!(out, "{:>9}  {}{by}{of_tenant}", counted(*count), plain(operation))?;
-    if let Said::Deny { reason } = was {
+    if let Answered::Deny { reason } = was {
         writeln!(out, "           was  {}", plain(reason))?;
     }
-    if let Said::Deny { reason } = now {
+    if let Answered::Deny { reason } = now {
         writeln!(out, "           now  {}", plain(reason))?;
     }
     if *uncertain > 0 {

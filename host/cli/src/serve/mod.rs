@@ -145,7 +145,7 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
         store: store.clone(),
         log: sink,
         requests: Arc::default(),
-        exports: exports.figures(),
+        exports: exports.statistics(),
     };
     let reloader = Reloader::new(&config, Arc::clone(&authorizer), Arc::clone(&watch), gate.clone(), untaken);
     let reloader = Arc::new(reloader);

@@ -3,7 +3,7 @@
 use super::change::Why;
 use super::tree::Tree;
 use super::walk::{Step, Walk};
-use super::{MAX_TEXT, Tally, Value};
+use super::{ChangeCount, MAX_TEXT, Value};
 
 /// Bytes of JSON that one change may go through at least; a large document may be gone through a few times.
 const WORK: usize = 64 << 20;
@@ -53,9 +53,9 @@ impl std::fmt::Debug for Bounds<'_> {
 // === impl Budget ===
 
 impl<'b> Budget<'b> {
-    pub(super) fn new(tally: &Tally, bounds: Bounds<'b>) -> Self {
-        let work = tally.bytes.saturating_mul(TIMES).max(WORK);
-        Self { bounds, before: tally.bytes, work, left: work }
+    pub(super) fn new(change_count: &ChangeCount, bounds: Bounds<'b>) -> Self {
+        let work = change_count.bytes.saturating_mul(TIMES).max(WORK);
+        Self { bounds, before: change_count.bytes, work, left: work }
     }
 
     /// Counts a pointer that is followed.
@@ -79,9 +79,10 @@ impl<'b> Budget<'b> {
     }
 
     /// Whether the document may become as long as that.
-    pub(super) fn check_size(&self, tally: &Tally) -> Result<(), Why> {
-        let most = if tally.bytes > MAX_TEXT { MAX_TEXT } else { self.bounds.bytes };
-        let is_sure = tally.bytes > MAX_TEXT || tally.bytes.saturating_sub(self.before) > self.bounds.bytes;
+    pub(super) fn check_size(&self, change_count: &ChangeCount) -> Result<(), Why> {
+        let most = if change_count.bytes > MAX_TEXT { MAX_TEXT } else { self.bounds.bytes };
+        let is_sure =
+            change_count.bytes > MAX_TEXT || change_count.bytes.saturating_sub(self.before) > self.bounds.bytes;
         if is_sure { Err(Why::Size { most }) } else { Ok(()) }
     }
 

@@ -8,7 +8,7 @@ use super::bounds::{Bounds, Budget, Measure};
 use super::pointer::{position, split_first};
 use super::tree::{List, Object, Tree};
 use super::value::Members;
-use super::{Document, Kind, MAX_DEPTH, Node, Tally, Value, flatten};
+use super::{ChangeCount, Document, Kind, MAX_DEPTH, Node, Value, flatten};
 
 /// How much of a value is shown in an error, in bytes.
 const SHOWN: usize = 64;
@@ -64,7 +64,7 @@ pub enum Change {
 /// A document on which changes are made, one after the other.
 pub(crate) struct Draft<'b> {
     root: Tree,
-    tally: Tally,
+    change_count: ChangeCount,
     budget: Budget<'b>,
 }
 
@@ -101,7 +101,7 @@ impl Document {
         let way = Way::new(pointer)?;
         let graft = Graft { tree: value.root.clone(), measure: Measure::of(value.root()) };
         let mut draft = Draft::of(self, Bounds::default());
-        draft.tally.children += value.tally.children;
+        draft.change_count.children += value.change_count.children;
         draft.put(&way, change, graft).map_err(|why| way.error(why))?;
         Ok(draft.finish())
     }
@@ -119,12 +119,12 @@ impl Document {
 
 impl<'b> Draft<'b> {
     pub(crate) fn of(document: &Document, bounds: Bounds<'b>) -> Self {
-        let budget = Budget::new(&document.tally, bounds);
-        Self { root: document.root.clone(), tally: document.tally, budget }
+        let budget = Budget::new(&document.change_count, bounds);
+        Self { root: document.root.clone(), change_count: document.change_count, budget }
     }
 
     pub(crate) fn finish(self) -> Document {
-        Document { root: self.root, tally: self.tally }
+        Document { root: self.root, change_count: self.change_count }
     }
 
     pub(crate) fn put(&mut self, way: &Way<'_>, change: Change, graft: Graft) -> Result<(), Why> {
@@ -132,22 +132,22 @@ impl<'b> Draft<'b> {
         if way.tokens.len() + graft.measure.depth > MAX_DEPTH {
             return Err(Why::Depth);
         }
-        let mut tally = self.tally;
+        let mut change_count = self.change_count;
         let (root, old) = put(&self.root, way, change, graft.tree)?;
         let key = if old.is_none() { way.last_len() } else { 0 };
-        tally.bytes = tally.bytes.saturating_add(key + graft.measure.bytes);
-        tally.drop_value(self.budget.measured(old.as_ref())?);
-        self.budget.check_size(&tally)?;
-        tally.changes += 1;
-        (self.root, self.tally) = (root, tally);
+        change_count.bytes = change_count.bytes.saturating_add(key + graft.measure.bytes);
+        change_count.drop_value(self.budget.measured(old.as_ref())?);
+        self.budget.check_size(&change_count)?;
+        change_count.changes += 1;
+        (self.root, self.change_count) = (root, change_count);
         Ok(())
     }
 
     pub(crate) fn remove(&mut self, way: &Way<'_>) -> Result<(), Why> {
         self.budget.follow(way.tokens.len())?;
         let (old, key) = self.take(way)?;
-        self.tally.drop_value(self.budget.measured(Some(&old))? + key);
-        self.tally.changes += 1;
+        self.change_count.drop_value(self.budget.measured(Some(&old))? + key);
+        self.change_count.changes += 1;
         Ok(())
     }
 
@@ -180,9 +180,9 @@ impl<'b> Draft<'b> {
             Ok((root, old, key)) => {
                 self.root = root;
                 let new_key = if old.is_none() { to.last_len() } else { 0 };
-                self.tally.bytes = self.tally.bytes.saturating_add(new_key).saturating_sub(key);
-                self.tally.drop_value(self.budget.measured(old.as_ref())?);
-                self.tally.changes += 1;
+                self.change_count.bytes = self.change_count.bytes.saturating_add(new_key).saturating_sub(key);
+                self.change_count.drop_value(self.budget.measured(old.as_ref())?);
+                self.change_count.changes += 1;
                 Ok(())
             }
             Err(why) => {
@@ -205,12 +205,12 @@ impl<'b> Draft<'b> {
     pub(crate) fn merge(&mut self, patch: Value<'_>) -> Result<(), Why> {
         let Some(object) = Object::of(&self.root).filter(|_| patch.kind() == Kind::Object) else {
             let old = std::mem::replace(&mut self.root, Graft::without_nulls(patch).tree);
-            self.tally.bytes += Measure::of(self.root.value()).bytes;
-            self.tally.drop_value(self.budget.measured(Some(&old))?);
-            self.tally.changes += 1;
-            return self.budget.check_size(&self.tally);
+            self.change_count.bytes += Measure::of(self.root.value()).bytes;
+            self.change_count.drop_value(self.budget.measured(Some(&old))?);
+            self.change_count.changes += 1;
+            return self.budget.check_size(&self.change_count);
         };
-        let mut tally = self.tally;
+        let mut change_count = self.change_count;
         let mut above = Vec::new();
         let mut merging = Merging { object, key: "", patch: Members::of(patch) };
         loop {
@@ -218,7 +218,7 @@ impl<'b> Draft<'b> {
                 let Merging { object, key, .. } = merging;
                 let tree = Tree::Object(Arc::new(object));
                 let Some(parent) = above.pop() else {
-                    (self.root, self.tally) = (tree, tally);
+                    (self.root, self.change_count) = (tree, change_count);
                     return Ok(());
                 };
                 merging = parent;
@@ -233,18 +233,18 @@ impl<'b> Draft<'b> {
                 merging = Merging { object, key, patch: Members::of(value) };
                 continue;
             }
-            tally.changes += 1;
+            change_count.changes += 1;
             if value.kind() == Kind::Null {
                 merging.object.remove(key);
-                tally.bytes = tally.bytes.saturating_sub(old.as_ref().map_or(0, |_| key_len(key)));
+                change_count.bytes = change_count.bytes.saturating_sub(old.as_ref().map_or(0, |_| key_len(key)));
             } else {
                 let Graft { tree, measure } = Graft::without_nulls(value);
                 let new_key = if old.is_none() { key.len() + 4 } else { 0 };
-                tally.bytes = tally.bytes.saturating_add(new_key + measure.bytes);
+                change_count.bytes = change_count.bytes.saturating_add(new_key + measure.bytes);
                 merging.object.put(key, tree);
             }
-            tally.drop_value(self.budget.measured(old.as_ref())?);
-            self.budget.check_size(&tally)?;
+            change_count.drop_value(self.budget.measured(old.as_ref())?);
+            self.budget.check_size(&change_count)?;
         }
     }
 
@@ -264,10 +264,10 @@ impl<'b> Draft<'b> {
         let (root, _) = put(&outer, way, Change::Set, self.root.clone())?;
         self.root = root;
         if !is_there {
-            self.tally.bytes = self.tally.bytes.saturating_add(way.last_len());
-            self.tally.changes += 1;
+            self.change_count.bytes = self.change_count.bytes.saturating_add(way.last_len());
+            self.change_count.changes += 1;
         }
-        self.budget.check_size(&self.tally)
+        self.budget.check_size(&self.change_count)
     }
 
     /// Takes out what is at the end of `way`, and says how long its key is.
@@ -293,9 +293,9 @@ impl<'b> Draft<'b> {
     }
 }
 
-// === impl Tally ===
+// === impl ChangeCount ===
 
-impl Tally {
+impl ChangeCount {
     fn drop_value(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
         self.dropped_bytes = self.dropped_bytes.saturating_add(bytes);
@@ -310,7 +310,7 @@ impl Graft {
         let measure = Measure::of(value);
         let tree = match (&patch.root, value.as_flat()) {
             (Tree::Flat(arena, _), Some((of, node)))
-                if measure.bytes > patch.tally.bytes / 2 && std::ptr::eq(&**arena, of) =>
+                if measure.bytes > patch.change_count.bytes / 2 && std::ptr::eq(&**arena, of) =>
             {
                 Tree::Flat(arena.clone(), node)
             }

@@ -2,8 +2,8 @@
 //! figures.
 
 mod admission;
+mod counters;
 mod line_budget;
-mod tally;
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use portcullis_engine::Share;
 use portcullis_model::TenantLimits;
 
 pub use admission::{Admission, Overload, Place};
+pub use counters::{Counters, LastFault, Statistics};
 pub use line_budget::LineBudget;
-pub use tally::{Figures, LastFault, Tally};
 
 /// A tenant's own resources. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Resources {
     pub admission: Arc<Admission>,
     pub share: Arc<Share>,
     pub lines: Arc<LineBudget>,
-    pub tally: Arc<Tally>,
+    pub counters: Arc<Counters>,
     limits: TenantLimits,
 }
 
@@ -30,14 +30,14 @@ impl Resources {
             admission: Arc::new(Admission::new(limits)),
             share: Share::new(limits.memory_in_sum),
             lines: Arc::new(LineBudget::new(limits.log_lines_per_second)),
-            tally: Arc::default(),
+            counters: Arc::default(),
             limits: limits.clone(),
         }
     }
 
     /// The same with other limits: what has not changed goes on, and so do the figures. Decisions under way keep what they began with.
     pub fn with_limits(&self, limits: &TenantLimits) -> Self {
-        let Self { admission, share, lines, tally, limits: old } = self.clone();
+        let Self { admission, share, lines, counters, limits: old } = self.clone();
         let admission = if admission.is_of(limits) { admission } else { Arc::new(Admission::new(limits)) };
         let share = if old.memory_in_sum == limits.memory_in_sum { share } else { Share::new(limits.memory_in_sum) };
         let lines = if old.log_lines_per_second == limits.log_lines_per_second {
@@ -45,6 +45,6 @@ impl Resources {
         } else {
             Arc::new(LineBudget::new(limits.log_lines_per_second))
         };
-        Self { admission, share, lines, tally, limits: limits.clone() }
+        Self { admission, share, lines, counters, limits: limits.clone() }
     }
 }

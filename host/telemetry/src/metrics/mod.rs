@@ -3,10 +3,10 @@
 pub mod calls;
 mod commits;
 pub mod histogram;
-mod said;
 pub mod swaps;
+mod verdict_counts;
 
 pub use calls::{Calls, Noted};
 pub use commits::Commits;
-pub use said::Said;
 pub use swaps::Swaps;
+pub use verdict_counts::VerdictCounts;

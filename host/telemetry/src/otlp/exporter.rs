@@ -131,7 +131,7 @@ impl Exports {
     }
 
     /// By signal.
-    pub fn figures(&self) -> Vec<(&'static str, Arc<Exported>)> {
+    pub fn statistics(&self) -> Vec<(&'static str, Arc<Exported>)> {
         self.figures.clone()
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use portcullis_model::decision::Mode;
 use portcullis_policies::Member;
-use portcullis_policies::tenant::Tally;
+use portcullis_policies::tenant::Counters;
 
 use crate::metrics::families::{NO_TENANT, bytes, family, seconds};
 use crate::metrics::page::{Family, Labels, Page};
@@ -30,8 +30,8 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     let tallies = || tallies(scrape);
     page.counters(
         &DECISIONS,
-        tallies().flat_map(|(tenant, tally)| {
-            tally.calls().decisions().map(move |count| {
+        tallies().flat_map(|(tenant, counters)| {
+            counters.calls().decisions().map(move |count| {
                 let labels = [
                     ("tenant", tenant),
                     ("operation", count.operation),
@@ -42,19 +42,22 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
             })
         }),
     )?;
-    page.histograms(&TOOK, tallies().map(|(tenant, tally)| ([("tenant", tenant)], tally.calls().took())))?;
+    page.histograms(&TOOK, tallies().map(|(tenant, counters)| ([("tenant", tenant)], counters.calls().took())))?;
     let phases = scrape.sources.authorizer.recorder().phases().read();
     page.histograms(&PHASES, phases.map(|(phase, histogram)| ([("phase", phase)], histogram)))?;
     page.counters(
         &FAULTS,
-        tallies().flat_map(|(tenant, tally)| {
-            tally.calls().faults().map(move |(kind, count)| ([("tenant", tenant), ("kind", kind)], count))
+        tallies().flat_map(|(tenant, counters)| {
+            counters.calls().faults().map(move |(kind, count)| ([("tenant", tenant), ("kind", kind)], count))
         }),
     )?;
     let of_tenants = || tallies().filter(|(tenant, _)| *tenant != NO_TENANT);
-    page.counters(&WOULD_DENY, of_tenants().map(|(tenant, tally)| ([("tenant", tenant)], tally.would_deny())))?;
+    page.counters(&WOULD_DENY, of_tenants().map(|(tenant, counters)| ([("tenant", tenant)], counters.would_deny())))?;
     page.counters(&SAID, members(scrape).flat_map(|(tenant, member)| said(tenant, member)))?;
-    page.counters(&LINES, of_tenants().map(|(tenant, tally)| ([("tenant", tenant)], tally.calls().lines_dropped())))?;
+    page.counters(
+        &LINES,
+        of_tenants().map(|(tenant, counters)| ([("tenant", tenant)], counters.calls().lines_dropped())),
+    )?;
     rooms(scrape, page)
 }
 
@@ -69,9 +72,9 @@ fn rooms(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
 }
 
 /// Every tenant's, and that of calls that are nobody's.
-fn tallies(scrape: &Scrape) -> impl Iterator<Item = (&str, &Tally)> {
+fn tallies(scrape: &Scrape) -> impl Iterator<Item = (&str, &Counters)> {
     let tenants = scrape.snapshot.tenants.iter();
-    let tenants = tenants.map(|tenant| (tenant.name.as_str(), &*tenant.resources.tally));
+    let tenants = tenants.map(|tenant| (tenant.name.as_str(), &*tenant.resources.counters));
     tenants.chain([(NO_TENANT, scrape.sources.authorizer.unmatched())])
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     page.gauges(&STUCK, [([], u32::try_from(stuck.len()).unwrap_or(u32::MAX))])?;
     page.gauges(&MODULES, [([], sandbox.codes)])?;
     page.counters(&LOST, [([], scrape.sources.log.dropped())])?;
-    let records = scrape.sources.authorizer.log().figures();
+    let records = scrape.sources.authorizer.log().statistics();
     let results = [("written", &records.written), ("lost", &records.lost), ("refused", &records.refused)];
     page.counters(&RECORDS, results.map(|(result, count)| ([("result", result)], count.load(Ordering::Relaxed))))?;
     let requests = scrape.sources.requests.read();

@@ -6,14 +6,14 @@ use portcullis_model::{PolicyOutcome, Verdict};
 
 /// How often a policy said what, since it was loaded, in decisions of all tenants that ask it.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct VerdictCounts {
     allow: AtomicU64,
     deny: AtomicU64,
     abstain: AtomicU64,
     fault: AtomicU64,
 }
 
-impl Said {
+impl VerdictCounts {
     /// Adds one verdict, or one fault.
     pub fn count(&self, judgement: &PolicyOutcome) {
         let counter = match judgement {

@@ -10,7 +10,7 @@ const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// What became of records.
 #[derive(Debug, Default)]
-pub struct Figures {
+pub struct Statistics {
     /// By each sink.
     pub written: AtomicU64,
     /// Records that a sink has not, because the queue was full or it failed.
@@ -26,11 +26,11 @@ pub struct Figures {
 }
 
 /// Says that a sink is being written to for as long as this lives.
-pub(crate) struct Busy<'a>(&'a Figures);
+pub(crate) struct Busy<'a>(&'a Statistics);
 
-// === impl Figures ===
+// === impl Statistics ===
 
-impl Figures {
+impl Statistics {
     pub(crate) fn problems(&self) -> BTreeMap<&'static str, String> {
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);

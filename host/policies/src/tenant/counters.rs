@@ -15,7 +15,7 @@ const BUCKETS: usize = PER_OCTAVE * OCTAVES;
 
 /// Counts decisions; no lock, and no allocation, unless a policy failed.
 #[derive(Debug)]
-pub struct Tally {
+pub struct Counters {
     decisions: AtomicU64,
     denials: AtomicU64,
     faults: AtomicU64,
@@ -37,9 +37,9 @@ pub struct LastFault {
     pub at: u64,
 }
 
-/// A tally, read.
+/// A counters, read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct Statistics {
     pub decisions: u64,
     /// Of the decisions.
     pub denials: u64,
@@ -55,7 +55,7 @@ pub struct Figures {
     pub last_fault: Option<LastFault>,
 }
 
-impl Default for Tally {
+impl Default for Counters {
     fn default() -> Self {
         Self {
             decisions: AtomicU64::default(),
@@ -70,7 +70,7 @@ impl Default for Tally {
     }
 }
 
-impl Tally {
+impl Counters {
     pub fn count(&self, decision: &Decision, took: Duration) {
         let one = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         one(&self.decisions);
@@ -117,10 +117,10 @@ impl Tally {
         &self.calls
     }
 
-    pub fn read(&self) -> Figures {
+    pub fn read(&self) -> Statistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let times: Vec<_> = self.times.iter().map(read).collect();
-        Figures {
+        Statistics {
             decisions: read(&self.decisions),
             denials: read(&self.denials),
             faults: read(&self.faults),
@@ -185,21 +185,21 @@ mod tests {
 
     #[test]
     fn quantiles() {
-        let tally = Tally::default();
-        assert_eq!(tally.read(), Figures::default());
+        let counters = Counters::default();
+        assert_eq!(counters.read(), Statistics::default());
         let allow = portcullis_model::decision::DefaultVerdict::Allow;
         let allowed = Decision::combine(Vec::new(), allow, Mode::Enforce, Default::default());
         for _ in 0..97 {
-            tally.count(&allowed, Duration::from_micros(100));
+            counters.count(&allowed, Duration::from_micros(100));
         }
         let deny = portcullis_model::decision::DefaultVerdict::Deny;
         let observed = Decision::combine(Vec::new(), deny, Mode::Observe, Default::default());
-        tally.count(&observed, Duration::from_micros(100));
+        counters.count(&observed, Duration::from_micros(100));
         let denied = Decision::refuse(Cause::Overloaded, "", Default::default());
         for _ in 0..2 {
-            tally.count(&denied, Duration::from_micros(20_000));
+            counters.count(&denied, Duration::from_micros(20_000));
         }
-        let figures = tally.read();
+        let figures = counters.read();
         assert_eq!((figures.decisions, figures.denials, figures.faults, figures.overloads), (100, 2, 0, 2));
         assert_eq!(figures.would_deny, 1);
         assert!((100..=113).contains(&figures.p50_us), "{figures:?}");
