@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
-use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
+use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When};
 use portcullis_model::{Data, Limits, Request};
 use portcullis_tests::{artifacts, guests};
 use tokio::runtime::Runtime;
@@ -22,7 +22,7 @@ fn question() -> Question {
         portcullis_docker::json::read(br#"{"user_header":"Authz-User"}"#, portcullis_docker::json::Shape::Any);
     let request: Arc<dyn Request> = Arc::new(request);
     let settings = Arc::new(settings.expect("a document"));
-    Question { request, data: Arc::new(data), settings, state: None, share: Share::new(512 << 20) }
+    Question { request, data: Arc::new(data), settings, state: None, budget: TenantBudget::new(512 << 20) }
 }
 
 fn load(sandbox: &Sandbox, bytes: &[u8]) -> Policy {

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
+use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When};
 use portcullis_model::Limits;
 use portcullis_policy::testing::cases::{Answer, Case, Cases, Outcome};
 use portcullis_state::MemoryState;
@@ -57,7 +57,7 @@ async fn run(policy: &Policy, case: &Case, folder: &Path) -> Result<(), String> 
         Ok(request) => {
             let (data, settings) = (given.data, given.settings);
             let question =
-                Question { request, data, settings, state: Some(state.clone()), share: Share::new(512 << 20) };
+                Question { request, data, settings, state: Some(state.clone()), budget: TenantBudget::new(512 << 20) };
             match policy.decide(question, &Limits::default()).await.judgement {
                 Ok(verdict) => Answer::Verdict(verdict),
                 Err(fault) => Answer::Fault(fault.to_string()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
 use portcullis_engine::{
-    Compiler, Grants, LoadError, Order, Outcome, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When,
+    Compiler, Grants, LoadError, Order, Outcome, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When,
 };
 use portcullis_model::{Fault, Limits, Request, Verdict};
 use portcullis_tests::log::Mark;
@@ -61,7 +61,13 @@ fn question() -> Question {
     let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
     let request = reader.read(wire::read_call(CALL.as_bytes()).expect("a call")).expect("a request");
     let request: Arc<dyn Request> = Arc::new(request);
-    Question { request, data: Arc::default(), settings: Arc::default(), state: None, share: Share::new(512 << 20) }
+    Question {
+        request,
+        data: Arc::default(),
+        settings: Arc::default(),
+        state: None,
+        budget: TenantBudget::new(512 << 20),
+    }
 }
 
 fn order(bytes: &[u8]) -> Order<'_> {

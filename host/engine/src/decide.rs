@@ -9,6 +9,7 @@ use portcullis_model::{Data, Fault, Limits, PolicyOutcome, Reason, Request, Verd
 use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
+use crate::budget::{Charge, TenantBudget};
 use crate::contract::portcullis::policy::types;
 use crate::fault::{from_wasmtime, stop};
 use crate::host::state::State;
@@ -16,8 +17,7 @@ use crate::host::{self, About, Held, Host, Resumed};
 use crate::log::LogLine;
 use crate::sandbox::Inner;
 use crate::sandbox::load::Policy;
-use crate::share::{Charge, Share};
-use crate::turn::Turn;
+use crate::scheduler::TimeSlice;
 
 /// A reason longer than this is not cut but refused: no caller is to read it, and somebody meant to do harm.
 const MAX_REASON: usize = 64 << 10;
@@ -33,7 +33,7 @@ pub struct Question {
     /// None where the policy is not granted any.
     pub state: Option<Arc<dyn State>>,
     /// Of the tenant that asks.
-    pub share: Arc<Share>,
+    pub budget: Arc<TenantBudget>,
 }
 
 /// What became of asking.
@@ -58,11 +58,11 @@ impl Policy {
             settings: question.settings,
             state: question.state,
         };
-        let Ok((_place, turn)) = self.admit(&question.share).await else {
+        let Ok((_place, turn)) = self.admit(&question.budget).await else {
             return Outcome::fault(Fault::Host("the sandbox is closed".into()), start);
         };
         let waiting = start.elapsed();
-        let mut store = match self.store(about, question.share, limits) {
+        let mut store = match self.store(about, question.budget, limits) {
             Ok(store) => store,
             Err(fault) => return Outcome::fault(fault, start),
         };
@@ -83,18 +83,21 @@ impl Policy {
 
     /// Waits for an instance, and for a turn where the tenant must. Nobody who waits for a turn holds an instance, nor
     /// the other way round, unless there is none: those that run must be able to end.
-    async fn admit(&self, share: &Arc<Share>) -> Result<(SemaphorePermit<'_>, Option<Turn>), AcquireError> {
-        let Inner { places, turns, .. } = &*self.compiled.sandbox.0;
-        if !turns.suspects(share) {
+    async fn admit(
+        &self,
+        budget: &Arc<TenantBudget>,
+    ) -> Result<(SemaphorePermit<'_>, Option<TimeSlice>), AcquireError> {
+        let Inner { places, scheduler, .. } = &*self.compiled.sandbox.0;
+        if !scheduler.suspects(budget) {
             return Ok((places.acquire().await?, None));
         }
-        let turn = turns.turn(share).await;
+        let turn = scheduler.turn(budget).await;
         if let Ok(place) = places.try_acquire() {
             return Ok((place, Some(turn)));
         }
         drop(turn);
         let place = places.acquire().await?;
-        Ok((place, Some(turns.turn(share).await)))
+        Ok((place, Some(scheduler.turn(budget).await)))
     }
 
     /// Starts an instance and asks it nothing. No tenant's share is touched: that a policy is swapped in while many run is
@@ -103,14 +106,14 @@ impl Policy {
         let about = About { request: None, data: Arc::default(), settings: Arc::default(), state: None };
         let place = self.compiled.sandbox.0.places.acquire().await;
         let _place = place.map_err(|_| Fault::Host("the sandbox is closed".into()))?;
-        let mut store = self.store(about, Share::new(usize::MAX), limits)?;
+        let mut store = self.store(about, TenantBudget::new(usize::MAX), limits)?;
         let _running = self.compiled.sandbox.0.ticker.running();
         self.pre.instantiate_async(&mut store).await.map(|_| ()).map_err(|error| from_wasmtime(&error, limits))
     }
 
-    fn store(&self, about: About, share: Arc<Share>, limits: &Limits) -> Result<Store<Host>, Fault> {
-        let turns = Arc::clone(&self.compiled.sandbox.0.turns);
-        let host = Host::new(about, limits.clone(), Charge::new(share), turns);
+    fn store(&self, about: About, budget: Arc<TenantBudget>, limits: &Limits) -> Result<Store<Host>, Fault> {
+        let scheduler = Arc::clone(&self.compiled.sandbox.0.scheduler);
+        let host = Host::new(about, limits.clone(), Charge::new(budget), scheduler);
         let mut store = Store::new(self.pre.engine(), host);
         store.limiter(|host| host);
         store.set_epoch_deadline(SLICE);

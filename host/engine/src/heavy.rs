@@ -18,11 +18,11 @@ struct Few {
 
 /// The right to work for long; given back when this is dropped.
 #[derive(Debug)]
-struct HeavyTurn(());
+struct HeavyPermit(());
 
-// === impl HeavyTurn ===
+// === impl HeavyPermit ===
 
-impl HeavyTurn {
+impl HeavyPermit {
     /// Waits for one. For threads that may wait.
     fn take() -> Self {
         let mut free = FEW.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,7 +34,7 @@ impl HeavyTurn {
     }
 }
 
-impl Drop for HeavyTurn {
+impl Drop for HeavyPermit {
     fn drop(&mut self) {
         *FEW.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         FEW.freed.notify_one();
@@ -48,7 +48,7 @@ pub(crate) fn off_worker<T>(work: impl FnOnce() -> T) -> T {
         return work();
     }
     tokio::task::block_in_place(|| {
-        let _turn = HeavyTurn::take();
+        let _turn = HeavyPermit::take();
         work()
     })
 }

@@ -9,6 +9,7 @@
 //! This is the only crate that knows wasmtime, and nothing of wasmtime is in its interface.
 
 mod bounds;
+mod budget;
 mod code;
 mod compiler;
 mod component;
@@ -25,15 +26,15 @@ mod log;
 mod machine;
 mod order;
 mod sandbox;
+mod scheduler;
 mod settings;
-mod share;
 mod store;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod ticker;
-mod turn;
 
+pub use budget::{Charge, TenantBudget};
 pub use compiler::{Compiler, compile_if_asked};
 pub use decide::{Outcome, Question};
 pub use error::{LoadError, SandboxError};
@@ -44,7 +45,6 @@ pub use log::{Level, LogLine, PolicyLog};
 pub use order::{Order, Owner, When};
 pub use sandbox::load::{Compiled, Inspection, Policy, digest};
 pub use sandbox::{Sandbox, SandboxConfig, Stats};
-pub use share::{Charge, Share};
 pub use threads::{LARGE_ANSWERS, LARGE_CALLS, Threads, Undone};
 
 /// The contract that policies are built against: the package of `wit/policy.wit`.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use portcullis_config::TenantFile;
-use portcullis_engine::{Outcome, PolicyLog, Question, Share, State};
+use portcullis_engine::{Outcome, PolicyLog, Question, State, TenantBudget};
 use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
 use portcullis_model::limits::StateLimits;
 use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, Request, TenantName, Verdict};
@@ -87,26 +87,26 @@ impl PolicySet {
     pub async fn decide(
         &self,
         request: Arc<dyn Request>,
-        share: &Arc<Share>,
+        budget: &Arc<TenantBudget>,
         generation: Generation,
     ) -> (Decision, PolicyLog) {
-        self.decide_with(request, share, generation, Asked::state).await
+        self.decide_with(request, budget, generation, Asked::state).await
     }
 
     /// As [`Self::decide`], and what policies would keep is forgotten.
     pub async fn decide_dry(
         &self,
         request: Arc<dyn Request>,
-        share: &Arc<Share>,
+        budget: &Arc<TenantBudget>,
         generation: Generation,
     ) -> (Decision, PolicyLog) {
-        self.decide_with(request, share, generation, |asked| asked.dry_state(&self.spaces)).await
+        self.decide_with(request, budget, generation, |asked| asked.dry_state(&self.spaces)).await
     }
 
     async fn decide_with(
         &self,
         request: Arc<dyn Request>,
-        share: &Arc<Share>,
+        budget: &Arc<TenantBudget>,
         generation: Generation,
         state: impl Fn(&Asked) -> Option<Arc<dyn State>>,
     ) -> (Decision, PolicyLog) {
@@ -117,7 +117,7 @@ impl PolicySet {
         let mut log = Vec::new();
         let mut opinions = Vec::with_capacity(asked.len());
         for policy in asked {
-            let outcome = policy.ask(&request, share, state(policy)).await;
+            let outcome = policy.ask(&request, budget, state(policy)).await;
             if !outcome.log.is_empty() || outcome.log_dropped > 0 {
                 // Those before it wrote nothing.
                 log.extend(
@@ -166,7 +166,12 @@ impl Asked {
         Some(spaces.dry(space.clone(), self.member.file.limits.state, *sum))
     }
 
-    async fn ask(&self, request: &Arc<dyn Request>, share: &Arc<Share>, state: Option<Arc<dyn State>>) -> Outcome {
+    async fn ask(
+        &self,
+        request: &Arc<dyn Request>,
+        budget: &Arc<TenantBudget>,
+        state: Option<Arc<dyn State>>,
+    ) -> Outcome {
         match &self.member.policy {
             Ok(policy) => {
                 let question = Question {
@@ -174,7 +179,7 @@ impl Asked {
                     data: Arc::clone(&self.data),
                     settings: Arc::clone(&self.member.file.settings),
                     state,
-                    share: Arc::clone(share),
+                    budget: Arc::clone(budget),
                 };
                 policy.decide(question, &self.limits).await
             }

@@ -14,7 +14,7 @@ use portcullis_decision_log::{
     About, DecisionEvent, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept,
 };
 use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
-use portcullis_engine::{Charge, LARGE_CALLS, PolicyLog, Share};
+use portcullis_engine::{Charge, LARGE_CALLS, PolicyLog, TenantBudget};
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
@@ -146,7 +146,7 @@ impl Evaluator {
         listener: &str,
         tenant: Option<&TenantName>,
         explain: bool,
-        share: &Arc<Share>,
+        budget: &Arc<TenantBudget>,
     ) -> Option<DryRun> {
         let snapshot = self.live.load();
         let refused = |cause, told: &str, problem, about| {
@@ -173,15 +173,15 @@ impl Evaluator {
             true => {
                 let tenant = placed.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default();
                 let deadline = self.deadline();
-                self.explain(call.clone(), Reading { listener, tenant: &tenant, share, is_large, deadline }).await
+                self.explain(call.clone(), Reading { listener, tenant: &tenant, budget, is_large, deadline }).await
             }
             false => None,
         };
         let evaluation = match placed {
             Ok(tenant) => {
                 let (name, deadline) = (tenant.name.clone(), self.deadline());
-                let reading = Reading { listener, tenant: &name, share, is_large, deadline };
-                self.read_and_ask(&snapshot, tenant, call, reading, Some(share)).await
+                let reading = Reading { listener, tenant: &name, budget, is_large, deadline };
+                self.read_and_ask(&snapshot, tenant, call, reading, Some(budget)).await
             }
             Err(unplaced) => refused(Cause::Unplaced, &unplaced.told(), Some(unplaced.to_string()), About::of(call)),
         };
@@ -190,7 +190,7 @@ impl Evaluator {
 
     /// A call as policies see it, whether or not a host rule refuses it.
     async fn explain(&self, call: wire::Call, reading: Reading<'_>) -> Option<serde_json::Value> {
-        let Reading { listener, tenant, share, is_large, deadline } = reading;
+        let Reading { listener, tenant, budget, is_large, deadline } = reading;
         let reader = self.reader.load_full();
         let whose = tenant.as_str();
         let (refusals, mut request) = work(whose, is_large, deadline, move || reader.explain(&call)).await.ok()?;
@@ -198,7 +198,7 @@ impl Evaluator {
             request.set_created_with(self.created.mounts(listener, tenant, request));
             self.resolver.resolve(request, tenant).await;
             if is_large {
-                let (mut charged, mut sum) = (Charge::new(Arc::clone(share)), 0);
+                let (mut charged, mut sum) = (Charge::new(Arc::clone(budget)), 0);
                 charge(&mut charged, &mut sum, request).ok()?;
                 keep(request, charged, tenant);
             }
@@ -244,8 +244,8 @@ impl Evaluator {
                 return Evaluation { problem, times, ..Evaluation::refused(decision, Some(tenant), About::of(call)) };
             }
         };
-        let (name, share) = (tenant.name.clone(), Arc::clone(&tenant.resources.share));
-        let reading = Reading { listener, tenant: &name, share: &share, is_large, deadline };
+        let (name, budget) = (tenant.name.clone(), Arc::clone(&tenant.resources.budget));
+        let reading = Reading { listener, tenant: &name, budget: &budget, is_large, deadline };
         let evaluation = self.read_and_ask(&snapshot, tenant, call, reading, None).await;
         if let (true, About::Request(request)) = (evaluation.decision.answer.is_allow(), &evaluation.about) {
             self.created.expect(listener, &name, request);
@@ -261,7 +261,7 @@ impl Evaluator {
         tenant: Arc<Tenant>,
         call: wire::Call,
         reading: Reading<'_>,
-        question: Option<&Arc<Share>>,
+        question: Option<&Arc<TenantBudget>>,
     ) -> Evaluation {
         let start = Instant::now();
         let read = self.read(call, reading).await;
@@ -310,8 +310,8 @@ impl Evaluator {
         call: wire::Call,
         reading: Reading<'_>,
     ) -> Result<Result<(DockerRequest, Option<String>), Refusal>, Unread> {
-        let Reading { listener, tenant, share, deadline, .. } = reading;
-        let (reader, mut charged, whose) = (self.reader.load_full(), Charge::new(Arc::clone(share)), tenant.as_str());
+        let Reading { listener, tenant, budget, deadline, .. } = reading;
+        let (reader, mut charged, whose) = (self.reader.load_full(), Charge::new(Arc::clone(budget)), tenant.as_str());
         let read = move || {
             let (request, mut sum) = (reader.read(call), 0);
             let charging = request.as_ref().map_or(Ok(()), |request| charge(&mut charged, &mut sum, request));
@@ -370,7 +370,7 @@ impl Evaluator {
         snapshot: &Snapshot,
         tenant: &Tenant,
         request: Arc<dyn Request>,
-        question: Option<&Arc<Share>>,
+        question: Option<&Arc<TenantBudget>>,
         deadline: Instant,
     ) -> (Decision, PolicyLog) {
         let generation = snapshot.generation;
@@ -380,8 +380,8 @@ impl Evaluator {
         }
         let decided = async {
             match question {
-                None => tenant.set.decide(request, &tenant.resources.share, generation).await,
-                Some(share) => tenant.set.decide_dry(request, share, generation).await,
+                None => tenant.set.decide(request, &tenant.resources.budget, generation).await,
+                Some(budget) => tenant.set.decide_dry(request, budget, generation).await,
             }
         };
         match timeout_at(deadline.into(), decided).await {

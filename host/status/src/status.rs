@@ -220,7 +220,7 @@ impl TenantStatus {
             figures: tenant.resources.counters.read(),
             in_flight,
             waiting,
-            memory: tenant.resources.share.memory() as u64,
+            memory: tenant.resources.budget.memory() as u64,
         }
     }
 }

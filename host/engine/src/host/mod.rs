@@ -14,13 +14,13 @@ use portcullis_document::Document;
 use portcullis_model::{Data, Fault, Limits, Request};
 use wasmtime::component::Resource;
 
+use crate::budget::Charge;
 use crate::contract::{DocumentHandle, RequestHandle};
 use crate::fault::stop;
 use crate::host::state::State;
 use crate::log::LogLine;
-use crate::share::Charge;
+use crate::scheduler::{FairScheduler, Long, TimeSlice};
 use crate::ticker::TICK;
-use crate::turn::{Long, Turn, Turns};
 
 /// What the one instance of a decision may reach, and what it has used of its limits.
 pub(crate) struct Host {
@@ -33,7 +33,7 @@ pub(crate) struct Host {
     /// Elements of all tables.
     tables: usize,
     limits: Limits,
-    turns: Arc<Turns>,
+    scheduler: Arc<FairScheduler>,
     /// Where it runs long.
     long: Option<Long>,
     /// Whether it had to wait for a turn before it began.
@@ -65,7 +65,7 @@ pub(crate) struct Clock {
 #[derive(Debug)]
 pub(crate) struct Resumed {
     since: Duration,
-    _turn: Option<Turn>,
+    _turn: Option<TimeSlice>,
 }
 
 /// The documents of an instance, by the number that the guest's handle stands for.
@@ -80,7 +80,7 @@ pub(crate) enum Held {
 // === impl Host ===
 
 impl Host {
-    pub(crate) fn new(about: About, limits: Limits, memories: Charge, turns: Arc<Turns>) -> Self {
+    pub(crate) fn new(about: About, limits: Limits, memories: Charge, scheduler: Arc<FairScheduler>) -> Self {
         Self {
             about,
             log: Vec::new(),
@@ -89,14 +89,14 @@ impl Host {
             memories,
             tables: 0,
             limits,
-            turns,
+            scheduler,
             long: None,
             is_suspect: false,
         }
     }
 
     /// Begins with a turn, and takes turns from then on.
-    pub(crate) fn begin(&mut self, turn: Turn) {
+    pub(crate) fn begin(&mut self, turn: TimeSlice) {
         self.is_suspect = true;
         // It is new, and empty.
         let _ = self.clock.pause().set(Resumed::now(Some(turn)));
@@ -107,9 +107,9 @@ impl Host {
     }
 
     /// What a guest must wait for before it runs again: its turn, where it runs long, and nothing where it does not.
-    pub(crate) fn turn(&self) -> impl Future<Output = Option<Turn>> + Send + use<> {
+    pub(crate) fn turn(&self) -> impl Future<Output = Option<TimeSlice>> + Send + use<> {
         let takes_turns = self.long.is_some() || self.is_suspect;
-        let turn = takes_turns.then(|| self.turns.turn(self.memories.share()));
+        let turn = takes_turns.then(|| self.scheduler.turn(self.memories.budget()));
         async move {
             match turn {
                 Some(turn) => Some(turn.await),
@@ -121,7 +121,7 @@ impl Host {
     /// Called at each tick that finds the guest running: whether it runs long by now.
     pub(crate) fn notice_long(&mut self) -> Result<(), Fault> {
         if self.long.is_none() && self.clock.is_long() {
-            self.long = Some(self.turns.enter(self.memories.share())?);
+            self.long = Some(self.scheduler.enter(self.memories.budget())?);
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl Clock {
 
 impl Resumed {
     /// To be called on the thread on which the guest will run.
-    pub(crate) fn now(turn: Option<Turn>) -> Self {
+    pub(crate) fn now(turn: Option<TimeSlice>) -> Self {
         Self { since: Clock::now(), _turn: turn }
     }
 }

@@ -15,10 +15,10 @@ use crate::compiler::{CompileQueue, Compiler};
 use crate::error::{LoadError, SandboxError};
 use crate::machine::Machine;
 use crate::sandbox::registry::Registry;
+use crate::scheduler::FairScheduler;
 use crate::settings::{count_instructions, settings};
 use crate::store::Store;
 use crate::ticker::Ticker;
-use crate::turn::Turns;
 
 /// A component that `wit-component` makes of a core module has three core instances; hand-composed ones have more.
 const CORE_INSTANCES: u32 = 16;
@@ -60,7 +60,7 @@ pub(crate) struct Inner {
     metered: OnceLock<Result<Machine, String>>,
     pub(crate) ticker: Ticker,
     pub(crate) places: Semaphore,
-    pub(crate) turns: Arc<Turns>,
+    pub(crate) scheduler: Arc<FairScheduler>,
     pub(crate) registry: Registry,
     pub(crate) compilations: AtomicUsize,
     pub(crate) cached: AtomicUsize,
@@ -102,7 +102,7 @@ impl Sandbox {
             metered: OnceLock::new(),
             ticker,
             places: Semaphore::new(instances),
-            turns: Turns::new(instances),
+            scheduler: FairScheduler::new(instances),
             registry: Registry::default(),
             compilations: AtomicUsize::new(0),
             cached: AtomicUsize::new(0),
@@ -114,7 +114,7 @@ impl Sandbox {
         let (codes, holders) = inner.registry.count();
         Stats {
             instances: inner.instances.saturating_sub(inner.places.available_permits()),
-            long_runs: inner.turns.long(),
+            long_runs: inner.scheduler.long(),
             pool: inner.instances,
             codes,
             holders,

@@ -10,11 +10,11 @@ fn counted(instructions: u64) -> Limits {
 
 /// The smallest limit with which the policy comes to its answer.
 async fn needs(policy: &Policy) -> u64 {
-    let share = Share::new(MEBIBYTE);
+    let budget = TenantBudget::new(MEBIBYTE);
     let (mut short, mut enough) = (0, 1 << 20);
     while enough - short > 1 {
         let limit = short + (enough - short) / 2;
-        match ask(policy, &share, &counted(limit)).await {
+        match ask(policy, &budget, &counted(limit)).await {
             Ok(verdict) => {
                 assert_eq!(verdict, Verdict::Allow);
                 enough = limit;
@@ -43,20 +43,20 @@ async fn instructions_are_counted_exactly_and_alike_in_each_run() {
 
 #[tokio::test]
 async fn a_policy_that_was_not_compiled_to_count_is_not_asked_to() {
-    let (sandbox, share) = (sandbox(4), Share::new(MEBIBYTE));
+    let (sandbox, budget) = (sandbox(4), TenantBudget::new(MEBIBYTE));
     let policy = load(&sandbox, ALLOW, false);
-    assert!(matches!(ask(&policy, &share, &counted(1 << 20)).await, Err(Fault::Host(_))));
+    assert!(matches!(ask(&policy, &budget, &counted(1 << 20)).await, Err(Fault::Host(_))));
     assert!(policy.probe(&counted(1 << 20)).await.is_err());
-    assert_eq!(ask(&policy, &share, &limits()).await, Ok(Verdict::Allow));
+    assert_eq!(ask(&policy, &budget, &limits()).await, Ok(Verdict::Allow));
 }
 
 #[tokio::test]
 async fn who_counts_has_its_deadline_too() {
-    let (sandbox, share) = (sandbox(4), Share::new(MEBIBYTE));
+    let (sandbox, budget) = (sandbox(4), TenantBudget::new(MEBIBYTE));
     let policy = load(&sandbox, &spin(1), true);
     let limit = limits().deadline;
     for instructions in [None, Some(u64::MAX)] {
         let limits = Limits { instructions, ..limits() };
-        assert_eq!(ask(&policy, &share, &limits).await, Err(Fault::Deadline { limit }));
+        assert_eq!(ask(&policy, &budget, &limits).await, Err(Fault::Deadline { limit }));
     }
 }

@@ -55,7 +55,7 @@ fn text(builder: &mut Builder, length: usize) -> Node {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_is_a_fault_before_it_is_made() {
-    let (sandbox, share) = (sandbox(8), Share::new(usize::MAX));
+    let (sandbox, budget) = (sandbox(8), TenantBudget::new(usize::MAX));
     let limits = Limits { memory: MEBIBYTE, deadline: FOREVER.deadline, ..limits() };
     let rows = [
         ("get", data(|builder| list(builder, 100_000))),
@@ -65,7 +65,7 @@ async fn what_does_not_fit_is_a_fault_before_it_is_made() {
     ];
     for (method, data) in rows {
         let policy = load(&sandbox, &asks(method), false);
-        let question = Question { data, ..question(&share, None) };
+        let question = Question { data, ..question(&budget, None) };
         let judgement = policy.decide(question, &limits).await.judgement;
         assert_eq!(judgement, Err(Fault::Memory { limit: MEBIBYTE }), "{method}");
     }
@@ -74,7 +74,7 @@ async fn what_does_not_fit_is_a_fault_before_it_is_made() {
         [("get", data(|builder| list(builder, 10_000))), ("texts", data(|builder| list(builder, 10_000)))]
     {
         let policy = load(&sandbox, &asks(method), false);
-        let question = Question { data, ..question(&share, None) };
+        let question = Question { data, ..question(&budget, None) };
         let fault = policy.decide(question, &limits).await.judgement.expect_err("it has no room");
         assert_eq!(fault.kind().as_str(), "trap", "{method}: {fault}");
     }

@@ -9,7 +9,7 @@ async fn instances_of_one_share_are_charged_together_and_no_other_share_is() {
     let sandbox = sandbox(8);
     let (holds, allow) = (load(&sandbox, &spin(16), false), load(&sandbox, ALLOW, false));
     let limit = MEBIBYTE + MEBIBYTE / 2;
-    let (one, other) = (Share::new(limit), Share::new(limit));
+    let (one, other) = (TenantBudget::new(limit), TenantBudget::new(limit));
 
     let first = start(&holds, &one, &FOREVER);
     until(|| one.memory() == MEBIBYTE).await;
@@ -29,23 +29,23 @@ async fn instances_of_one_share_are_charged_together_and_no_other_share_is() {
 #[tokio::test]
 async fn growth_is_charged_and_given_back_after_whatever_end() {
     let sandbox = sandbox(8);
-    let share = Share::new(8 * MEBIBYTE);
+    let budget = TenantBudget::new(8 * MEBIBYTE);
     let grow = "(if (i32.lt_s (memory.grow (i32.const 32)) (i32.const 0)) (then unreachable))";
     let grows = load(&sandbox, &decide(1, "", &format!("(loop $more {grow} (br $more))")), false);
-    assert_eq!(ask(&grows, &share, &limits()).await, Err(Fault::TenantMemory { limit: 8 * MEBIBYTE }));
-    assert_eq!(share.memory(), 0, "after the share's limit");
+    assert_eq!(ask(&grows, &budget, &limits()).await, Err(Fault::TenantMemory { limit: 8 * MEBIBYTE }));
+    assert_eq!(budget.memory(), 0, "after the share's limit");
 
     let small = Limits { memory: MEBIBYTE, ..limits() };
-    assert_eq!(ask(&grows, &share, &small).await, Err(Fault::Memory { limit: MEBIBYTE }));
-    assert_eq!(share.memory(), 0, "after the instance's own limit");
+    assert_eq!(ask(&grows, &budget, &small).await, Err(Fault::Memory { limit: MEBIBYTE }));
+    assert_eq!(budget.memory(), 0, "after the instance's own limit");
 
     let traps = load(&sandbox, &decide(1, "", &format!("{grow} unreachable")), false);
-    assert!(matches!(ask(&traps, &share, &limits()).await, Err(Fault::Trap(_))));
-    assert_eq!(share.memory(), 0, "after a trap");
+    assert!(matches!(ask(&traps, &budget, &limits()).await, Err(Fault::Trap(_))));
+    assert_eq!(budget.memory(), 0, "after a trap");
 
     let answers = load(&sandbox, &decide(1, "", grow), false);
-    assert_eq!(ask(&answers, &share, &limits()).await, Ok(Verdict::Allow));
-    assert_eq!(share.memory(), 0, "after an answer");
+    assert_eq!(ask(&answers, &budget, &limits()).await, Ok(Verdict::Allow));
+    assert_eq!(budget.memory(), 0, "after an answer");
 }
 
 /// A policy that is swapped in is tried at nobody's cost.

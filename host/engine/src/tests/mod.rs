@@ -4,7 +4,7 @@ mod instructions;
 mod large;
 mod memory;
 mod request;
-mod turns;
+mod scheduler;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::host::state::State;
-use crate::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, Share, When};
+use crate::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When};
 
 pub(crate) const ALLOW: &str = include_str!("../../../../tests/guests/allow.wat");
 const MEBIBYTE: usize = 1 << 20;
@@ -95,19 +95,19 @@ fn load(sandbox: &Sandbox, text: &str, metered: bool) -> Policy {
     sandbox.compile(&order).and_then(|compiled| compiled.link(Grants::ALL)).expect("a policy")
 }
 
-async fn ask(policy: &Policy, share: &Arc<Share>, limits: &Limits) -> PolicyOutcome {
-    policy.decide(question(share, None), limits).await.judgement
+async fn ask(policy: &Policy, budget: &Arc<TenantBudget>, limits: &Limits) -> PolicyOutcome {
+    policy.decide(question(budget, None), limits).await.judgement
 }
 
-fn question(share: &Arc<Share>, state: Option<Arc<dyn State>>) -> Question {
-    let share = Arc::clone(share);
-    Question { request: Arc::new(request::Nothing), data: Arc::default(), settings: Arc::default(), state, share }
+fn question(budget: &Arc<TenantBudget>, state: Option<Arc<dyn State>>) -> Question {
+    let budget = Arc::clone(budget);
+    Question { request: Arc::new(request::Nothing), data: Arc::default(), settings: Arc::default(), state, budget }
 }
 
 /// Asks on a task of its own.
-fn start(policy: &Policy, share: &Arc<Share>, limits: &Limits) -> JoinHandle<PolicyOutcome> {
-    let (policy, share, limits) = (policy.clone(), Arc::clone(share), limits.clone());
-    tokio::spawn(async move { ask(&policy, &share, &limits).await })
+fn start(policy: &Policy, budget: &Arc<TenantBudget>, limits: &Limits) -> JoinHandle<PolicyOutcome> {
+    let (policy, budget, limits) = (policy.clone(), Arc::clone(budget), limits.clone());
+    tokio::spawn(async move { ask(&policy, &budget, &limits).await })
 }
 
 /// Ends what runs, wherever it is.

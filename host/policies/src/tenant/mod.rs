@@ -7,7 +7,7 @@ mod line_budget;
 
 use std::sync::Arc;
 
-use portcullis_engine::Share;
+use portcullis_engine::TenantBudget;
 use portcullis_model::TenantLimits;
 
 pub use admission::{Admission, Overload, Place};
@@ -18,7 +18,7 @@ pub use line_budget::LineBudget;
 #[derive(Clone, Debug)]
 pub struct Resources {
     pub admission: Arc<Admission>,
-    pub share: Arc<Share>,
+    pub budget: Arc<TenantBudget>,
     pub lines: Arc<LineBudget>,
     pub counters: Arc<Counters>,
     limits: TenantLimits,
@@ -28,7 +28,7 @@ impl Resources {
     pub fn new(limits: &TenantLimits) -> Self {
         Self {
             admission: Arc::new(Admission::new(limits)),
-            share: Share::new(limits.memory_in_sum),
+            budget: TenantBudget::new(limits.memory_in_sum),
             lines: Arc::new(LineBudget::new(limits.log_lines_per_second)),
             counters: Arc::default(),
             limits: limits.clone(),
@@ -37,14 +37,15 @@ impl Resources {
 
     /// The same with other limits: what has not changed goes on, and so do the figures. Decisions under way keep what they began with.
     pub fn with_limits(&self, limits: &TenantLimits) -> Self {
-        let Self { admission, share, lines, counters, limits: old } = self.clone();
+        let Self { admission, budget, lines, counters, limits: old } = self.clone();
         let admission = if admission.is_of(limits) { admission } else { Arc::new(Admission::new(limits)) };
-        let share = if old.memory_in_sum == limits.memory_in_sum { share } else { Share::new(limits.memory_in_sum) };
+        let budget =
+            if old.memory_in_sum == limits.memory_in_sum { budget } else { TenantBudget::new(limits.memory_in_sum) };
         let lines = if old.log_lines_per_second == limits.log_lines_per_second {
             lines
         } else {
             Arc::new(LineBudget::new(limits.log_lines_per_second))
         };
-        Self { admission, share, lines, counters, limits: limits.clone() }
+        Self { admission, budget, lines, counters, limits: limits.clone() }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use portcullis_docker::DockerRequest;
-use portcullis_engine::{Charge, LARGE_CALLS, Share, Undone};
+use portcullis_engine::{Charge, LARGE_CALLS, TenantBudget, Undone};
 use portcullis_model::{Fault, TenantName};
 
 /// How a call is read.
@@ -14,7 +14,7 @@ pub(super) struct Reading<'a> {
     pub(super) listener: &'a str,
     pub(super) tenant: &'a TenantName,
     /// What a large call's memory is charged to.
-    pub(super) share: &'a Arc<Share>,
+    pub(super) budget: &'a Arc<TenantBudget>,
     /// Whether that is left to a thread of its own.
     pub(super) is_large: bool,
     pub(super) deadline: Instant,

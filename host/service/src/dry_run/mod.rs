@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_config::Config;
-use portcullis_engine::Share;
+use portcullis_engine::TenantBudget;
 use portcullis_model::{Limits, TenantLimits, TenantName};
 use portcullis_policies::tenant::{Admission, Overload};
 
@@ -34,7 +34,7 @@ pub struct DryRunner {
     /// The first one is where a call comes in that does not say.
     listeners: Vec<String>,
     admission: Admission,
-    share: Arc<Share>,
+    budget: Arc<TenantBudget>,
 }
 
 /// How a question is meant.
@@ -69,7 +69,7 @@ impl DryRunner {
             listeners: config.listeners.iter().map(|listener| listener.name.clone()).collect(),
             admission: Admission::new(&limits),
             // A question asks one policy at a time.
-            share: Share::new(AT_ONCE as usize * Limits::MAX_MEMORY),
+            budget: TenantBudget::new(AT_ONCE as usize * Limits::MAX_MEMORY),
         }
     }
 
@@ -78,7 +78,7 @@ impl DryRunner {
         let Manner { listener, tenant, explain } = manner;
         let listener = self.listener(listener.or_else(|| question.listener().map(str::to_owned)))?;
         let _place = self.admission.enter(false).await?;
-        let dry_run = evaluator.dry_run(question.into_call(), &listener, tenant.as_ref(), explain, &self.share).await;
+        let dry_run = evaluator.dry_run(question.into_call(), &listener, tenant.as_ref(), explain, &self.budget).await;
         dry_run.map(|dry_run| Report::of(&dry_run)).ok_or_else(|| {
             let snapshot = evaluator.live().load();
             let there: Vec<_> = snapshot.tenants.iter().map(|tenant| tenant.name.as_str()).collect();

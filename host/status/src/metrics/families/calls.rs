@@ -68,7 +68,7 @@ fn rooms(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     page.gauges(&IN_FLIGHT, tenants().map(|(labels, resources)| (labels, resources.admission.load().0)))?;
     page.gauges(&WAITING, tenants().map(|(labels, resources)| (labels, resources.admission.load().1)))?;
     page.gauges(&LIMIT, tenants().map(|(labels, resources)| (labels, resources.admission.limit())))?;
-    page.gauges(&MEMORY, tenants().map(|(labels, resources)| (labels, resources.share.memory())))
+    page.gauges(&MEMORY, tenants().map(|(labels, resources)| (labels, resources.budget.memory())))
 }
 
 /// Every tenant's, and that of calls that are nobody's.

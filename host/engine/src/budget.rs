@@ -7,7 +7,7 @@ use portcullis_model::Fault;
 
 /// What the instances of one tenant use together. All questions that are asked for the tenant carry the same one.
 #[derive(Debug)]
-pub struct Share {
+pub struct TenantBudget {
     limit: usize,
     memory: AtomicUsize,
     /// How many of its runs are long ones.
@@ -19,13 +19,13 @@ pub struct Share {
 /// What one instance, or one large call, has taken of its share; given back when it is dropped, whatever that came to.
 #[derive(Debug)]
 pub struct Charge {
-    share: Arc<Share>,
+    budget: Arc<TenantBudget>,
     bytes: usize,
 }
 
-// === impl Share ===
+// === impl TenantBudget ===
 
-impl Share {
+impl TenantBudget {
     /// `memory` bounds the linear memories of all instances that run at once, and what its large calls hold, in bytes.
     pub fn new(memory: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -45,12 +45,12 @@ impl Share {
 // === impl Charge ===
 
 impl Charge {
-    pub fn new(share: Arc<Share>) -> Self {
-        Self { share, bytes: 0 }
+    pub fn new(budget: Arc<TenantBudget>) -> Self {
+        Self { budget, bytes: 0 }
     }
 
-    pub(crate) fn share(&self) -> &Arc<Share> {
-        &self.share
+    pub(crate) fn budget(&self) -> &Arc<TenantBudget> {
+        &self.budget
     }
 
     /// What it has taken.
@@ -60,9 +60,9 @@ impl Charge {
 
     /// Takes more, or nothing: what is refused to one instance is never missing for another.
     pub fn take(&mut self, bytes: usize) -> Result<(), Fault> {
-        let limit = self.share.limit;
+        let limit = self.budget.limit;
         let fitting = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
-        let taken = self.share.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fitting);
+        let taken = self.budget.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fitting);
         taken.map_err(|_| Fault::TenantMemory { limit })?;
         self.bytes = self.bytes.saturating_add(bytes);
         Ok(())
@@ -71,7 +71,7 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.share.memory.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.memory.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -81,17 +81,17 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_not_charged_and_what_is_dropped_is_given_back() {
-        let share = Share::new(100);
-        let (mut first, mut second) = (Charge::new(Arc::clone(&share)), Charge::new(Arc::clone(&share)));
+        let budget = TenantBudget::new(100);
+        let (mut first, mut second) = (Charge::new(Arc::clone(&budget)), Charge::new(Arc::clone(&budget)));
         assert_eq!(first.take(60), Ok(()));
         assert_eq!(second.take(41), Err(Fault::TenantMemory { limit: 100 }));
         assert_eq!(second.take(usize::MAX), Err(Fault::TenantMemory { limit: 100 }));
-        assert_eq!((share.memory(), second.bytes()), (60, 0));
+        assert_eq!((budget.memory(), second.bytes()), (60, 0));
         assert_eq!(second.take(40), Ok(()));
-        assert_eq!(share.memory(), 100);
+        assert_eq!(budget.memory(), 100);
         drop(first);
-        assert_eq!(share.memory(), 40);
+        assert_eq!(budget.memory(), 40);
         drop(second);
-        assert_eq!(share.memory(), 0);
+        assert_eq!(budget.memory(), 0);
     }
 }

@@ -17,11 +17,11 @@ use std::thread::available_parallelism;
 use portcullis_model::Fault;
 use tokio::sync::oneshot;
 
-use crate::share::Share;
+use crate::budget::TenantBudget;
 
 /// The turns of the host.
 #[derive(Debug)]
-pub(crate) struct Turns {
+pub(crate) struct FairScheduler {
     queue: Mutex<Queue>,
     /// Long runs of all tenants. Each holds an instance of the pool, whether or not it is its turn.
     long: AtomicUsize,
@@ -47,24 +47,24 @@ struct Queue {
 
 #[derive(Debug)]
 struct Tenant {
-    share: Arc<Share>,
-    waiting: VecDeque<oneshot::Sender<Turn>>,
+    budget: Arc<TenantBudget>,
+    waiting: VecDeque<oneshot::Sender<TimeSlice>>,
 }
 
 /// Counts a guest among the long runs for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Long {
-    turns: Arc<Turns>,
-    share: Arc<Share>,
+    scheduler: Arc<FairScheduler>,
+    budget: Arc<TenantBudget>,
 }
 
 /// The right to run until the next tick; whoever waits gets it next.
 #[derive(Debug)]
-pub(crate) struct Turn(Arc<Turns>);
+pub(crate) struct TimeSlice(Arc<FairScheduler>);
 
-// === impl Turns ===
+// === impl FairScheduler ===
 
-impl Turns {
+impl FairScheduler {
     /// For a pool of so many instances.
     pub(crate) fn new(instances: usize) -> Arc<Self> {
         let cores = available_parallelism().map_or(1, usize::from);
@@ -78,11 +78,11 @@ impl Turns {
 
     /// A guest begins to run long. Every tenant may have one such run at any time; a second one only while less than
     /// half of the pool is held by them, so that the other half is there for those who decide at once.
-    pub(crate) fn enter(self: &Arc<Self>, share: &Arc<Share>) -> Result<Long, Fault> {
+    pub(crate) fn enter(self: &Arc<Self>, budget: &Arc<TenantBudget>) -> Result<Long, Fault> {
         // Counted first and judged then: of two that come at the same time, one sees the other. Dropped, it is given back.
-        let others = share.long.fetch_add(1, Ordering::SeqCst);
+        let others = budget.long.fetch_add(1, Ordering::SeqCst);
         let everyones = self.long.fetch_add(1, Ordering::SeqCst);
-        let long = Long { turns: Arc::clone(self), share: Arc::clone(share) };
+        let long = Long { scheduler: Arc::clone(self), budget: Arc::clone(budget) };
         if others > 0 && everyones >= self.many {
             return Err(Fault::Overloaded("half of the instances are held by policies that run long".into()));
         }
@@ -91,8 +91,8 @@ impl Turns {
 
     /// Whether a tenant's next run must wait for a turn before it begins. Tenants that run long, and ask again at once
     /// for whatever they are refused, would otherwise fill the processor with first slices.
-    pub(crate) fn suspects(&self, share: &Share) -> bool {
-        share.long.load(Ordering::Relaxed) > 0 && self.long() > self.many / 2
+    pub(crate) fn suspects(&self, budget: &TenantBudget) -> bool {
+        budget.long.load(Ordering::Relaxed) > 0 && self.long() > self.many / 2
     }
 
     pub(crate) fn long(&self) -> usize {
@@ -100,30 +100,30 @@ impl Turns {
     }
 
     /// Waits for a turn, at the end of the tenant's queue.
-    pub(crate) fn turn(self: &Arc<Self>, share: &Arc<Share>) -> impl Future<Output = Turn> + Send + use<> {
-        let (turns, share) = (Arc::clone(self), Arc::clone(share));
+    pub(crate) fn turn(self: &Arc<Self>, budget: &Arc<TenantBudget>) -> impl Future<Output = TimeSlice> + Send + use<> {
+        let (turns, budget) = (Arc::clone(self), Arc::clone(budget));
         async move {
-            let waits = match turns.take(&share) {
+            let waits = match turns.take(&budget) {
                 Ok(turn) => return turn,
                 Err(waits) => waits,
             };
             match waits.await {
                 Ok(turn) => turn,
                 // Nobody lets go of a place in the queue but who waits; were it so, it would be better to run than to hang.
-                Err(_) => Turn(turns),
+                Err(_) => TimeSlice(turns),
             }
         }
     }
 
-    fn take(self: &Arc<Self>, share: &Arc<Share>) -> Result<Turn, oneshot::Receiver<Turn>> {
+    fn take(self: &Arc<Self>, budget: &Arc<TenantBudget>) -> Result<TimeSlice, oneshot::Receiver<TimeSlice>> {
         let mut queue = self.queue();
         if queue.free > 0 {
             queue.free -= 1;
-            queue.count(share);
-            return Ok(Turn(Arc::clone(self)));
+            queue.count(budget);
+            return Ok(TimeSlice(Arc::clone(self)));
         }
         let (sender, receiver) = oneshot::channel();
-        queue.push(share, sender);
+        queue.push(budget, sender);
         Err(receiver)
     }
 
@@ -136,20 +136,20 @@ impl Turns {
 // === impl Queue ===
 
 impl Queue {
-    fn push(&mut self, share: &Arc<Share>, waiter: oneshot::Sender<Turn>) {
-        let id = Arc::as_ptr(share).addr();
+    fn push(&mut self, budget: &Arc<TenantBudget>, waiter: oneshot::Sender<TimeSlice>) {
+        let id = Arc::as_ptr(budget).addr();
         let waiting = self.places.get(&id).and_then(|place| self.tenants.get_mut(place));
         match waiting {
             Some(tenant) => tenant.waiting.push_back(waiter),
-            None => self.enter(Tenant { share: Arc::clone(share), waiting: VecDeque::from([waiter]) }),
+            None => self.enter(Tenant { budget: Arc::clone(budget), waiting: VecDeque::from([waiter]) }),
         }
     }
 
     /// The next one of the next tenant.
-    fn pop(&mut self) -> Option<oneshot::Sender<Turn>> {
+    fn pop(&mut self) -> Option<oneshot::Sender<TimeSlice>> {
         let (_, mut tenant) = self.tenants.pop_first()?;
-        self.places.remove(&Arc::as_ptr(&tenant.share).addr());
-        self.count(&tenant.share);
+        self.places.remove(&Arc::as_ptr(&tenant.budget).addr());
+        self.count(&tenant.budget);
         let waiter = tenant.waiting.pop_front();
         if !tenant.waiting.is_empty() {
             self.enter(tenant);
@@ -159,22 +159,22 @@ impl Queue {
 
     fn enter(&mut self, tenant: Tenant) {
         self.came += 1;
-        let had = tenant.share.turns.load(Ordering::Relaxed).max(self.now);
-        tenant.share.turns.store(had, Ordering::Relaxed);
-        self.places.insert(Arc::as_ptr(&tenant.share).addr(), (had, self.came));
+        let had = tenant.budget.turns.load(Ordering::Relaxed).max(self.now);
+        tenant.budget.turns.store(had, Ordering::Relaxed);
+        self.places.insert(Arc::as_ptr(&tenant.budget).addr(), (had, self.came));
         self.tenants.insert((had, self.came), tenant);
     }
 
     /// A tenant's turn has come.
-    fn count(&mut self, share: &Share) {
-        self.now = share.turns.load(Ordering::Relaxed).max(self.now);
-        share.turns.store(self.now + 1, Ordering::Relaxed);
+    fn count(&mut self, budget: &TenantBudget) {
+        self.now = budget.turns.load(Ordering::Relaxed).max(self.now);
+        budget.turns.store(self.now + 1, Ordering::Relaxed);
     }
 }
 
-// === impl Turn ===
+// === impl TimeSlice ===
 
-impl Drop for Turn {
+impl Drop for TimeSlice {
     fn drop(&mut self) {
         let next = {
             let mut queue = self.0.queue();
@@ -195,8 +195,8 @@ impl Drop for Turn {
 
 impl Drop for Long {
     fn drop(&mut self) {
-        self.turns.long.fetch_sub(1, Ordering::SeqCst);
-        self.share.long.fetch_sub(1, Ordering::SeqCst);
+        self.scheduler.long.fetch_sub(1, Ordering::SeqCst);
+        self.budget.long.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
     /// Takes turns until all have taken so many, and writes down whose turn it is.
     async fn take_turns(who: &'static str, long: Long, log: Arc<Mutex<Vec<&'static str>>>, end: usize) {
         while log.lock().expect("no panic").len() < end {
-            let turn = long.turns.turn(&long.share).await;
+            let turn = long.scheduler.turn(&long.budget).await;
             log.lock().expect("no panic").push(who);
             tokio::task::yield_now().await;
             drop(turn);
@@ -218,10 +218,10 @@ mod tests {
 
     #[tokio::test]
     async fn tenants_take_turns_however_many_guests_each_runs() {
-        let turns = Arc::new(Turns::at_once(1, 128));
-        let (many, one) = (Share::new(0), Share::new(0));
+        let turns = Arc::new(FairScheduler::at_once(1, 128));
+        let (many, one) = (TenantBudget::new(0), TenantBudget::new(0));
         let log = Arc::default();
-        let enter = |share| turns.enter(share).expect("there is room");
+        let enter = |budget| turns.enter(budget).expect("there is room");
         let mut tasks: Vec<_> =
             (0..16).map(|_| tokio::spawn(take_turns("many", enter(&many), Arc::clone(&log), 100))).collect();
         tasks.push(tokio::spawn(take_turns("one", enter(&one), Arc::clone(&log), 100)));
@@ -238,8 +238,8 @@ mod tests {
 
     #[test]
     fn from_half_of_the_pool_on_nobody_has_two_long_runs() {
-        let turns = Arc::new(Turns::at_once(1, 4));
-        let (one, other) = (Share::new(0), Share::new(0));
+        let turns = Arc::new(FairScheduler::at_once(1, 4));
+        let (one, other) = (TenantBudget::new(0), TenantBudget::new(0));
         let first = turns.enter(&one).expect("the first");
         let second = turns.enter(&one).expect("there is room");
         let refused = turns.enter(&one).expect_err("half of the pool is taken");

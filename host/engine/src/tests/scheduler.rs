@@ -13,12 +13,12 @@ use crate::StateFuture;
 async fn a_tenant_with_one_long_run_does_not_wait_for_all_of_another() {
     let sandbox = sandbox(128);
     let policy = load(&sandbox, &spin(1), false);
-    let (many, one) = (Share::new(MEBIBYTE * 64), Share::new(MEBIBYTE * 64));
+    let (many, one) = (TenantBudget::new(MEBIBYTE * 64), TenantBudget::new(MEBIBYTE * 64));
     let ended = Arc::new(Mutex::new(Vec::new()));
-    let run = |who: &'static str, share: &Arc<Share>| {
-        let (policy, share, ended) = (policy.clone(), Arc::clone(share), Arc::clone(&ended));
+    let run = |who: &'static str, budget: &Arc<TenantBudget>| {
+        let (policy, budget, ended) = (policy.clone(), Arc::clone(budget), Arc::clone(&ended));
         tokio::spawn(async move {
-            let judgement = ask(&policy, &share, &limits()).await;
+            let judgement = ask(&policy, &budget, &limits()).await;
             ended.lock().expect("no panic").push(who);
             judgement
         })
@@ -37,12 +37,12 @@ async fn a_tenant_with_one_long_run_does_not_wait_for_all_of_another() {
 async fn who_decides_at_once_is_answered_while_others_run_long_and_what_is_cut_off_leaves_nothing() {
     let sandbox = sandbox(128);
     let (spins, allow) = (load(&sandbox, &spin(1), false), load(&sandbox, ALLOW, false));
-    let (spinning, light) = (Share::new(MEBIBYTE * 64), Share::new(MEBIBYTE * 64));
+    let (spinning, light) = (TenantBudget::new(MEBIBYTE * 64), TenantBudget::new(MEBIBYTE * 64));
     let tasks: Vec<_> = (0..32).map(|_| start(&spins, &spinning, &FOREVER)).collect();
     until(|| sandbox.stats().long_runs == 32).await;
-    for share in [&spinning, &light] {
+    for budget in [&spinning, &light] {
         for _ in 0..200 {
-            assert_eq!(ask(&allow, share, &limits()).await, Ok(Verdict::Allow));
+            assert_eq!(ask(&allow, budget, &limits()).await, Ok(Verdict::Allow));
         }
     }
     assert_eq!(sandbox.stats().long_runs, 32, "none has ended");
@@ -58,7 +58,7 @@ async fn who_decides_at_once_is_answered_while_others_run_long_and_what_is_cut_o
 async fn half_of_the_pool_is_not_for_long_runs_but_each_tenant_may_have_one() {
     let sandbox = sandbox(4);
     let (spins, allow) = (load(&sandbox, &spin(1), false), load(&sandbox, ALLOW, false));
-    let (one, other) = (Share::new(MEBIBYTE * 64), Share::new(MEBIBYTE * 64));
+    let (one, other) = (TenantBudget::new(MEBIBYTE * 64), TenantBudget::new(MEBIBYTE * 64));
     let mut tasks = vec![start(&spins, &one, &FOREVER), start(&spins, &one, &FOREVER)];
     until(|| sandbox.stats().long_runs == 2).await;
     assert!(matches!(ask(&spins, &one, &FOREVER).await, Err(Fault::Overloaded(_))));
@@ -101,13 +101,13 @@ async fn who_waits_for_its_state_lets_others_have_its_turn() {
     // Some milliseconds on any machine, so that it has a turn when it asks.
     let body = format!("{} (call $get (i32.const 16) (i32.const 1) (i32.const 32))", rounds_of(50_000_000));
     let (asks, spins) = (load(&sandbox, &decide(1, get, &body), false), load(&sandbox, &spin(1), false));
-    let (share, state) = (Share::new(MEBIBYTE), Arc::new(Slow::default()));
-    let question = question(&share, Some(Arc::clone(&state) as Arc<dyn State>));
+    let (budget, state) = (TenantBudget::new(MEBIBYTE), Arc::new(Slow::default()));
+    let question = question(&budget, Some(Arc::clone(&state) as Arc<dyn State>));
     let waits = tokio::spawn(async move { asks.decide(question, &FOREVER).await.judgement });
     state.asked.notified().await;
     assert_eq!(sandbox.stats().long_runs, 1);
     // It ends only when it gets the tenant's one turn.
-    assert_eq!(ask(&spins, &share, &limits()).await, Err(Fault::Deadline { limit: limits().deadline }));
+    assert_eq!(ask(&spins, &budget, &limits()).await, Err(Fault::Deadline { limit: limits().deadline }));
     state.answer.notify_one();
     assert_eq!(waits.await.expect("no panic"), Ok(Verdict::Allow));
 }
