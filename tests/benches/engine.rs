@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
-use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When};
+use portcullis_engine::{
+    CompileRequest, Compiler, Grants, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When,
+};
 use portcullis_model::{Data, Limits, Request};
 use portcullis_tests::{artifacts, guests};
 use tokio::runtime::Runtime;
@@ -26,7 +28,7 @@ fn question() -> Question {
 }
 
 fn load(sandbox: &Sandbox, bytes: &[u8]) -> Policy {
-    let order = Order { bytes, owner: Owner::Host, when: When::Start, metered: false };
+    let order = CompileRequest { bytes, owner: Owner::Host, when: When::Start, metered: false };
     sandbox.compile(&order).and_then(|compiled| compiled.link(Grants::ALL)).expect("a policy")
 }
 

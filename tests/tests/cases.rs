@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portcullis_engine::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When};
+use portcullis_engine::{
+    CompileRequest, Compiler, Grants, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When,
+};
 use portcullis_model::Limits;
 use portcullis_policy::testing::cases::{Answer, Case, Cases, Outcome};
 use portcullis_state::MemoryState;
@@ -31,7 +33,7 @@ async fn every_case_comes_out_in_the_sandbox_as_it_does_natively() -> Result<()>
     let (mut failures, mut count) = (Vec::new(), 0);
     for (name, folder) in policies() {
         let bytes = artifacts::policy_bytes(&name)?;
-        let order = Order { bytes: &bytes, owner: Owner::Host, when: When::Start, metered: false };
+        let order = CompileRequest { bytes: &bytes, owner: Owner::Host, when: When::Start, metered: false };
         let compiled = sandbox.compile(&order).expect(&name);
         let policy = compiled.link(Grants::ALL).expect(&name);
         for file in Cases::of_folder(&folder).expect("cases") {

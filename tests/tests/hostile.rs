@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use portcullis_docker::{NoResolve, Reader, Rules, wire};
 use portcullis_engine::{
-    Compiler, Grants, LoadError, Order, Outcome, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When,
+    CompileRequest, Compiler, Grants, LoadError, Outcome, Owner, Policy, Question, Sandbox, SandboxConfig,
+    TenantBudget, When,
 };
 use portcullis_model::{Fault, Limits, Request, Verdict};
 use portcullis_tests::log::Mark;
@@ -70,8 +71,8 @@ fn question() -> Question {
     }
 }
 
-fn order(bytes: &[u8]) -> Order<'_> {
-    Order { bytes, owner: Owner::Host, when: When::Start, metered: false }
+fn order(bytes: &[u8]) -> CompileRequest<'_> {
+    CompileRequest { bytes, owner: Owner::Host, when: When::Start, metered: false }
 }
 
 async fn load(sandbox: &Sandbox, bytes: &[u8]) -> Result<Policy, LoadError> {

@@ -7,7 +7,7 @@ use portcullis_model::Access;
 
 use crate::json::{self, JsonError, Reading};
 use crate::operation::{self, Body, Operation, Parameters, Query};
-use crate::request::{DockerRequest, Machine};
+use crate::request::{DaemonHost, DockerRequest};
 use crate::resolve::Resolve;
 use crate::rules::{HostRule, Rules, Violation, body, checkpoints, plugin_names, size, stray};
 use crate::target::{ApiVersion, Target};
@@ -74,7 +74,7 @@ impl Reader {
         let body = self.check(&call, operation, &target).and_then(|()| self.body(call.body.take(), operation, &target));
         match body {
             Ok(body) => {
-                let machine = Machine { resolver: Arc::clone(&self.resolver), masked: Arc::clone(&self.masked) };
+                let machine = DaemonHost { resolver: Arc::clone(&self.resolver), masked: Arc::clone(&self.masked) };
                 Ok(DockerRequest::new(call, operation, parameters, target, body, machine))
             }
             Err(violation) => Err(refusal(call, Some(operation.id), target.path, violation)),

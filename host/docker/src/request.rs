@@ -19,7 +19,7 @@ use crate::wire::Call;
 
 /// What is known of the machine that the daemon runs on.
 #[derive(Debug)]
-pub(crate) struct Machine {
+pub(crate) struct DaemonHost {
     pub(crate) resolver: Arc<dyn Resolve>,
     /// What the daemon masks here, besides what it masks on every machine.
     pub(crate) masked: Arc<[String]>,
@@ -50,7 +50,7 @@ pub struct DockerRequest {
     target: Target,
     api_version: Option<String>,
     body: Option<Reading>,
-    machine: Machine,
+    machine: DaemonHost,
     /// What the container or the volumes that it is about were created with.
     created_with: Vec<Mount>,
     image: OnceLock<Option<Image>>,
@@ -83,7 +83,7 @@ impl DockerRequest {
         parameters: Parameters,
         target: Target,
         body: Option<Reading>,
-        machine: Machine,
+        machine: DaemonHost,
     ) -> Self {
         Self {
             api_version: target.version.map(|version| version.to_string()),

@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use crate::code;
+use crate::compile_request::{CompileRequest, Owner};
 use crate::error::LoadError;
 use crate::layout;
-use crate::order::{Order, Owner};
 
 pub use self::child::compile_if_asked;
 use self::gate::Gate;
@@ -77,7 +77,7 @@ impl CompileQueue {
     }
 
     /// Writes the machine code of a file into `code`. Waits until it is the owner's turn, and takes its time.
-    pub(crate) fn compile(&self, order: &Order<'_>, code: &mut std::fs::File) -> Result<(), LoadError> {
+    pub(crate) fn compile(&self, order: &CompileRequest<'_>, code: &mut std::fs::File) -> Result<(), LoadError> {
         let _turn = match order.owner {
             Owner::Host => self.host.enter(),
             Owner::Tenant(_) => self.tenants.enter(),

@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_host_cannot_compile_whatever_it_is_given() {
         let sandbox = sandbox(1);
-        let engine = &sandbox.machine(false).expect("an engine").engine;
+        let engine = &sandbox.instance(false).expect("an engine").engine;
         let error = Component::from_binary(engine, EMPTY).expect_err("no compiler");
         assert!(error.to_string().contains("not configured with a compiler"), "{error:#}");
     }

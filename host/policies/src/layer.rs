@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use portcullis_config::fs::{Fence, Fingerprint, Root};
 use portcullis_config::{DATA, POLICIES, PolicyFile, Problems, Terms, document};
 use portcullis_document::Document;
-use portcullis_engine::{Order, Owner, Policy, Sandbox, When};
+use portcullis_engine::{CompileRequest, Owner, Policy, Sandbox, When};
 use portcullis_model::{Data, Digest, PolicyName, TenantName};
 use portcullis_telemetry::metrics::{Swaps, VerdictCounts};
 use rustix::io::Errno;
@@ -351,7 +351,7 @@ impl Loader<'_> {
     }
 
     fn compile(&self, bytes: &[u8], file: &PolicyFile) -> Result<Policy, String> {
-        let order = Order {
+        let order = CompileRequest {
             bytes,
             owner: self.tenant.cloned().map_or(Owner::Host, Owner::Tenant),
             when: self.when,

@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 
 use crate::base::Base;
 use crate::check_key;
-use crate::order::{Change, Order, Reply};
 use crate::space::SpaceName;
 use crate::tables::{ENTRIES, Extent, SUMS, USAGE, end_of, kept};
 use crate::usage::{Bounds, Holdings, Usage};
+use crate::write_request::{Change, Reply, WriteRequest};
 use crate::writer::Writer;
 
 /// A disk that takes longer to read does not answer.
@@ -240,7 +240,7 @@ impl Store {
 
     async fn clear_all(&self, tenant: TenantName, extent: Extent) -> Result<Usage, StateFault> {
         let (reply, answer) = Reply::new();
-        self.writer()?.send_first(Order { tenant, change: Change::Clear { extent, reply } })?;
+        self.writer()?.send_first(WriteRequest { tenant, change: Change::Clear { extent, reply } })?;
         answered(answer).await
     }
 
@@ -311,7 +311,7 @@ impl Space {
     async fn change<T>(&self, change: impl FnOnce(SpaceName, Bounds, Reply<T>) -> Change) -> Result<T, StateFault> {
         let (reply, answer) = Reply::new();
         let change = change(self.name.clone(), self.bounds, reply);
-        self.store.writer()?.send(Order { tenant: self.name.tenant().clone(), change })?;
+        self.store.writer()?.send(WriteRequest { tenant: self.name.tenant().clone(), change })?;
         answered(answer).await
     }
 }

@@ -8,13 +8,13 @@ mod disk;
 mod dry;
 mod failure;
 mod memory;
-mod order;
 mod queue;
 mod space;
 mod tables;
 #[cfg(test)]
 mod testing;
 mod usage;
+mod write_request;
 mod writer;
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use portcullis_model::TenantName;
 use portcullis_model::fault::StateFault;
 
-use crate::order::Order;
+use crate::write_request::WriteRequest;
 
 /// Changes that may wait; one more is refused, and its decision is a fault.
 const QUEUE: usize = 4096;
@@ -35,7 +35,7 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     /// In the order in which they came. A tenant is in here as long as something of it waits.
-    orders: HashMap<TenantName, VecDeque<Order>>,
+    orders: HashMap<TenantName, VecDeque<WriteRequest>>,
     /// The same tenants, in the order of their turns.
     turns: VecDeque<TenantName>,
     count: usize,
@@ -50,12 +50,12 @@ pub(crate) fn queue() -> (Sender, Receiver) {
 // === impl Sender ===
 
 impl Sender {
-    pub(crate) fn send(&self, order: Order) -> Result<(), StateFault> {
+    pub(crate) fn send(&self, order: WriteRequest) -> Result<(), StateFault> {
         self.put(|waiting| waiting.push(order))
     }
 
     /// Before all that waits of the same tenant, and however much that is.
-    pub(crate) fn send_first(&self, order: Order) -> Result<(), StateFault> {
+    pub(crate) fn send_first(&self, order: WriteRequest) -> Result<(), StateFault> {
         self.put(|waiting| waiting.push_first(order))
     }
 
@@ -82,7 +82,7 @@ impl Drop for Sender {
 
 impl Receiver {
     /// Waits for changes. None once there is no sender, and what it sent was taken.
-    pub(crate) fn next_batch(&self) -> Option<Vec<Order>> {
+    pub(crate) fn next_batch(&self) -> Option<Vec<WriteRequest>> {
         let idle = |waiting: &mut Waiting| waiting.count == 0 && !waiting.closed;
         let woken = self.0.changed.wait_while(self.0.locked(), idle);
         let batch = woken.unwrap_or_else(PoisonError::into_inner).take_batch();
@@ -108,7 +108,7 @@ impl Queue {
 // === impl Waiting ===
 
 impl Waiting {
-    fn push(&mut self, order: Order) -> Result<(), &'static str> {
+    fn push(&mut self, order: WriteRequest) -> Result<(), &'static str> {
         let tenant = &order.tenant;
         let of_tenant = self.orders.get(tenant).map_or(0, VecDeque::len);
         if self.closed {
@@ -128,7 +128,7 @@ impl Waiting {
         Ok(())
     }
 
-    fn push_first(&mut self, order: Order) -> Result<(), &'static str> {
+    fn push_first(&mut self, order: WriteRequest) -> Result<(), &'static str> {
         if self.closed {
             return Err("the store is closing");
         }
@@ -143,7 +143,7 @@ impl Waiting {
     }
 
     /// One of each tenant in turn. Who got less than others by the end of a batch is the first in the next.
-    fn take_batch(&mut self) -> Vec<Order> {
+    fn take_batch(&mut self) -> Vec<WriteRequest> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < BATCH && bytes < BATCH_BYTES {
             let Some(order) = self.pop() else { break };
@@ -153,7 +153,7 @@ impl Waiting {
         batch
     }
 
-    fn pop(&mut self) -> Option<Order> {
+    fn pop(&mut self) -> Option<WriteRequest> {
         let tenant = self.turns.pop_front()?;
         let orders = self.orders.get_mut(&tenant)?;
         let order = orders.pop_front()?;

@@ -9,9 +9,9 @@ use portcullis_telemetry::metrics::Commits;
 use redb::Database;
 
 use crate::base::{Base, REST};
-use crate::order::Order;
 use crate::queue::{Receiver, Sender, queue};
 use crate::tables::{Tables, begin};
+use crate::write_request::WriteRequest;
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -37,12 +37,12 @@ impl Writer {
     }
 
     /// A policy's change.
-    pub(crate) fn send(&self, order: Order) -> Result<(), StateFault> {
+    pub(crate) fn send(&self, order: WriteRequest) -> Result<(), StateFault> {
         self.orders.send(order)
     }
 
     /// The operator's, which waits behind nothing of the same tenant's.
-    pub(crate) fn send_first(&self, order: Order) -> Result<(), StateFault> {
+    pub(crate) fn send_first(&self, order: WriteRequest) -> Result<(), StateFault> {
         self.orders.send_first(order)
     }
 
@@ -82,7 +82,7 @@ fn run(base: &Base, orders: &Receiver, commits: &Commits) {
 }
 
 /// Carries out a batch in one durable transaction.
-fn write(database: &Database, batch: &mut [Order]) -> Result<(), redb::Error> {
+fn write(database: &Database, batch: &mut [WriteRequest]) -> Result<(), redb::Error> {
     let transaction = begin(database)?;
     {
         let mut tables = Tables::open(&transaction)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use portcullis_config::fs::Root;
 use portcullis_config::{POLICIES, PolicyFile};
-use portcullis_engine::{Compiled, Order, Owner, When};
+use portcullis_engine::{CompileRequest, Compiled, Owner, When};
 use portcullis_model::{Digest, PolicyName};
 use portcullis_policies::{MAX_SETTINGS, Member};
 
@@ -155,7 +155,8 @@ impl Manager {
         let metered = file.limits.instructions.is_some();
         let invalid = |error: portcullis_engine::LoadError| ManageError::Invalid(error.to_string());
         let context = &self.0.context;
-        let compiled = context.sandbox.compile(&Order { bytes, owner, when: When::Swap, metered }).map_err(invalid)?;
+        let compiled =
+            context.sandbox.compile(&CompileRequest { bytes, owner, when: When::Swap, metered }).map_err(invalid)?;
         let policy = compiled.link(file.grants).map_err(invalid)?;
         context.runtime.block_on(policy.probe(&file.limits)).map_err(invalid)?;
         Ok(compiled)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portcullis_engine::{Compiler, Grants, Inspection, Order, Owner, Sandbox, SandboxConfig, When};
+use portcullis_engine::{CompileRequest, Compiler, Grants, Inspection, Owner, Sandbox, SandboxConfig, When};
 use portcullis_model::Limits;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ fn check(args: &Check) -> Result<(Inspection, Option<String>), Exit> {
     let sandbox = sandbox.map_err(|error| fail(Exit::Failed, error))?;
     let runtime = runtime()?;
     let bytes = read(&args.file)?;
-    let order = Order { bytes: &bytes, owner: Owner::Host, when: When::Start, metered: false };
+    let order = CompileRequest { bytes: &bytes, owner: Owner::Host, when: When::Start, metered: false };
     let compiled = sandbox.compile(&order);
     let compiled = compiled.map_err(|error| fail(Exit::Failed, describe(&args.file, error)))?;
     let linked = compiled.link(grants);

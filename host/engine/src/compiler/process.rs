@@ -13,8 +13,8 @@ use rustix::process::Signal;
 
 use super::child::{ENGINE, INVALID, MODULE, NO_CONTRACT, OUT_OF_MEMORY, PANIC, STORE, TOO_MUCH};
 use super::{COMMAND, LAYOUT};
+use crate::compile_request::{CompileRequest, Owner};
 use crate::error::LoadError;
-use crate::order::{Order, Owner};
 
 /// How long a process may take, whatever else the machine has to do. Its own limit is processor time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const LOOK_LATER: Duration = Duration::from_millis(10);
 const SAID: u64 = 4 << 10;
 
 /// Compiles in a process of its own, which writes the machine code into `code`.
-pub(super) fn compile(program: &Path, order: &Order<'_>, code: &File) -> Result<(), LoadError> {
+pub(super) fn compile(program: &Path, order: &CompileRequest<'_>, code: &File) -> Result<(), LoadError> {
     let failed = |error: io::Error| LoadError::Crashed(format!("the process for it cannot be started: {error}"));
     let mut said = memory("said").map_err(failed)?;
     let child = start(program, order, code, &said).map_err(failed)?;
@@ -64,7 +64,7 @@ fn first_of(file: &mut File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-fn start(program: &Path, order: &Order<'_>, code: &File, said: &File) -> io::Result<Child> {
+fn start(program: &Path, order: &CompileRequest<'_>, code: &File, said: &File) -> io::Result<Child> {
     let mut file = memory("policy")?;
     file.write_all(order.bytes)?;
     file.rewind()?;

@@ -10,13 +10,13 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::compile_request::CompileRequest;
 use crate::component::{Ticket, is_core_module, ticket};
 use crate::contract::PolicyPre;
 use crate::error::LoadError;
 use crate::grants::Grants;
 use crate::host::Host;
 use crate::import::{Import, gives};
-use crate::order::Order;
 use crate::sandbox::registry::Key;
 use crate::sandbox::{Inner, Sandbox};
 
@@ -61,7 +61,7 @@ pub struct Inspection {
 impl Sandbox {
     /// Compiles a file, or finds it where that tells the owner nothing about others (see `registry.rs`). Takes its
     /// time: not for a thread that answers calls. Runs nothing.
-    pub fn compile(&self, order: &Order<'_>) -> Result<Arc<Compiled>, LoadError> {
+    pub fn compile(&self, order: &CompileRequest<'_>) -> Result<Arc<Compiled>, LoadError> {
         let key = Key { digest: digest(order.bytes), metered: order.metered };
         self.0.registry.get(self, key, order, || {
             // Who loads policies is to go on, whatever a file does to those who read it.
@@ -70,9 +70,9 @@ impl Sandbox {
         })
     }
 
-    pub(crate) fn compile_code(&self, key: Key, order: &Order<'_>) -> Result<Code, LoadError> {
+    pub(crate) fn compile_code(&self, key: Key, order: &CompileRequest<'_>) -> Result<Code, LoadError> {
         let core_module = is_core_module(order.bytes)?;
-        let engine = &self.machine(order.metered)?.engine;
+        let engine = &self.instance(order.metered)?.engine;
         self.0.compilations.fetch_add(1, Ordering::Relaxed);
         let component = self.component(engine, &ticket(&key.digest, order.payer())?, order)?;
         // Made here, for all to pay: else the first instance would make it, and who shares it would be quicker.
@@ -94,7 +94,7 @@ impl Sandbox {
     }
 
     /// From the cache on disk; what is not there is compiled into it first.
-    fn component(&self, engine: &Engine, ticket: &Ticket, order: &Order<'_>) -> Result<Component, LoadError> {
+    fn component(&self, engine: &Engine, ticket: &Ticket, order: &CompileRequest<'_>) -> Result<Component, LoadError> {
         let Inner { store, compile_queue, cached, .. } = &*self.0;
         if let Some(component) = store.load(engine, ticket) {
             cached.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +131,7 @@ impl Compiled {
         if !inspection.exports.iter().any(|name| name == EXPORT) {
             return Err(LoadError::NoDecide(inspection.exports.clone()));
         }
-        let linker = self.sandbox.machine(self.is_metered())?.linker(grants);
+        let linker = self.sandbox.instance(self.is_metered())?.linker(grants);
         let pre = linker
             .instantiate_pre(&self.code.component)
             .and_then(PolicyPre::new)

@@ -13,7 +13,7 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 
 use crate::compiler::{CompileQueue, Compiler};
 use crate::error::{LoadError, SandboxError};
-use crate::machine::Machine;
+use crate::instance::EngineInstance;
 use crate::sandbox::registry::Registry;
 use crate::scheduler::FairScheduler;
 use crate::settings::{count_instructions, settings};
@@ -54,10 +54,10 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) compile_queue: CompileQueue,
     instances: usize,
-    plain: Machine,
+    plain: EngineInstance,
     /// Counts instructions. Made when the first policy needs it, with a pool of its own: that is only addresses, for
     /// `places` bounds what runs in both.
-    metered: OnceLock<Result<Machine, String>>,
+    metered: OnceLock<Result<EngineInstance, String>>,
     pub(crate) ticker: Ticker,
     pub(crate) places: Semaphore,
     pub(crate) scheduler: Arc<FairScheduler>,
@@ -91,7 +91,7 @@ impl Sandbox {
             .enable_compiler(false)
             .cache(Some(store.cache.clone()))
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config.instances)));
-        let plain = Machine::new(&wasmtime).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let plain = EngineInstance::new(&wasmtime).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let ticker = Ticker::start(&plain.engine).map_err(SandboxError::Ticker)?;
         Ok(Self(Arc::new(Inner {
             config: wasmtime,
@@ -124,15 +124,16 @@ impl Sandbox {
     }
 
     /// The engine that counts instructions, or the one that does not.
-    pub(crate) fn machine(&self, metered: bool) -> Result<&Machine, LoadError> {
+    pub(crate) fn instance(&self, metered: bool) -> Result<&EngineInstance, LoadError> {
         if !metered {
             return Ok(&self.0.plain);
         }
         let made = self.0.metered.get_or_init(|| {
             let mut config = self.0.config.clone();
-            let machine = Machine::new(count_instructions(&mut config)).map_err(|error| format!("{error:#}"))?;
-            self.0.ticker.add(&machine.engine);
-            Ok(machine)
+            let instance =
+                EngineInstance::new(count_instructions(&mut config)).map_err(|error| format!("{error:#}"))?;
+            self.0.ticker.add(&instance.engine);
+            Ok(instance)
         });
         made.as_ref().map_err(|problem| LoadError::Engine(problem.clone()))
     }

@@ -12,7 +12,7 @@
 //! whether or not it lived on for others. At the start nobody can look on, for no call is answered yet.
 //!
 //! wasmtime's cache on disk knows only bytes, and would tell the same. So what is compiled carries, in a custom section, the
-//! name of the owner who pays for it, and nobody finds another's entry ([`Order::payer`]). At the start, when one
+//! name of the owner who pays for it, and nobody finds another's entry ([`CompileRequest::payer`]). At the start, when one
 //! compiles for all, and for the operator's own policies, that name is empty: the entry is found at each start,
 //! whichever tenant comes first this time. The price: what a tenant swapped in is compiled once more at the first start
 //! after that.
@@ -25,8 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use portcullis_model::Digest;
 
+use crate::compile_request::{CompileRequest, Owner, When};
 use crate::error::LoadError;
-use crate::order::{Order, Owner, When};
 use crate::sandbox::Sandbox;
 use crate::sandbox::load::{Code, Compiled};
 
@@ -59,7 +59,7 @@ impl Registry {
         &self,
         sandbox: &Sandbox,
         key: Key,
-        order: &Order<'_>,
+        order: &CompileRequest<'_>,
         compile: impl FnOnce() -> Result<Code, LoadError>,
     ) -> Result<Arc<Compiled>, LoadError> {
         if let Some(owned) = self.owned(key, &order.owner) {

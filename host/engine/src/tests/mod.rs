@@ -16,7 +16,7 @@ use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::host::state::State;
-use crate::{Compiler, Grants, Order, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When};
+use crate::{CompileRequest, Compiler, Grants, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When};
 
 pub(crate) const ALLOW: &str = include_str!("../../../../tests/guests/allow.wat");
 const MEBIBYTE: usize = 1 << 20;
@@ -91,7 +91,7 @@ pub(crate) fn tenant(name: &str) -> Owner {
 
 fn load(sandbox: &Sandbox, text: &str, metered: bool) -> Policy {
     let bytes = wasm(text);
-    let order = Order { bytes: &bytes, owner: tenant("ci"), when: When::Start, metered };
+    let order = CompileRequest { bytes: &bytes, owner: tenant("ci"), when: When::Start, metered };
     sandbox.compile(&order).and_then(|compiled| compiled.link(Grants::ALL)).expect("a policy")
 }
 

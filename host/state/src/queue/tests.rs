@@ -2,17 +2,17 @@ use portcullis_model::decision::Origin;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::order::{Change, Reply};
 use crate::tables::Extent;
 use crate::testing::space_name;
 use crate::usage::Bounds;
+use crate::write_request::{Change, Reply};
 
 /// An order that is told from others by its delta.
-fn order(tenant: &str, delta: i64) -> Order {
+fn order(tenant: &str, delta: i64) -> WriteRequest {
     order_of(tenant, addition(delta, Reply::new().0))
 }
 
-fn large_order(tenant: &str) -> Order {
+fn large_order(tenant: &str) -> WriteRequest {
     let (space, bounds) = (space_name("a", Origin::Tenant, "p"), Bounds::default());
     let (value, reply) = (Some(vec![0; BATCH_BYTES]), Reply::new().0);
     order_of(tenant, Change::CompareAndSet { space, bounds, key: "k".into(), expected: None, value, reply })
@@ -28,20 +28,20 @@ fn addition(delta: i64, reply: Reply<i64>) -> Change {
     }
 }
 
-fn clearing(tenant: &str) -> Order {
+fn clearing(tenant: &str) -> WriteRequest {
     let extent = Extent::Tenant(TenantName::new(tenant).expect("a good name"));
     order_of(tenant, Change::Clear { extent, reply: Reply::new().0 })
 }
 
-fn order_of(tenant: &str, change: Change) -> Order {
-    Order { tenant: TenantName::new(tenant).expect("a good name"), change }
+fn order_of(tenant: &str, change: Change) -> WriteRequest {
+    WriteRequest { tenant: TenantName::new(tenant).expect("a good name"), change }
 }
 
 fn unavailable(problem: &str) -> Result<(), StateFault> {
     Err(StateFault::Unavailable(problem.into()))
 }
 
-fn deltas(batch: &[Order], of: &str) -> Vec<i64> {
+fn deltas(batch: &[WriteRequest], of: &str) -> Vec<i64> {
     let of_tenant = batch.iter().filter(|order| order.tenant.as_str() == of);
     of_tenant
         .map(|order| match &order.change {

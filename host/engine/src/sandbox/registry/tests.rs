@@ -10,8 +10,8 @@ use crate::{Compiler, Grants, SandboxConfig};
 
 const TRAP: &str = include_str!("../../../../../tests/guests/trap.wat");
 
-fn order<'a>(bytes: &'a [u8], owner: &str, when: When) -> Order<'a> {
-    Order { bytes, owner: tenant(owner), when, metered: false }
+fn order<'a>(bytes: &'a [u8], owner: &str, when: When) -> CompileRequest<'a> {
+    CompileRequest { bytes, owner: tenant(owner), when, metered: false }
 }
 
 fn compile(sandbox: &Sandbox, bytes: &[u8], owner: &str, when: When) -> Arc<Compiled> {
@@ -42,7 +42,12 @@ fn at_the_start_a_thousand_owners_compile_one_file_once() {
 }
 
 /// Compiles as the sandbox does, but says that it began, and waits until it may.
-fn held(sandbox: &Sandbox, order: &Order<'_>, began: &mpsc::Sender<()>, go: &mpsc::Receiver<()>) -> Arc<Compiled> {
+fn held(
+    sandbox: &Sandbox,
+    order: &CompileRequest<'_>,
+    began: &mpsc::Sender<()>,
+    go: &mpsc::Receiver<()>,
+) -> Arc<Compiled> {
     let key = key(order.bytes);
     let compiled = sandbox.0.registry.get(sandbox, key, order, || {
         began.send(()).expect("somebody listens");
@@ -109,7 +114,7 @@ fn a_policy_keeps_its_code_and_what_is_dead_is_swept() {
     assert_eq!(compilations(&sandbox), 2, "the policy's owner has it");
     drop(policy);
     assert_eq!(sandbox.stats().codes, 1);
-    let metered = Order { metered: true, ..order(&bytes, "ci", When::Swap) };
+    let metered = CompileRequest { metered: true, ..order(&bytes, "ci", When::Swap) };
     let metered = sandbox.compile(&metered).expect("compiles");
     assert_eq!((metered.is_metered(), compilations(&sandbox)), (true, 3));
     assert_eq!(sandbox.0.registry.lock().len(), 2, "the one that nobody has is gone");
@@ -130,7 +135,7 @@ fn what_does_not_compile_is_told_to_each_and_kept_for_nobody() {
 fn is_cached(cache: &Path, bytes: &[u8], owner: Owner, when: When) -> bool {
     let config = SandboxConfig { instances: 1, cache: Some(cache.to_owned()), compiler: Compiler::InProcess };
     let sandbox = Sandbox::new(&config).expect("a sandbox");
-    let compiled = sandbox.compile(&Order { bytes, owner, when, metered: false }).expect("compiles");
+    let compiled = sandbox.compile(&CompileRequest { bytes, owner, when, metered: false }).expect("compiles");
     assert_eq!(compiled.inspection().digest, crate::digest(bytes), "the digest is the file's");
     assert_eq!(compiled.inspection().size, bytes.len());
     sandbox.stats().cached == 1

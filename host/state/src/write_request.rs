@@ -10,7 +10,7 @@ use crate::usage::{Bounds, Usage};
 
 /// A change, and whose turn it takes.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct WriteRequest {
     pub(crate) tenant: TenantName,
     pub(crate) change: Change,
 }

@@ -8,7 +8,7 @@ use crate::grants::Grants;
 use crate::host::Host;
 
 /// An engine, and a linker for each choice of grants.
-pub(crate) struct Machine {
+pub(crate) struct EngineInstance {
     pub(crate) engine: Engine,
     nothing: Linker<Host>,
     log: Linker<Host>,
@@ -16,9 +16,9 @@ pub(crate) struct Machine {
     both: Linker<Host>,
 }
 
-// === impl Machine ===
+// === impl EngineInstance ===
 
-impl Machine {
+impl EngineInstance {
     pub(crate) fn new(config: &Config) -> wasmtime::Result<Self> {
         let engine = Engine::new(config)?;
         let linker = |log, state| linker(&engine, Grants { log, state });
@@ -37,7 +37,7 @@ impl Machine {
     }
 }
 
-impl std::fmt::Debug for Machine {
+impl std::fmt::Debug for EngineInstance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Machine").finish_non_exhaustive()
     }

@@ -4,7 +4,7 @@ use portcullis_model::TenantName;
 
 /// A file that is to be compiled, for whom, and when.
 #[derive(Clone, Debug)]
-pub struct Order<'a> {
+pub struct CompileRequest<'a> {
     pub bytes: &'a [u8],
     pub owner: Owner,
     pub when: When,
@@ -29,9 +29,9 @@ pub enum When {
     Swap,
 }
 
-// === impl Order ===
+// === impl CompileRequest ===
 
-impl Order<'_> {
+impl CompileRequest<'_> {
     /// Whose entry of the cache on disk it is; empty for what no tenant can time.
     pub(crate) fn payer(&self) -> &str {
         match (self.when, &self.owner) {
