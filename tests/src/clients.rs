@@ -52,7 +52,7 @@ pub enum Work {
 
 /// Where the clients work: folders that they may have mounted, `www` to be read and `work/CLIENT/project` to be written.
 #[derive(Debug)]
-pub struct Place {
+pub struct Folders {
     scratch: Scratch,
 }
 
@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Does its work in the daemon's network, where the ports that it publishes are.
-    pub fn run(&self, work: Work, dockerd: &Dockerd, who: &Certificates, place: &Place) -> Result<Finished> {
+    pub fn run(&self, work: Work, dockerd: &Dockerd, who: &Certificates, place: &Folders) -> Result<Finished> {
         let home = Scratch::new()?;
         let plugins = home.folder("cli-plugins")?.join("docker-compose");
         symlink(Release::cli_plugin("docker-compose")?, &plugins).doing_to("linking", &plugins)?;
@@ -141,9 +141,9 @@ impl Work {
     }
 }
 
-// === impl Place ===
+// === impl Folders ===
 
-impl Place {
+impl Folders {
     pub fn new(clients: &[Client]) -> Result<Self> {
         let place = Self { scratch: Scratch::new()? };
         let page = place.scratch.folder("www")?.join("index.html");

@@ -23,7 +23,7 @@ use crate::plugin::split_id;
 use crate::portcullis;
 
 pub use bypass::{Bypass, Guarded, Leaves, Unguarded};
-pub use call::{Call, Places};
+pub use call::{Call, Substitutions};
 pub use captured::{Captured, captured, write};
 pub use disk::{Disk, Made};
 pub use ordinary::{Asked, Ordinary};

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 use std::{fs, io};
 
-use portcullis_tests::corpus::{self, Bypass, Call, Disk, Found, Made, Places, volume_plugin};
+use portcullis_tests::corpus::{self, Bypass, Call, Disk, Found, Made, Substitutions, volume_plugin};
 use portcullis_tests::http::Answer;
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::scratch::Scratch;
@@ -50,7 +50,7 @@ struct Outcome {
     /// By the call, and by the calls before it.
     made: Made,
     made_before: Made,
-    places: Places,
+    places: Substitutions,
 }
 
 #[derive(Default)]
@@ -209,12 +209,12 @@ impl Stage {
         self.dockerd.release()
     }
 
-    fn send(&self, call: &Call, places: &Places) -> Result<Answer> {
+    fn send(&self, call: &Call, places: &Substitutions) -> Result<Answer> {
         call.send(&self.dockerd.socket(), CALLER, places)
     }
 
-    fn places(&self, name: String) -> Places {
-        Places(vec![("host", self.host.path().display().to_string()), ("name", name)])
+    fn places(&self, name: String) -> Substitutions {
+        Substitutions(vec![("host", self.host.path().display().to_string()), ("name", name)])
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use portcullis_tests::clients::{self, Certificates, Client, Place, Work};
+use portcullis_tests::clients::{self, Certificates, Client, Folders, Work};
 use portcullis_tests::command::Finished;
 use portcullis_tests::corpus::{self, Captured, captured};
 use portcullis_tests::portcullis::{self, Config, Portcullis};
@@ -28,13 +28,13 @@ const AT_ONCE: usize = 2;
 struct Stage {
     dockerd: Dockerd,
     recorder: Recorder,
-    place: Place,
+    place: Folders,
     /// Where dockerd finds its plugin.
     _between: Scratch,
     _portcullis: Portcullis,
 }
 
-fn guarded(clients: &[Client], place: &Place) -> Result<Config> {
+fn guarded(clients: &[Client], place: &Folders) -> Result<Config> {
     let users = clients.iter().flat_map(|client| {
         [(client.user().to_owned(), json!({ "readOnly": false })), (client.reader(), json!({ "readOnly": true }))]
     });
@@ -82,7 +82,7 @@ fn work_with(release: Release) -> Result<()> {
 #[test]
 fn the_captured_calls_of_every_client_are_allowed() -> Result<()> {
     let clients = clients::all()?;
-    let place = Place::new(&clients)?;
+    let place = Folders::new(&clients)?;
     let host = guarded(&clients, &place)?.start()?;
     let captured = captured()?;
     let names = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<BTreeSet<_>>();
@@ -105,7 +105,7 @@ fn the_captured_calls_of_every_client_are_allowed() -> Result<()> {
 
 impl Stage {
     fn set(release: Release, clients: &[Client]) -> Result<Self> {
-        let place = Place::new(clients)?;
+        let place = Folders::new(clients)?;
         let portcullis = guarded(clients, &place)?.start()?;
         let between = Scratch::new()?;
         let socket = between.path().join(format!("{}.sock", portcullis::NAME));

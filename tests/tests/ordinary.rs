@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 use std::{fs, io};
 
-use portcullis_tests::corpus::{self, Asked, Call, Ordinary, Places};
+use portcullis_tests::corpus::{self, Asked, Call, Ordinary, Substitutions};
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::scratch::Scratch;
 use portcullis_tests::{Docker, Dockerd, Error, Release, Result};
@@ -26,8 +26,10 @@ fn play(release: Release) -> Result<()> {
     let setup = Dockerd::setup().release(release).guarded_by(portcullis::NAME, &portcullis.config().plugin_folder());
     let dockerd = setup.start()?;
     let docker = Docker::new(&dockerd)?;
-    let places =
-        Places(vec![("dir", folder.path().display().to_string()), ("bridge", format!("pc{}", std::process::id()))]);
+    let places = Substitutions(vec![
+        ("dir", folder.path().display().to_string()),
+        ("bridge", format!("pc{}", std::process::id())),
+    ]);
 
     let start = Instant::now();
     let mut wrong = Vec::new();
@@ -76,7 +78,7 @@ fn guard(folder: &Path) -> Result<Portcullis> {
 }
 
 /// That nothing was denied shows something only if it could have been.
-fn guard_still_denies(dockerd: &Dockerd, places: &Places) -> Result<Option<String>> {
+fn guard_still_denies(dockerd: &Dockerd, places: &Substitutions) -> Result<Option<String>> {
     let body = r#"{"Image":"alpine","HostConfig":{"Privileged":true}}"#;
     let call = Call::with_json("POST /v1.41/containers/create".to_owned(), body.to_owned());
     let answer = call.send(&dockerd.socket(), AGENT, places)?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use portcullis_tests::clients::{self, Place};
+use portcullis_tests::clients::{self, Folders};
 use portcullis_tests::corpus::{Captured, captured};
 use portcullis_tests::error::Doing;
 use portcullis_tests::portcullis::{Config, Portcullis};
@@ -75,7 +75,7 @@ impl Case {
 // === impl Moved ===
 
 impl Moved {
-    fn to(place: &Place, config: &Path) -> Result<Self> {
+    fn to(place: &Folders, config: &Path) -> Result<Self> {
         let own = |name: &str| config.join(name);
         let devcontainers = clients::all()?.into_iter().find(|client| client.name == "devcontainers");
         let project = place.project(&devcontainers.ok_or_else(|| Error::Unexpected("no such client".to_owned()))?);
@@ -118,7 +118,7 @@ fn host(page: &str, moved: &Moved, config: Config) -> Result<Portcullis> {
 #[test]
 fn every_call_of_a_program_comes_out_as_its_recipe_says() -> Result<()> {
     let page = page();
-    let place = Place::new(&clients::all()?)?;
+    let place = Folders::new(&clients::all()?)?;
     let config = Config::new()?;
     let moved = Moved::to(&place, config.path())?;
     let host = host(&page, &moved, config)?;

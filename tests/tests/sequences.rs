@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 use std::{fs, io};
 
-use portcullis_tests::corpus::{self, Found, Places, Sequence};
+use portcullis_tests::corpus::{self, Found, Sequence, Substitutions};
 use portcullis_tests::loop_device::LoopDevice;
 use portcullis_tests::portcullis::{self, Config, Portcullis};
 use portcullis_tests::scratch::Scratch;
@@ -130,10 +130,10 @@ impl Stage {
     }
 
     /// Folders as they are before anybody has done anything.
-    fn lay_out(&self) -> Result<Places> {
+    fn lay_out(&self) -> Result<Substitutions> {
         let host = self.host.path();
         lay_out(host).map_err(|source| Error::Io { doing: "making folders".to_owned(), source })?;
-        Ok(Places(vec![
+        Ok(Substitutions(vec![
             ("host", host.display().to_string()),
             ("secret", SECRET.to_owned()),
             ("major", self.disk.major.clone()),

@@ -31,8 +31,8 @@ use tracing::{debug, error, warn};
 
 use crate::access::Peer;
 use crate::body::Punctual;
+use crate::connection_limits::ConnectionLimits;
 use crate::error::Failure;
-use crate::places::Places;
 use crate::stall::Unstalled;
 use crate::{body, head};
 
@@ -69,7 +69,7 @@ pub(crate) struct Server {
     pub(crate) routes: Router,
     pub(crate) idle: Duration,
     pub(crate) grace: Duration,
-    addresses: Places,
+    addresses: ConnectionLimits,
     lines: LineBudget,
 }
 
@@ -135,7 +135,7 @@ impl Listener {
 
 impl Server {
     pub(crate) fn new(routes: Router, idle: Duration, grace: Duration) -> Self {
-        let (addresses, lines) = (Places::new(CONNECTIONS_OF_ONE), LineBudget::new(FAILURES_LOGGED));
+        let (addresses, lines) = (ConnectionLimits::new(CONNECTIONS_OF_ONE), LineBudget::new(FAILURES_LOGGED));
         Self { routes, idle, grace, addresses, lines }
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Kind {
 
 /// One file of a kind, and the one beside it; paths are below the folder's root.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct FileEntry<'a> {
     pub(crate) name: &'a str,
     pub(crate) path: String,
     /// The file beside it, where its kind has one, whether it is there or not.
@@ -160,7 +160,7 @@ impl<T> FileSet<T> {
         root: &Root,
         writing: &dyn Fn(&Path) -> bool,
         most: usize,
-        mut load: impl FnMut(&Place<'_>, Option<&T>) -> Result<T, Failure>,
+        mut load: impl FnMut(&FileEntry<'_>, Option<&T>) -> Result<T, Failure>,
     ) -> Changes {
         let names = match self.kind.names(root, most) {
             // Nobody takes everything away by removing the folder; a deployment may, for a moment.
@@ -251,7 +251,7 @@ impl<T> FileSet<T> {
     /// Every file that was looked at, with the one beside it.
     pub(crate) fn files(&self) -> impl Iterator<Item = (String, &Fingerprint)> {
         self.slots.iter().flat_map(|(name, slot)| {
-            let Place { path, beside, twin, .. } = self.kind.place(name, &slot.extensions);
+            let FileEntry { path, beside, twin, .. } = self.kind.place(name, &slot.extensions);
             let (file, other) = &slot.seen;
             let other = other.as_ref().and_then(|other| Some((beside.or(twin)?, other)));
             file.as_ref().map(|file| (path, file)).into_iter().chain(other)
@@ -301,7 +301,7 @@ impl<T> FileSet<T> {
 
     fn settle(
         &mut self,
-        place: &Place<'_>,
+        place: &FileEntry<'_>,
         (extensions, seen): (Extensions, Seen),
         outcome: Result<T, Failure>,
         root: &Root,
@@ -350,7 +350,7 @@ impl<T> FileSet<T> {
     }
 }
 
-// === impl Kind, Place ===
+// === impl Kind, FileEntry ===
 
 impl Kind {
     /// The files of this kind, by name; at most `most` names and one more.
@@ -367,15 +367,15 @@ impl Kind {
         Ok(names)
     }
 
-    fn place<'a>(&self, name: &'a str, extensions: &[&str]) -> Place<'a> {
+    fn place<'a>(&self, name: &'a str, extensions: &[&str]) -> FileEntry<'a> {
         let path = |extension: &str| format!("{}/{name}.{extension}", self.folder);
         let mut paths = extensions.iter().map(|extension| path(extension));
         let first = paths.next().unwrap_or_default();
-        Place { name, path: first, beside: self.beside.map(path), twin: paths.next() }
+        FileEntry { name, path: first, beside: self.beside.map(path), twin: paths.next() }
     }
 }
 
-impl Place<'_> {
+impl FileEntry<'_> {
     fn seen(&self, root: &Root) -> Seen {
         let other = self.beside.as_deref().or(self.twin.as_deref());
         (root.fingerprint(&self.path), other.and_then(|other| root.fingerprint(other)))

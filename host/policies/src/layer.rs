@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tracing::error;
 
-use crate::file_set::{Broken, Changes, Failure, FileSet, InForce, Kind, Place};
+use crate::file_set::{Broken, Changes, Failure, FileEntry, FileSet, InForce, Kind};
 use crate::issue::{Effect, LoadIssue};
 use crate::remarks::{DOCUMENTS, Remarks, Whose};
 use crate::write_back::{WriteBackCache, Written};
@@ -333,7 +333,7 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn policy(&self, place: &Place<'_>, last: Option<&Member>) -> Result<Member, Failure> {
+    fn policy(&self, place: &FileEntry<'_>, last: Option<&Member>) -> Result<Member, Failure> {
         let path = self.root.path(&place.path);
         let broken = |problem: String| Failure::of_file(&path, problem, "");
         let name = PolicyName::new(place.name);
@@ -372,7 +372,7 @@ impl Loader<'_> {
         file.map_err(Failure::Broken)
     }
 
-    fn document(&self, place: &Place<'_>, others: u64) -> Result<Kept, Failure> {
+    fn document(&self, place: &FileEntry<'_>, others: u64) -> Result<Kept, Failure> {
         let path = self.root.path(&place.path);
         if let Some(twin) = &place.twin {
             let twin = self.root.path(twin);
@@ -399,7 +399,7 @@ impl Loader<'_> {
     }
 
     /// The document that the host has in memory already, because it wrote the file.
-    fn written_back(&self, place: &Place<'_>) -> Result<Option<Kept>, Failure> {
+    fn written_back(&self, place: &FileEntry<'_>) -> Result<Option<Kept>, Failure> {
         let file = place.path.rsplit('/').next().unwrap_or_default();
         match self.context.write_back.get(&self.tenant.cloned(), file) {
             Some(Written::Document(document, file)) if self.root.fingerprint(&place.path) == Some(file) => {

@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Call, Denial, Disk, Made, Places};
+use super::{Call, Denial, Disk, Made, Substitutions};
 use crate::error::Result;
 use crate::http::Answer;
 use crate::release::Release;
@@ -119,7 +119,13 @@ impl Bypass {
 
 impl Unguarded {
     /// How what came of the call differs from this.
-    pub fn difference(&self, answer: &Answer, made: &Made, disk: &Disk, places: &Places) -> Result<Option<String>> {
+    pub fn difference(
+        &self,
+        answer: &Answer,
+        made: &Made,
+        disk: &Disk,
+        places: &Substitutions,
+    ) -> Result<Option<String>> {
         if let Some(difference) = said(self.status, self.says.as_deref(), answer) {
             return Ok(Some(difference));
         }
@@ -152,7 +158,7 @@ impl Unguarded {
 
 impl Leaves {
     /// The call that shows it; none where it needs an ID that was not given.
-    pub fn call(&self, answer: &Answer, places: &Places) -> Option<Call> {
+    pub fn call(&self, answer: &Answer, places: &Substitutions) -> Option<Call> {
         let json = answer.json().unwrap_or_default();
         let id = json.get("Id").and_then(Value::as_str);
         let target = places.fill(&self.get);
@@ -162,7 +168,7 @@ impl Leaves {
         }
     }
 
-    pub fn is_in(&self, answer: &Answer, places: &Places) -> bool {
+    pub fn is_in(&self, answer: &Answer, places: &Substitutions) -> bool {
         answer.status == 200 && unlike(&answer.json().unwrap_or_default(), &self.has, places).is_none()
     }
 }
@@ -200,7 +206,7 @@ fn shown(answer: &Answer) -> String {
 }
 
 /// The first pointer whose value differs.
-fn unlike(value: &Value, expected: &BTreeMap<String, Value>, places: &Places) -> Option<String> {
+fn unlike(value: &Value, expected: &BTreeMap<String, Value>, places: &Substitutions) -> Option<String> {
     let found = |pointer: &str| value.pointer(pointer).cloned().unwrap_or_default();
     let differing = expected.iter().find(|(pointer, expected)| {
         let expected = expected.as_str().map_or_else(|| (*expected).clone(), |text| places.fill(text).into());

@@ -35,7 +35,7 @@ enum Framing {
 
 /// What stands for paths and names that are chosen when a case is run.
 #[derive(Clone, Debug, Default)]
-pub struct Places(pub Vec<(&'static str, String)>);
+pub struct Substitutions(pub Vec<(&'static str, String)>);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -102,7 +102,7 @@ impl Call {
 
     /// Sends it with one header more, unless it has that, and reads the answer that counts. No answer at all has the
     /// status 0.
-    pub fn send(&self, socket: &Path, (name, value): (&str, &str), places: &Places) -> Result<Answer> {
+    pub fn send(&self, socket: &Path, (name, value): (&str, &str), places: &Substitutions) -> Result<Answer> {
         let mut call = self.clone();
         if !call.has(name) {
             call.headers.push(format!("{name}: {value}"));
@@ -117,7 +117,7 @@ impl Call {
         Ok(answer.unwrap_or_else(|_| Answer { status: 0, headers: Vec::new(), body: Vec::new() }))
     }
 
-    fn bytes(&self, places: &Places) -> Vec<u8> {
+    fn bytes(&self, places: &Substitutions) -> Vec<u8> {
         let mut head = format!("{} HTTP/1.1\r\n", places.fill(&self.line));
         let mut body = self.body.bytes(places);
         let mut framing = String::new();
@@ -160,7 +160,7 @@ impl Body {
         matches!(self, Self::Text(text) if text.is_empty())
     }
 
-    fn bytes(&self, places: &Places) -> Vec<u8> {
+    fn bytes(&self, places: &Substitutions) -> Vec<u8> {
         match self {
             Self::Json(json) => places.fill(&Value::Object(json.clone()).to_string()).into_bytes(),
             Self::Text(text) => places.fill(text).into_bytes(),
@@ -180,7 +180,7 @@ impl Default for Body {
 
 impl Piece {
     /// `before` is how many bytes the body has already.
-    fn bytes(&self, before: usize, places: &Places) -> Vec<u8> {
+    fn bytes(&self, before: usize, places: &Substitutions) -> Vec<u8> {
         match self {
             Self::Text(text) => places.fill(text).into_bytes(),
             Self::Hex { hex } => {
@@ -194,9 +194,9 @@ impl Piece {
     }
 }
 
-// === impl Places ===
+// === impl Substitutions ===
 
-impl Places {
+impl Substitutions {
     /// `{host}` becomes what stands for `host`.
     pub fn fill(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))

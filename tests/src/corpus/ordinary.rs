@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Call, Denial, Places};
+use super::{Call, Denial, Substitutions};
 use crate::command::Finished;
 use crate::http::Answer;
 use crate::release::Release;
@@ -61,7 +61,7 @@ pub enum Asked<'a> {
 
 impl Ordinary {
     /// None where the case asks nothing, or two things.
-    pub fn asked(&self, places: &Places) -> Option<Asked<'_>> {
+    pub fn asked(&self, places: &Substitutions) -> Option<Asked<'_>> {
         match (&self.run, &self.request) {
             (Some(line), None) => Some(Asked::Shell(places.fill(line))),
             (None, Some(call)) => Some(Asked::Raw(call)),

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Call, Denial, Places};
+use super::{Call, Denial, Substitutions};
 use crate::command::Finished;
 use crate::docker::Docker;
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ impl Sequence {
 
 impl Step {
     /// Takes it: as `docker`, or with a header that says who calls.
-    pub fn play(&self, socket: &Path, docker: &Docker, header: (&str, &str), places: &Places) -> Result<Shown> {
+    pub fn play(&self, socket: &Path, docker: &Docker, header: (&str, &str), places: &Substitutions) -> Result<Shown> {
         match (&self.run, &self.request) {
             (Some(line), None) => Ok(Shown::of_command(&docker.shell(&places.fill(line))?)),
             (None, Some(call)) => {
@@ -97,7 +97,7 @@ impl Step {
 // === impl Proof ===
 
 impl Proof {
-    pub fn holds(&self, docker: &Docker, places: &Places) -> Result<bool> {
+    pub fn holds(&self, docker: &Docker, places: &Substitutions) -> Result<bool> {
         let Finished { stdout, .. } = docker.shell(&places.fill(&self.run))?;
         Ok(stdout.contains(&places.fill(&self.prints)))
     }

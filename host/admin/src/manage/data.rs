@@ -4,8 +4,8 @@
 //! what is in memory is offered to whoever reads the folder. Changes of one folder that wait at the same time are made one after
 //! the other, each with its own precondition, and written together.
 
+mod document_path;
 mod edit;
-mod place;
 mod write_queue;
 
 use std::collections::BTreeMap;
@@ -27,8 +27,8 @@ use self::edit::Version;
 use self::write_queue::Waiting;
 use crate::manage::{DISK_ANSWERS, ManageError, Manager, Precondition, Scope};
 
+pub(crate) use self::document_path::ConnectionPermit;
 pub(crate) use self::edit::{Edit, Given};
-pub(crate) use self::place::Place;
 pub(crate) use self::write_queue::WriteQueues;
 
 /// What a change came to.
@@ -122,7 +122,7 @@ impl Manager {
     pub(crate) async fn change_data(
         &self,
         scope: Scope,
-        place: Place,
+        place: ConnectionPermit,
         edit: Edit,
         precondition: Precondition,
     ) -> Result<DataChange, ManageError> {

@@ -32,7 +32,7 @@ pub(crate) struct WhoseData {
 
 /// Which place is changed, and how that is told.
 #[derive(Debug, clap::Args)]
-pub(crate) struct DataPlace {
+pub(crate) struct DataTarget {
     #[command(flatten)]
     pub(crate) whose: WhoseData,
     /// The place: `/users` is the document data/users.json, `/users/alice` a member of it, `/list/-` the end of a list
@@ -65,7 +65,7 @@ pub(crate) struct DataGet {
 #[derive(Debug, clap::Args)]
 pub(crate) struct DataPut {
     #[command(flatten)]
-    pub(crate) place: DataPlace,
+    pub(crate) place: DataTarget,
     /// The value, as JSON, or as YAML where its name ends in .yaml or .yml; `-` is JSON from stdin
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -74,7 +74,7 @@ pub(crate) struct DataPut {
 #[derive(Debug, clap::Args)]
 pub(crate) struct DataPatch {
     #[command(flatten)]
-    pub(crate) place: DataPlace,
+    pub(crate) place: DataTarget,
     /// The patch: a list of operations (RFC 6902) whose paths begin at POINTER; `-` is stdin
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -86,5 +86,5 @@ pub(crate) struct DataPatch {
 #[derive(Debug, clap::Args)]
 pub(crate) struct DataRm {
     #[command(flatten)]
-    pub(crate) place: DataPlace,
+    pub(crate) place: DataTarget,
 }

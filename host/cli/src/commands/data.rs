@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::admin::{Call, escaped};
-use crate::args::{Data, DataGet, DataLs, DataPatch, DataPlace, DataPut, WhoseData};
+use crate::args::{Data, DataGet, DataLs, DataPatch, DataPut, DataTarget, WhoseData};
 use crate::commands::read_request;
 use crate::exit::Exit;
 use crate::out::{self, fail, say};
@@ -77,7 +77,7 @@ fn patch(args: &DataPatch) -> Result<(), Exit> {
 }
 
 /// Makes a change, and says since when it is in force.
-fn change(method: Method, at: &DataPlace, arrange: impl FnOnce(Call) -> Call) -> Result<(), Exit> {
+fn change(method: Method, at: &DataTarget, arrange: impl FnOnce(Call) -> Call) -> Result<(), Exit> {
     if at.pointer.is_empty() {
         return Err(fail(Exit::Usage, "all documents at once cannot be changed; name one, such as `/users`"));
     }

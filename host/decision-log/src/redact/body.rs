@@ -41,7 +41,7 @@ enum Effect {
 
 /// What is known of a place.
 #[derive(Clone, Copy)]
-struct Place {
+struct Position {
     shape: Shape,
     how: How,
     /// The operator has said that nothing is to be taken out here that he does not name.
@@ -62,10 +62,10 @@ impl<'a, 'v> Body<'a, 'v> {
             self.rules.extend(of_operation.map(|rule| Running { rule, matched: 0, effect }));
         }
         let how = known::body(operation);
-        self.value(root, Place { shape, how, is_kept: false, rules: 0 });
+        self.value(root, Position { shape, how, is_kept: false, rules: 0 });
     }
 
-    fn value(&mut self, value: Value<'v>, place: Place) {
+    fn value(&mut self, value: Value<'v>, place: Position) {
         match (value.kind(), place.how) {
             // Nothing is there to be hidden.
             (Kind::Null, _) => self.out.push_str("null"),
@@ -79,7 +79,7 @@ impl<'a, 'v> Body<'a, 'v> {
         }
     }
 
-    fn list(&mut self, value: Value<'v>, place: Place) {
+    fn list(&mut self, value: Value<'v>, place: Position) {
         let shape = match place.shape {
             Shape::List(shape) | Shape::Pair(shape) => *shape,
             Shape::Texts => Shape::Text,
@@ -105,14 +105,14 @@ impl<'a, 'v> Body<'a, 'v> {
                 (How::FirstWord, _) => How::Hidden,
                 (how, _) => how,
             };
-            self.child(Key::Item(at), item, Place { shape, how, ..place }, |body, text| {
+            self.child(Key::Item(at), item, Position { shape, how, ..place }, |body, text| {
                 if how == How::Command { body.put(text, command.word(text)) } else { body.text(text, how) }
             });
         }
         self.out.push(']');
     }
 
-    fn object(&mut self, value: Value<'v>, place: Place) {
+    fn object(&mut self, value: Value<'v>, place: Position) {
         self.out.push('{');
         let mut next_field = 0;
         for (at, (key, member)) in value.members().enumerate() {
@@ -147,14 +147,14 @@ impl<'a, 'v> Body<'a, 'v> {
                 | Shape::List(_)
                 | Shape::Pair(_) => (Shape::Unknown, How::Hidden),
             };
-            self.child(Key::Member(key), member, Place { shape, how, ..place }, |body, text| body.text(text, how));
+            self.child(Key::Member(key), member, Position { shape, how, ..place }, |body, text| body.text(text, how));
         }
         self.out.push('}');
     }
 
     /// A member or item; `place` is its own, but for the rules, which are those of what it is in. `text` writes it where
     /// it is a text of which no rule of the operator says anything.
-    fn child(&mut self, key: Key<'v>, value: Value<'v>, place: Place, text: impl FnOnce(&mut Self, &str)) {
+    fn child(&mut self, key: Key<'v>, value: Value<'v>, place: Position, text: impl FnOnce(&mut Self, &str)) {
         // A body that does not fit is left out, whatever else is in it.
         if self.out.len() > self.end {
             return;
@@ -179,7 +179,7 @@ impl<'a, 'v> Body<'a, 'v> {
             }
             // What is kept is kept whole.
             Some(own) if how == How::Plain => write_text(own, self.out),
-            _ => self.value(value, Place { how, is_kept, rules, ..place }),
+            _ => self.value(value, Position { how, is_kept, rules, ..place }),
         }
         self.keys.pop();
         self.rules.truncate(rules);

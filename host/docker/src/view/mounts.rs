@@ -25,7 +25,7 @@ mod tmpfs;
 use portcullis_document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
-use self::spec::Place;
+use self::spec::MountContext;
 use super::{Facts, is_true, items, member, members, text, texts};
 use crate::{Resolve, Resolved, clean_path};
 
@@ -60,8 +60,8 @@ pub(crate) fn volumes(facts: Facts<'_>) -> Vec<(String, Vec<Mount>)> {
         .filter(|_| facts.operation == "VolumeCreate")
         .and_then(|body| defined(text(member(Some(body), "Name")), of_volume(body)));
     let (place, mounts) = match facts.service() {
-        Some(_) => (Place::service(facts.api_version), member(facts.service_container(), "Mounts")),
-        None => (Place::container(facts.api_version), member(facts.host_config(), "Mounts")),
+        Some(_) => (MountContext::service(facts.api_version), member(facts.service_container(), "Mounts")),
+        None => (MountContext::container(facts.api_version), member(facts.host_config(), "Mounts")),
     };
     let volumes = items(mounts).filter(|mount| place.kind(Some(*mount)) == MountKind::Volume);
     let of_mounts = volumes.filter_map(|mount| defined(text(member(Some(mount), "Source")), place.mounts(mount)));
@@ -92,7 +92,7 @@ fn unresolved(facts: Facts<'_>) -> Vec<Mount> {
     match facts.operation {
         "ContainerCreate" => of_container(facts).map(open_to_network).collect(),
         "ServiceCreate" | "ServiceUpdate" => {
-            let place = Place::service(facts.api_version);
+            let place = MountContext::service(facts.api_version);
             let mounts = items(member(facts.service_container(), "Mounts")).flat_map(|mount| place.mounts(mount));
             mounts.map(open_to_network).collect()
         }
@@ -127,7 +127,7 @@ fn open_to_network(mount: Mount) -> Mount {
 
 fn of_container<'a>(facts: Facts<'a>) -> impl Iterator<Item = Mount> + use<'a> {
     let host = facts.host_config();
-    let place = Place::container(facts.api_version);
+    let place = MountContext::container(facts.api_version);
     let driver = text(member(host, "VolumeDriver"));
     let binds = texts(member(host, "Binds")).map(move |bind| bind::mount(bind, driver, place));
     let mounts = items(member(host, "Mounts")).flat_map(move |mount| place.mounts(mount));

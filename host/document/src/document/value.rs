@@ -9,10 +9,10 @@ use super::{Kind, equal, number, pointer, seq, write};
 
 /// One value of a [`Document`](super::Document).
 #[derive(Clone, Copy)]
-pub struct Value<'a>(Place<'a>);
+pub struct Value<'a>(Location<'a>);
 
 #[derive(Clone, Copy)]
-enum Place<'a> {
+enum Location<'a> {
     Flat(&'a Arena, Node),
     Object(&'a Object),
     List(&'a List),
@@ -55,23 +55,23 @@ pub(super) struct ChangedMembers<'a> {
 impl<'a> Value<'a> {
     #[inline]
     pub(super) fn flat(arena: &'a Arena, node: Node) -> Self {
-        Self(Place::Flat(arena, node))
+        Self(Location::Flat(arena, node))
     }
 
     pub(super) fn object(object: &'a Object) -> Self {
-        Self(Place::Object(object))
+        Self(Location::Object(object))
     }
 
     pub(super) fn list(list: &'a List) -> Self {
-        Self(Place::List(list))
+        Self(Location::List(list))
     }
 
     #[inline]
     pub fn kind(self) -> Kind {
         match self.0 {
-            Place::Flat(_, node) => node.kind(),
-            Place::Object(_) => Kind::Object,
-            Place::List(_) => Kind::List,
+            Location::Flat(_, node) => node.kind(),
+            Location::Object(_) => Kind::Object,
+            Location::List(_) => Kind::List,
         }
     }
 
@@ -114,9 +114,9 @@ impl<'a> Value<'a> {
     #[inline]
     pub fn len(self) -> Option<usize> {
         match self.0 {
-            Place::Flat(_, node) => matches!(node.kind(), Kind::List | Kind::Object).then(|| node.len()),
-            Place::Object(object) => Some(object.len()),
-            Place::List(list) => Some(list.len()),
+            Location::Flat(_, node) => matches!(node.kind(), Kind::List | Kind::Object).then(|| node.len()),
+            Location::Object(object) => Some(object.len()),
+            Location::List(list) => Some(list.len()),
         }
     }
 
@@ -124,13 +124,13 @@ impl<'a> Value<'a> {
     #[inline]
     pub fn is_empty(self) -> bool {
         match self.0 {
-            Place::Flat(_, node) => match node.kind() {
+            Location::Flat(_, node) => match node.kind() {
                 Kind::Null => true,
                 Kind::Text | Kind::List | Kind::Object => node.len() == 0,
                 Kind::Boolean | Kind::Number => false,
             },
-            Place::Object(object) => object.len() == 0,
-            Place::List(list) => list.len() == 0,
+            Location::Object(object) => object.len() == 0,
+            Location::List(list) => list.len() == 0,
         }
     }
 
@@ -138,9 +138,9 @@ impl<'a> Value<'a> {
     #[inline]
     pub fn get(self, key: &str) -> Option<Value<'a>> {
         match self.0 {
-            Place::Flat(arena, node) => arena.member(node, key).map(|(_, node)| Self::flat(arena, node)),
-            Place::Object(object) => object.get(key),
-            Place::List(_) => None,
+            Location::Flat(arena, node) => arena.member(node, key).map(|(_, node)| Self::flat(arena, node)),
+            Location::Object(object) => object.get(key),
+            Location::List(_) => None,
         }
     }
 
@@ -148,9 +148,9 @@ impl<'a> Value<'a> {
     #[inline]
     pub fn at(self, index: usize) -> Option<Value<'a>> {
         match self.0 {
-            Place::Flat(arena, node) => arena.items(node).get(index).map(|node| Self::flat(arena, *node)),
-            Place::List(list) => list.get(index),
-            Place::Object(_) => None,
+            Location::Flat(arena, node) => arena.items(node).get(index).map(|node| Self::flat(arena, *node)),
+            Location::List(list) => list.get(index),
+            Location::Object(_) => None,
         }
     }
 
@@ -176,8 +176,8 @@ impl<'a> Value<'a> {
         is_wanted: impl Fn(Value<'a>) -> bool + Copy,
     ) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         let (flat, changed) = match self.0 {
-            Place::Flat(arena, node) => (Some((arena, arena.members(node).iter())), None),
-            Place::Object(_) | Place::List(_) => (None, Some(Members::of(self))),
+            Location::Flat(arena, node) => (Some((arena, arena.members(node).iter())), None),
+            Location::Object(_) | Location::List(_) => (None, Some(Members::of(self))),
         };
         let flat = flat.into_iter().flat_map(move |(arena, members)| {
             let members = members.map(move |member| (member.key, Value::flat(arena, member.value)));
@@ -233,8 +233,8 @@ impl<'a> Value<'a> {
     #[inline]
     pub(super) fn as_flat(self) -> Option<(&'a Arena, Node)> {
         match self.0 {
-            Place::Flat(arena, node) => Some((arena, node)),
-            Place::Object(_) | Place::List(_) => None,
+            Location::Flat(arena, node) => Some((arena, node)),
+            Location::Object(_) | Location::List(_) => None,
         }
     }
 
@@ -269,12 +269,12 @@ impl fmt::Debug for Value<'_> {
 impl<'a> Items<'a> {
     pub(super) fn of(value: Value<'a>) -> Self {
         match value.0 {
-            Place::Flat(arena, node) => Self::Flat(arena, arena.items(node).iter()),
-            Place::List(list) => {
+            Location::Flat(arena, node) => Self::Flat(arena, arena.items(node).iter()),
+            Location::List(list) => {
                 let len = list.len();
                 Self::Changed(Box::new(ChangedItems { run: None, pieces: list.pieces.iter(), len }))
             }
-            Place::Object(_) => Self::None,
+            Location::Object(_) => Self::None,
         }
     }
 }
@@ -342,8 +342,8 @@ impl<'a> ChangedItems<'a> {
 impl<'a> Members<'a> {
     pub(super) fn of(value: Value<'a>) -> Self {
         match value.0 {
-            Place::Flat(arena, node) => Self::Flat(arena, arena.members(node).iter()),
-            Place::Object(object) => {
+            Location::Flat(arena, node) => Self::Flat(arena, arena.members(node).iter()),
+            Location::Object(object) => {
                 let mut slots = object.changed.iter();
                 Self::Changed(Box::new(ChangedMembers {
                     arena: &object.arena,
@@ -355,7 +355,7 @@ impl<'a> Members<'a> {
                     len: object.len(),
                 }))
             }
-            Place::List(_) => Self::None,
+            Location::List(_) => Self::None,
         }
     }
 }

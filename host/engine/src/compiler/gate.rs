@@ -18,7 +18,7 @@ struct Counts {
 
 /// A place, for as long as this lives.
 #[derive(Debug)]
-pub(super) struct Place<'g>(&'g Gate);
+pub(super) struct Permit<'g>(&'g Gate);
 
 // === impl Gate ===
 
@@ -27,14 +27,14 @@ impl Gate {
         Self { places: places as u64, counts: Mutex::default(), left: Condvar::new() }
     }
 
-    pub(super) fn enter(&self) -> Place<'_> {
+    pub(super) fn enter(&self) -> Permit<'_> {
         let mut counts = self.lock();
         let number = counts.came;
         counts.came += 1;
         while number >= counts.left + self.places {
             counts = self.left.wait(counts).unwrap_or_else(PoisonError::into_inner);
         }
-        Place(self)
+        Permit(self)
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -42,9 +42,9 @@ impl Gate {
     }
 }
 
-// === impl Place ===
+// === impl Permit ===
 
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.lock().left += 1;
         self.0.left.notify_all();

@@ -20,7 +20,7 @@ pub struct Admission {
 
 /// A decision's place; given back when this is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
@@ -53,9 +53,9 @@ impl Admission {
     }
 
     /// Takes a place, or waits for one. What is large holds memory that others need, and so does not wait.
-    pub async fn enter(&self, is_large: bool) -> Result<Place, Overload> {
+    pub async fn enter(&self, is_large: bool) -> Result<Permit, Overload> {
         if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
-            return Ok(Place { _permit: permit });
+            return Ok(Permit { _permit: permit });
         }
         let Self { decisions, queue, .. } = *self;
         if is_large {
@@ -63,7 +63,7 @@ impl Admission {
         }
         let _waiting = Waiting::new(&self.waiting, queue).ok_or(Overload::Full { decisions, queue })?;
         match timeout(self.queue_wait, Arc::clone(&self.places).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Place { _permit: permit }),
+            Ok(Ok(permit)) => Ok(Permit { _permit: permit }),
             // Nobody closes it.
             Ok(Err(_)) | Err(_) => Err(Overload::Waited { decisions, waited: self.queue_wait }),
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use portcullis_engine::TenantBudget;
 use portcullis_model::TenantLimits;
 
-pub use admission::{Admission, Overload, Place};
+pub use admission::{Admission, Overload, Permit};
 pub use counters::{Counters, LastFault, Statistics};
 pub use line_budget::LineBudget;
 

@@ -3,7 +3,7 @@
 
 use portcullis_model::view::{Mount, MountKind};
 
-use super::{Place, is_private, listed, some};
+use super::{MountContext, is_private, listed, some};
 
 /// What a mode says, if the daemon takes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,11 +14,11 @@ struct Mode<'a> {
 }
 
 /// One that the daemon would refuse is of another kind.
-pub(super) fn mount(bind: &str, driver: &str, place: Place) -> Mount {
+pub(super) fn mount(bind: &str, driver: &str, place: MountContext) -> Mount {
     parse(bind, driver, place).unwrap_or_else(|| Mount::new(MountKind::Other, bind, ""))
 }
 
-fn parse(bind: &str, driver: &str, place: Place) -> Option<Mount> {
+fn parse(bind: &str, driver: &str, place: MountContext) -> Option<Mount> {
     let mut parts = bind.split(':');
     let (first, second, third) = (parts.next()?, parts.next(), parts.next());
     if parts.next().is_some() {

@@ -5,7 +5,7 @@ use portcullis_model::view::{Mount, MountKind};
 use proptest::prelude::*;
 
 use super::flags::Flags;
-use super::{Place, bind, tmpfs};
+use super::{MountContext, bind, tmpfs};
 use crate::ApiVersion;
 use crate::testing::{read, with_json};
 
@@ -137,7 +137,7 @@ proptest! {
     /// The daemon takes a mode only if each of its words is known and none is there twice.
     #[test]
     fn a_bind_is_read_only_only_by_a_mode_that_docker_takes(mode in options()) {
-        let place = Place::container(Some(ApiVersion::new(1, 44)));
+        let place = MountContext::container(Some(ApiVersion::new(1, 44)));
         let mount = bind::mount(&format!("/a:/b:{mode}"), "", place);
         let words: Vec<&str> = mode.split(',').filter(|_| !mode.is_empty()).collect();
         let count = |known: &[&str]| words.iter().filter(|word| known.contains(word)).count();

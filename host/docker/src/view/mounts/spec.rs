@@ -8,7 +8,7 @@ use crate::ApiVersion;
 
 /// Where a mount stands, on which depends how it is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct MountContext {
     is_service: bool,
     /// Whether a read-only bind holds for what is mounted below it, too: from Docker 25 on, which is the first to know
     /// version 1.44, and for calls of that version (moby's `daemon/server/router/container/container_routes.go`).
@@ -17,9 +17,9 @@ pub(super) struct Place {
     knows_non_recursive: bool,
 }
 
-// === impl Place ===
+// === impl MountContext ===
 
-impl Place {
+impl MountContext {
     /// Without a version, the daemon takes its newest, which nobody knows.
     pub(super) fn container(version: Option<ApiVersion>) -> Self {
         let is_from = |minor| version.is_some_and(|version| version >= ApiVersion::new(1, minor));

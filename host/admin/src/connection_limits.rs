@@ -6,27 +6,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The connections of each address. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct ConnectionLimits {
     most: u32,
     taken: Arc<Mutex<HashMap<IpAddr, u32>>>,
 }
 
 /// One connection's place, given back when this goes.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionPermit {
     of: IpAddr,
     taken: Arc<Mutex<HashMap<IpAddr, u32>>>,
 }
 
-// === impl Places ===
+// === impl ConnectionLimits ===
 
-impl Places {
+impl ConnectionLimits {
     pub(crate) fn new(most: u32) -> Self {
         Self { most, taken: Arc::default() }
     }
 
     /// None where this address has all it may have.
-    pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
+    pub(crate) fn take(&self, address: IpAddr) -> Option<ConnectionPermit> {
         let of = one_caller(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(of).or_default();
@@ -34,7 +34,7 @@ impl Places {
             return None;
         }
         *count += 1;
-        Some(Place { of, taken: Arc::clone(&self.taken) })
+        Some(ConnectionPermit { of, taken: Arc::clone(&self.taken) })
     }
 }
 
@@ -46,9 +46,9 @@ fn one_caller(address: IpAddr) -> IpAddr {
     }
 }
 
-// === impl Place ===
+// === impl ConnectionPermit ===
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.of) {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_places_and_a_network_of_ipv6_is_one() {
-        let places = Places::new(2);
+        let places = ConnectionLimits::new(2);
         let take = |address: &str| places.take(address.parse().expect("an address"));
         let (first, second) = (take("192.0.2.1"), take("::ffff:192.0.2.1"));
         assert!(first.is_some() && second.is_some() && take("192.0.2.1").is_none());
