@@ -10,13 +10,13 @@ mod limits;
 pub mod policy_edit;
 mod policy_file;
 pub mod problem;
+mod quota;
 mod reader;
 pub mod redaction;
 mod restart;
 mod setting;
 mod telemetry;
 mod tenant_file;
-mod terms;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -26,16 +26,16 @@ use portcullis_docker::Rules;
 use portcullis_model::decision::DefaultVerdict;
 use portcullis_model::{PolicyName, TenantName};
 
-use crate::fs::{Fence, Root};
+use crate::fs::{Containment, Root};
 
 pub use admin::{AdminListener, Client, Proof, Rights, Scope, TlsFiles, Token};
 pub use decision_log::{DecisionLogSettings, FileSettings, JOURNAL, OnFull, SinkSettings};
 pub use policy_file::PolicyFile;
 pub use problem::{Problem, Problems};
+pub use quota::Quota;
 pub use reader::nearest;
 pub use telemetry::{MetricsConfig, TracesConfig};
 pub use tenant_file::{TenantFile, Vocabulary};
-pub use terms::Terms;
 
 /// The folder's file.
 pub const FILE: &str = "portcullis.toml";
@@ -235,7 +235,7 @@ fn check_folder(dir: &Path, problems: &mut Problems) {
 
 fn check_policies(dir: &Path, problems: &mut Problems) {
     let policies = dir.join(POLICIES);
-    match Root::open(&policies, Fence::Open).and_then(|root| root.list(".", "wasm")) {
+    match Root::open(&policies, Containment::Open).and_then(|root| root.list(".", "wasm")) {
         Ok(names) => names.iter().for_each(|name| check_policy(name, &policies, problems)),
         Err(error) => no_folder(&policies, &error, problems),
     }
@@ -254,7 +254,7 @@ fn check_policy(name: &str, policies: &Path, problems: &mut Problems) {
     let settings = policies.join(format!("{name}.toml"));
     match std::fs::read_to_string(&settings) {
         Ok(text) => {
-            let read = PolicyFile::read(&settings, &text, &Terms::of_host());
+            let read = PolicyFile::read(&settings, &text, &Quota::of_host());
             problems.0.extend(read.err().unwrap_or_default().0);
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}

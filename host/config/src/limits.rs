@@ -5,16 +5,16 @@ use std::time::Duration;
 use portcullis_model::limits::StateLimits;
 use portcullis_model::{Limits, Span, TenantLimits};
 
+use crate::quota::Quota;
 use crate::reader::Table;
 use crate::setting::{Bytes, Count};
-use crate::terms::Terms;
 
 type Objection = Result<(), (String, String)>;
 
 /// A policy's limits: what it does not name is as its terms say.
-pub(crate) fn policy(table: &mut Table<'_, '_, '_>, terms: &Terms) -> Limits {
-    let base = &terms.limits;
-    let most = terms.is_most.then_some(base);
+pub(crate) fn policy(table: &mut Table<'_, '_, '_>, quota: &Quota) -> Limits {
+    let base = &quota.limits;
+    let most = quota.is_most.then_some(base);
     let state = most.map(|most| most.state);
     Limits {
         deadline: table.get_checked("deadline", deadline(most)).unwrap_or(base.deadline),

@@ -9,8 +9,8 @@ use portcullis_model::decision::Mode;
 use portcullis_model::{Limits, Reason};
 
 use crate::problem::Problems;
+use crate::quota::Quota;
 use crate::reader::{File, Table};
-use crate::terms::Terms;
 use crate::{document, limits};
 
 /// The most bytes of `message`, and of `help`.
@@ -34,21 +34,21 @@ pub struct PolicyFile {
 
 impl PolicyFile {
     /// What holds where there is no file.
-    pub fn with_terms(terms: &Terms) -> Self {
-        Self { limits: terms.limits.clone(), ..Self::default() }
+    pub fn with_quota(quota: &Quota) -> Self {
+        Self { limits: quota.limits.clone(), ..Self::default() }
     }
 
     /// Reads the file's text. A limit that it sets higher than its terms is an error.
-    pub fn read(path: &Path, text: &str, terms: &Terms) -> Result<Self, Problems> {
+    pub fn read(path: &Path, text: &str, quota: &Quota) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let file = File::read(path, text, &mut problems, |file| {
             let (message, help) = (file.get_checked("message", one_line), file.get_checked("help", one_line));
             Self {
                 mode: read_mode(file),
-                grants: grants(file, terms),
+                grants: grants(file, quota),
                 limits: file
-                    .table("limits", |table| limits::policy(table, terms))
-                    .unwrap_or_else(|| terms.limits.clone()),
+                    .table("limits", |table| limits::policy(table, quota))
+                    .unwrap_or_else(|| quota.limits.clone()),
                 settings: settings(file),
                 remark: remark(message.as_deref(), help.as_deref()),
                 message,
@@ -93,9 +93,9 @@ pub(crate) fn read_mode(file: &mut Table<'_, '_, '_>) -> Mode {
     }
 }
 
-fn grants(file: &mut Table<'_, '_, '_>, terms: &Terms) -> Grants {
+fn grants(file: &mut Table<'_, '_, '_>, quota: &Quota) -> Grants {
     let granted = read_grants(file);
-    let beyond = [("log", granted.log && !terms.grants.log), ("state", granted.state && !terms.grants.state)];
+    let beyond = [("log", granted.log && !quota.grants.log), ("state", granted.state && !quota.grants.state)];
     for (name, _) in beyond.into_iter().filter(|(_, is_beyond)| *is_beyond) {
         let line = file.line_of("grants");
         let help = format!("ask the operator to put `{name}` into `grants` of tenant.toml");

@@ -12,7 +12,7 @@ use crate::policy_file::{read_grants, read_mode};
 use crate::problem::Problems;
 use crate::reader::{File, Table};
 use crate::setting::Texts;
-use crate::{Config, Terms, limits};
+use crate::{Config, Quota, limits};
 
 /// What a tenant's file says, with everything that it leaves out.
 #[derive(Clone, Debug, Default)]
@@ -64,8 +64,8 @@ impl TenantFile {
     }
 
     /// What its policies may have.
-    pub fn terms(&self) -> Terms {
-        Terms::of_tenant(&self.limits, self.grants)
+    pub fn quota(&self) -> Quota {
+        Quota::of_tenant(&self.limits, self.grants)
     }
 }
 

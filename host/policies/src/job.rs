@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use portcullis_config::Terms;
+use portcullis_config::Quota;
 use portcullis_model::TenantName;
 
 use crate::issue::{LoadIssue, Scope};
@@ -28,7 +28,7 @@ pub(crate) struct Job {
     pub(crate) id: u64,
     pub(crate) number: u64,
     /// What its policies may have from now on; none where that does not change.
-    pub(crate) terms: Option<Terms>,
+    pub(crate) quota: Option<Quota>,
     /// Whether what was broken is tried again.
     pub(crate) retry: bool,
     /// What somebody is writing.
@@ -55,8 +55,8 @@ impl Job {
     }
 
     fn read(self, mut loader: LayerLoader) -> (LayerLoader, Rescan, Vec<LoadIssue>) {
-        if let Some(terms) = self.terms {
-            loader.set_terms(terms);
+        if let Some(quota) = self.quota {
+            loader.set_quota(quota);
         }
         if self.retry {
             loader.retry();

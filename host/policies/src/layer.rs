@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use portcullis_config::fs::{Fence, Fingerprint, Root};
-use portcullis_config::{DATA, POLICIES, PolicyFile, Problems, Terms, document};
+use portcullis_config::fs::{Containment, Fingerprint, Root};
+use portcullis_config::{DATA, POLICIES, PolicyFile, Problems, Quota, document};
 use portcullis_document::Document;
 use portcullis_engine::{CompileRequest, Owner, Policy, Sandbox, When};
 use portcullis_model::{Data, Digest, PolicyName, TenantName};
@@ -90,7 +90,7 @@ pub(crate) struct LayerLoader {
     context: LoadContext,
     policies: FileSet<Arc<Member>>,
     data: FileSet<Kept>,
-    terms: Terms,
+    quota: Quota,
     when: When,
     /// Whether what was read differs from the layer that was given last.
     changed: bool,
@@ -134,7 +134,7 @@ impl LayerLoader {
     pub(crate) fn new(
         path: PathBuf,
         tenant: Option<TenantName>,
-        terms: Terms,
+        quota: Quota,
         context: LoadContext,
         when: When,
     ) -> Self {
@@ -145,7 +145,7 @@ impl LayerLoader {
             context,
             policies: FileSet::new(POLICY, label.clone()),
             data: FileSet::new(DOCUMENT, label),
-            terms,
+            quota,
             when,
             // The first layer is one, however empty.
             changed: true,
@@ -163,9 +163,9 @@ impl LayerLoader {
     }
 
     /// What its policies may ask for from now on.
-    pub(crate) fn set_terms(&mut self, terms: Terms) {
-        if self.terms != terms {
-            self.terms = terms;
+    pub(crate) fn set_quota(&mut self, quota: Quota) {
+        if self.quota != quota {
+            self.quota = quota;
             self.policies.reload();
             self.data.reload();
         }
@@ -176,7 +176,7 @@ impl LayerLoader {
     /// What changes while it is read is to be read again before there is a layer, so that a layer never mixes what lay there at two times: files
     /// that are replaced together by one symlink come into force together.
     pub(crate) fn rescan(&mut self, writing: &dyn Fn(&Path) -> bool) -> Rescan {
-        let root = match Root::open(&self.path, self.fence()) {
+        let root = match Root::open(&self.path, self.containment()) {
             Ok(root) => root,
             // The built-in tenant needs no folder.
             Err(error) if error.kind() == ErrorKind::NotFound && self.is_built_in() => Root::absent(&self.path),
@@ -236,8 +236,8 @@ impl LayerLoader {
         self.tenant.as_ref().is_some_and(TenantName::is_default)
     }
 
-    fn fence(&self) -> Fence {
-        if self.tenant.is_some() { Fence::Beneath } else { Fence::Open }
+    fn containment(&self) -> Containment {
+        if self.tenant.is_some() { Containment::Beneath } else { Containment::Open }
     }
 
     /// What was loaded stays; that is said once. A folder that never could be read has nothing to stay: its callers are denied.
@@ -255,9 +255,9 @@ impl LayerLoader {
     }
 
     fn read(&mut self, root: &Root, writing: &dyn Fn(&Path) -> bool) -> Changes {
-        let Self { policies, data, terms, context, tenant, when, .. } = self;
-        let loader = Loader { root, terms, context, tenant: tenant.as_ref(), when: *when };
-        let mut changes = policies.rescan(root, writing, terms.policies, |place, last| {
+        let Self { policies, data, quota, context, tenant, when, .. } = self;
+        let loader = Loader { root, quota, context, tenant: tenant.as_ref(), when: *when };
+        let mut changes = policies.rescan(root, writing, quota.policies, |place, last| {
             loader.policy(place, last.map(AsRef::as_ref)).map(Arc::new)
         });
         context.swaps.policies.add(changes.loaded, changes.failed);
@@ -326,7 +326,7 @@ impl Member {
 /// What loading one file needs.
 struct Loader<'a> {
     root: &'a Root,
-    terms: &'a Terms,
+    quota: &'a Quota,
     context: &'a LoadContext,
     tenant: Option<&'a TenantName>,
     when: When,
@@ -339,7 +339,7 @@ impl Loader<'_> {
         let name = PolicyName::new(place.name);
         let name = name.map_err(|error| Failure::of_file(&path, error.to_string(), "rename the file"))?;
         let file = self.policy_file(place.beside.as_deref())?;
-        let bytes = self.bytes(&place.path, self.terms.policy_bytes)?;
+        let bytes = self.bytes(&place.path, self.quota.policy_bytes)?;
         let policy = match last.and_then(|last| last.reusable(&bytes, &file)) {
             Some(policy) => policy,
             None => self.compile(&bytes, &file).map_err(broken)?,
@@ -365,10 +365,10 @@ impl Loader<'_> {
 
     fn policy_file(&self, path: Option<&str>) -> Result<PolicyFile, Failure> {
         let Some(path) = path.filter(|path| self.root.has(path)) else {
-            return Ok(PolicyFile::with_terms(self.terms));
+            return Ok(PolicyFile::with_quota(self.quota));
         };
         let text = self.text(path, MAX_SETTINGS)?;
-        let file = PolicyFile::read(&self.root.path(path), &text, self.terms);
+        let file = PolicyFile::read(&self.root.path(path), &text, self.quota);
         file.map_err(Failure::Broken)
     }
 
@@ -379,7 +379,7 @@ impl Loader<'_> {
             let what = format!("is the same document as `{}`", twin.display());
             return Err(Failure::of_file(&path, what, "remove one of them"));
         }
-        let most = self.terms.data_bytes;
+        let most = self.quota.data_bytes;
         let check = |size: u64| {
             if size.saturating_add(others) <= most {
                 return Ok(());

@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use notify::Event;
-use portcullis_config::{TENANTS, Terms};
+use portcullis_config::{Quota, TENANTS};
 use portcullis_engine::{LARGE_ANSWERS, When};
 use portcullis_model::TenantName;
 use tokio::sync::oneshot;
@@ -279,20 +279,20 @@ impl Observer {
 
     /// Reads a folder on a thread of its own.
     fn read(&mut self, scope: Scope, identities: Identities) {
-        let terms = scope.as_ref().and_then(|name| self.tenant_registry.in_force(name)).map(|file| file.terms());
+        let quota = scope.as_ref().and_then(|name| self.tenant_registry.in_force(name)).map(|file| file.quota());
         let Some(folder) = self.folders.get_mut(&scope) else { return };
         let Some(loader) = folder.loader.take() else { return };
         folder.watched.refresh(identities, &mut self.notices);
         folder.noticed = folder.noticed.or(folder.changed.take());
         let writing = folder.watched.writing();
         let (retry, id) = (std::mem::take(&mut folder.retry), folder.id);
-        if scope.is_some() && terms.is_none() {
+        if scope.is_some() && quota.is_none() {
             // Nobody belongs to it yet.
             folder.loader = Some(loader);
             return self.finished(&scope, false);
         }
         self.last_job += 1;
-        let job = Job { scope: scope.clone(), id, number: self.last_job, terms, retry, writing };
+        let job = Job { scope: scope.clone(), id, number: self.last_job, quota, retry, writing };
         match job.start(loader, self.sender.clone(), self.spawn) {
             Ok(()) => drop(self.running.insert(self.last_job, Running { scope, since: Instant::now() })),
             Err(error) => {
@@ -507,15 +507,15 @@ impl Observer {
     }
 
     fn loader(&self, scope: &Scope) -> LayerLoader {
-        let (path, terms) = match scope {
-            None => (self.dir.clone(), Terms::of_host()),
+        let (path, quota) = match scope {
+            None => (self.dir.clone(), Quota::of_host()),
             Some(name) => {
-                let terms = self.tenant_registry.in_force(name).map(|file| file.terms());
-                (self.tenant_registry.path(name), terms.unwrap_or_else(Terms::of_nobody))
+                let quota = self.tenant_registry.in_force(name).map(|file| file.quota());
+                (self.tenant_registry.path(name), quota.unwrap_or_else(Quota::of_nobody))
             }
         };
         let when = if self.starting { When::Start } else { When::Swap };
-        LayerLoader::new(path, scope.clone(), terms, self.context.clone(), when)
+        LayerLoader::new(path, scope.clone(), quota, self.context.clone(), when)
     }
 
     fn announce(&self, tenant: Option<&TenantName>) {

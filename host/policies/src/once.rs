@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use portcullis_config::{Config, TENANTS, Terms, Vocabulary};
+use portcullis_config::{Config, Quota, TENANTS, Vocabulary};
 use portcullis_engine::When;
 use portcullis_model::TenantName;
 use portcullis_state::Spaces;
@@ -24,16 +24,16 @@ pub fn load_all(config: &Config, context: &LoadContext) -> Live {
 }
 
 fn load(config: &Config, spaces: Spaces, context: &LoadContext, is_all: bool) -> Live {
-    let mut host = LayerLoader::new(config.dir.clone(), None, Terms::of_host(), context.clone(), When::Start);
+    let mut host = LayerLoader::new(config.dir.clone(), None, Quota::of_host(), context.clone(), When::Start);
     let mut registry = Registry::new(config, spaces, host.first_layer());
     let mut issues = LoadIssues::from([(None, host.issues().collect())]);
     let mut tenant_registry = TenantRegistry::new(config.dir.join(TENANTS), Vocabulary::of(config));
     let names = tenant_registry.first_look(&mut Waiting);
     let loaders = names.iter().filter_map(|name| {
-        let terms = tenant_registry.in_force(name).map(|file| file.terms()).or_else(|| is_all.then(Terms::of_host))?;
+        let quota = tenant_registry.in_force(name).map(|file| file.quota()).or_else(|| is_all.then(Quota::of_host))?;
         Some((
             name,
-            LayerLoader::new(tenant_registry.path(name), Some(name.clone()), terms, context.clone(), When::Start),
+            LayerLoader::new(tenant_registry.path(name), Some(name.clone()), quota, context.clone(), When::Start),
         ))
     });
     for (name, loader, layer) in read_all(loaders.collect()) {

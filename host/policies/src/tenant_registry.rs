@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use portcullis_config::fs::{Fence, Fingerprint, ReadError, Root};
+use portcullis_config::fs::{Containment, Fingerprint, ReadError, Root};
 use portcullis_config::{Problems, TENANT_FILE, TenantFile, Vocabulary};
 use portcullis_model::TenantName;
 use portcullis_model::tenant::{Overlap, Placement};
@@ -365,7 +365,7 @@ impl Looking {
     /// Reads the tenant's file, if it changed.
     pub(crate) fn look(&self) -> Look {
         let Self { tenant, path, last, vocabulary } = self;
-        let root = Root::open(path, Fence::Beneath);
+        let root = Root::open(path, Containment::Beneath);
         let seen = root.as_ref().ok().and_then(|root| root.fingerprint(TENANT_FILE));
         if *last == Some(seen) {
             return Look { seen, read: None };

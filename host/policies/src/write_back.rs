@@ -86,12 +86,12 @@ impl Drop for Coming<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portcullis_config::fs::{Fence, Root};
+    use portcullis_config::fs::{Containment, Root};
 
     #[test]
     fn what_was_not_written_is_not_waited_for() {
         let dir = tempfile::tempdir().expect("a folder");
-        let root = Root::open(dir.path(), Fence::Open).expect("open");
+        let root = Root::open(dir.path(), Containment::Open).expect("open");
         let file = root.fingerprint(".").expect("is there");
         let (write_back, scope) = (WriteBackCache::default(), None);
         let coming = write_back.coming(&scope, "a.json");

@@ -57,13 +57,13 @@ impl Manager {
     pub async fn effective_config(&self, scope: Scope, name: PolicyName) -> Result<PolicyConfig, ManageError> {
         let manager = self.clone();
         blocking(move || {
-            let (terms, root) = (manager.terms(&scope)?, manager.root(&scope)?);
+            let (quota, root) = (manager.quota(&scope)?, manager.root(&scope)?);
             let text = text(&root, &name)?;
             if text.is_none() && !root.has(&wasm(&name)) {
                 return Err(no_policy(&name));
             }
             let path = root.path(&toml(&name));
-            let file = PolicyFile::read(&path, text.as_deref().unwrap_or_default(), &terms);
+            let file = PolicyFile::read(&path, text.as_deref().unwrap_or_default(), &quota);
             let file = file.map_err(|problems| ManageError::Invalid(problems.to_string()))?;
             Ok(PolicyConfig { says: effective(&file), tag: text.as_deref().map(tag) })
         })
@@ -98,10 +98,10 @@ impl Manager {
         let writer = self.lock(&scope).await?;
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
         let removed = blocking_for(COMPILED_AND_WRITTEN, move || {
-            let (terms, root) = (manager.terms(&own)?, manager.root(&own)?);
+            let (quota, root) = (manager.quota(&own)?, manager.root(&own)?);
             let before = text(&root, &file)?.ok_or_else(|| no_config(&file))?;
             precondition.check(&what(&file), Some(&tag(&before)))?;
-            manager.check_with_policy(&own, &root, &file, &PolicyFile::with_terms(&terms))?;
+            manager.check_with_policy(&own, &root, &file, &PolicyFile::with_quota(&quota))?;
             let atomic_dir = manager.atomic_dir(&own, POLICIES)?;
             let beside = format!("{file}.toml");
             let removed = atomic_dir.remove(&beside).map(|_| writer);
@@ -138,7 +138,7 @@ impl Manager {
         precondition: &Precondition,
         edit: impl FnOnce(Map<String, Value>) -> Result<Map<String, Value>, String>,
     ) -> Result<(String, bool, bool), ManageError> {
-        let (terms, root) = (self.terms(scope)?, self.root(scope)?);
+        let (quota, root) = (self.quota(scope)?, self.root(scope)?);
         let before = text(&root, name)?;
         precondition.check(&what(name), before.as_deref().map(tag).as_deref())?;
         let old = before.as_deref().unwrap_or_default();
@@ -152,7 +152,7 @@ impl Manager {
                 path.display()
             )));
         }
-        let file = PolicyFile::read(&path, &new, &terms);
+        let file = PolicyFile::read(&path, &new, &quota);
         let file = file.map_err(|problems| ManageError::Invalid(problems.to_string()))?;
         self.check_with_policy(scope, &root, name, &file)?;
         let (tag, is_new) = (tag(&new), before.is_none());
@@ -178,7 +178,7 @@ impl Manager {
         if !root.has(&path) {
             return Ok(());
         }
-        let limit = self.terms(scope)?.policy_bytes;
+        let limit = self.quota(scope)?.policy_bytes;
         let read = root.read(&path, limit).map_err(|error| error.to_string());
         let checked = read.and_then(|(_, bytes)| self.check(scope, &bytes, file).map_err(|error| error.to_string()));
         let wrong = |error| ManageError::Invalid(format!("with this, the policy could not be loaded: {error}"));

@@ -111,7 +111,7 @@ impl Manager {
 
     /// How large a document of this folder can be.
     pub(crate) fn most_data(&self, scope: &Scope) -> Result<u64, ManageError> {
-        Ok(self.terms(scope)?.data_bytes.min(MAX_TEXT as u64))
+        Ok(self.quota(scope)?.data_bytes.min(MAX_TEXT as u64))
     }
 
     pub(crate) fn write_queues(&self) -> &WriteQueues {
@@ -195,7 +195,7 @@ impl Manager {
         let mut version = Version::new(&name, &disk.files, kept.map(|kept| Arc::clone(&kept.document)), why);
         let tag = disk.fingerprint.map(|file| file.tag());
         let (mut outcomes, start) = (Vec::with_capacity(waiting.len()), Instant::now());
-        let bytes = self.terms(scope).map_or(0, |terms| usize::try_from(terms.data_bytes).unwrap_or(usize::MAX));
+        let bytes = self.quota(scope).map_or(0, |quota| usize::try_from(quota.data_bytes).unwrap_or(usize::MAX));
         for Waiting { place, edit, precondition, answer } in waiting {
             // Nothing is done for somebody who has gone.
             let bounds = Bounds { bytes, is_over: &|| answer.is_closed() };
@@ -236,7 +236,7 @@ impl Manager {
             }
             return Ok(None);
         };
-        let most = self.terms(scope).map_err(Problem::of)?.data_bytes;
+        let most = self.quota(scope).map_err(Problem::of)?.data_bytes;
         let mut is_over = false;
         let coming = self.0.context.write_back.coming(scope, &file);
         let put = atomic_dir.put(&file, |file| {

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use portcullis_config::fs::{AtomicDir, Fence, Root};
-use portcullis_config::{Config, TENANTS, Terms};
+use portcullis_config::fs::{AtomicDir, Containment, Root};
+use portcullis_config::{Config, Quota, TENANTS};
 use portcullis_model::TenantName;
 use portcullis_policies::{Layer, Live, LoadContext, Watch};
 use tokio::sync::OwnedMutexGuard;
@@ -112,19 +112,19 @@ impl Manager {
     }
 
     /// What the policies of a folder may have.
-    fn terms(&self, scope: &Scope) -> Result<Terms, ManageError> {
-        let Some(name) = scope else { return Ok(Terms::of_host()) };
+    fn quota(&self, scope: &Scope) -> Result<Quota, ManageError> {
+        let Some(name) = scope else { return Ok(Quota::of_host()) };
         let snapshot = self.0.live.load();
         let tenant = snapshot.tenants.iter().find(|tenant| tenant.name == *name);
-        tenant.map(|tenant| tenant.file.terms()).ok_or_else(|| no_tenant(name))
+        tenant.map(|tenant| tenant.file.quota()).ok_or_else(|| no_tenant(name))
     }
 
     fn root(&self, scope: &Scope) -> Result<Root, ManageError> {
-        let (path, fence) = match scope {
-            None => (self.0.dir.clone(), Fence::Open),
-            Some(name) => (self.0.dir.join(TENANTS).join(name.as_str()), Fence::Beneath),
+        let (path, containment) = match scope {
+            None => (self.0.dir.clone(), Containment::Open),
+            Some(name) => (self.0.dir.join(TENANTS).join(name.as_str()), Containment::Beneath),
         };
-        Root::open(&path, fence).map_err(|error| match (scope, error.kind()) {
+        Root::open(&path, containment).map_err(|error| match (scope, error.kind()) {
             // The default tenant is there without one.
             (Some(name), std::io::ErrorKind::NotFound) => {
                 ManageError::Missing(format!("tenant `{name}` has no folder: make {} first", path.display()))

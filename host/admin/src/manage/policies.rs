@@ -104,7 +104,7 @@ impl Manager {
         let manager = self.clone();
         blocking(move || {
             let (root, path) = (manager.root(&scope)?, format!("{POLICIES}/{name}.wasm"));
-            let limit = manager.terms(&scope)?.policy_bytes;
+            let limit = manager.quota(&scope)?.policy_bytes;
             let read = root.read(&path, limit).map(|(_, bytes)| bytes);
             read.map_err(|error| ManageError::Failed(format!("{}: {error}", root.path(&path).display())))
         })
@@ -133,14 +133,14 @@ impl Manager {
     }
 
     fn check_and_write(&self, scope: &Scope, name: &PolicyName, bytes: &[u8]) -> Result<Arc<Compiled>, ManageError> {
-        let terms = self.terms(scope)?;
-        let (size, most) = (bytes.len() as u64, terms.policy_bytes);
+        let quota = self.quota(scope)?;
+        let (size, most) = (bytes.len() as u64, quota.policy_bytes);
         if size > most {
             return Err(ManageError::Invalid(format!("the policy is {size} bytes large; at most {most} are taken")));
         }
         let root = self.root(scope)?;
         let beside = format!("{POLICIES}/{name}.toml");
-        let file = settings(&root, &beside, &terms)?;
+        let file = settings(&root, &beside, &quota)?;
         let compiled = self.check(scope, bytes, &file)?;
         let atomic_dir = self.atomic_dir(scope, POLICIES)?;
         let file = format!("{name}.wasm");
@@ -169,15 +169,15 @@ fn tag(member: &Member) -> String {
 }
 
 /// What lies beside a policy that is to be put.
-fn settings(root: &Root, path: &str, terms: &portcullis_config::Terms) -> Result<PolicyFile, ManageError> {
+fn settings(root: &Root, path: &str, quota: &portcullis_config::Quota) -> Result<PolicyFile, ManageError> {
     if !root.has(path) {
-        return Ok(PolicyFile::with_terms(terms));
+        return Ok(PolicyFile::with_quota(quota));
     }
     let place = root.path(path);
     let wrong = |problem: String| ManageError::Invalid(format!("{}: {problem}", place.display()));
     let (_, bytes) = root.read(path, MAX_SETTINGS).map_err(|error| wrong(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text".into()))?;
-    PolicyFile::read(&place, &text, terms).map_err(|problems| ManageError::Invalid(problems.to_string()))
+    PolicyFile::read(&place, &text, quota).map_err(|problems| ManageError::Invalid(problems.to_string()))
 }
 
 pub(super) fn no_policy(name: &PolicyName) -> ManageError {

@@ -102,12 +102,12 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::fs::Fence;
+    use crate::fs::Containment;
 
     #[test]
     fn a_file_is_replaced_whole_and_what_a_crash_left_is_in_nobodys_way() {
         let dir = tempfile::tempdir().expect("a folder");
-        let root = Root::open(dir.path(), Fence::Beneath).expect("open");
+        let root = Root::open(dir.path(), Containment::Beneath).expect("open");
         let atomic_dir = AtomicDir::open(&root, "data").expect("made");
         fs::write(dir.path().join("data/.incoming-a.json"), "half").expect("written");
         let first = atomic_dir.put("a.json", |file| file.write_all(b"1")).expect("put");
@@ -131,7 +131,7 @@ mod tests {
         fs::create_dir_all(dir.path().join("own")).expect("made");
         fs::create_dir_all(dir.path().join("other")).expect("made");
         std::os::unix::fs::symlink("../other", dir.path().join("own/data")).expect("linked");
-        let root = Root::open(&dir.path().join("own"), Fence::Beneath).expect("open");
+        let root = Root::open(&dir.path().join("own"), Containment::Beneath).expect("open");
         assert!(AtomicDir::open(&root, "data").is_err());
         std::os::unix::fs::symlink("../../other/x", dir.path().join("own/link")).expect("linked");
         fs::remove_file(dir.path().join("own/data")).expect("removed");

@@ -4,4 +4,4 @@ mod atomic_dir;
 mod root;
 
 pub use atomic_dir::{AtomicDir, INCOMING};
-pub use root::{Fence, Fingerprint, ReadError, Root};
+pub use root::{Containment, Fingerprint, ReadError, Root};

@@ -18,7 +18,7 @@ const LOOKING: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// How far a symlink may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fence {
+pub enum Containment {
     /// Anywhere: whoever may write here may do anything.
     Open,
     /// Not out of the folder: whoever writes here is not trusted.
@@ -31,7 +31,7 @@ pub struct Root {
     path: PathBuf,
     /// None where there is no such folder.
     folder: Option<OwnedFd>,
-    fence: Fence,
+    containment: Containment,
 }
 
 /// Tells a file's content from another's without reading it. The change time is the kernel's own: nobody can set it.
@@ -88,14 +88,14 @@ impl ReadError {
 
 impl Root {
     /// Opens a folder; an error if it is not there.
-    pub fn open(path: &Path, fence: Fence) -> io::Result<Self> {
+    pub fn open(path: &Path, containment: Containment) -> io::Result<Self> {
         let folder = openat(rustix::fs::CWD, path, LOOKING | OFlags::DIRECTORY, Mode::empty())?;
-        Ok(Self { path: path.to_owned(), folder: Some(folder), fence })
+        Ok(Self { path: path.to_owned(), folder: Some(folder), containment })
     }
 
     /// A folder that is not there: an empty one.
     pub fn absent(path: &Path) -> Self {
-        Self { path: path.to_owned(), folder: None, fence: Fence::Beneath }
+        Self { path: path.to_owned(), folder: None, containment: Containment::Beneath }
     }
 
     /// Whether its path still leads to this folder: one that was moved away is maybe being taken apart.
@@ -144,7 +144,7 @@ impl Root {
         let mut names = Vec::new();
         for (count, entry) in entries.enumerate() {
             let entry = entry?;
-            if self.fence == Fence::Beneath && count >= MAX_ENTRIES {
+            if self.containment == Containment::Beneath && count >= MAX_ENTRIES {
                 return Err(io::Error::other(format!("it holds more than {MAX_ENTRIES} entries")));
             }
             // A name that is not UTF-8 is a bad name, which is reported like any other.
@@ -189,9 +189,9 @@ impl Root {
 
     fn open_at(&self, relative: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let folder = self.folder.as_ref().ok_or(Errno::NOENT)?;
-        match self.fence {
-            Fence::Open => openat(folder, relative, flags, Mode::empty()),
-            Fence::Beneath => {
+        match self.containment {
+            Containment::Open => openat(folder, relative, flags, Mode::empty()),
+            Containment::Beneath => {
                 let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
                 openat2(folder, relative, flags, Mode::empty(), beneath)
             }
@@ -209,18 +209,18 @@ impl Root {
                 Ok(Err(error)) => ReadError::Io(error),
                 Err(error) => ReadError::Io(error.into()),
             },
-            Errno::XDEV if self.fence == Fence::Beneath => ReadError::Outside,
+            Errno::XDEV if self.containment == Containment::Beneath => ReadError::Outside,
             error => ReadError::Io(self.io(error)),
         }
     }
 
     fn io(&self, error: Errno) -> io::Error {
-        if self.fence == Fence::Beneath && matches!(error, Errno::NOSYS | Errno::PERM) {
+        if self.containment == Containment::Beneath && matches!(error, Errno::NOSYS | Errno::PERM) {
             return io::Error::other(format!(
                 "this kernel, or a seccomp profile, has no openat2 to keep it inside its folder ({error})"
             ));
         }
-        if self.fence == Fence::Beneath && error == Errno::XDEV {
+        if self.containment == Containment::Beneath && error == Errno::XDEV {
             return io::Error::other("it leads out of the tenant's folder");
         }
         error.into()
@@ -230,7 +230,7 @@ impl Root {
         if !metadata.is_file() {
             return Err(ReadError::NotAFile(kind(metadata)));
         }
-        if self.fence == Fence::Open || metadata.nlink() < 2 {
+        if self.containment == Containment::Open || metadata.nlink() < 2 {
             return Ok(());
         }
         let parent = relative.rsplit_once('/').map_or(".", |(parent, _)| parent);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use portcullis_config::{Config, TENANTS, Terms, Vocabulary};
+use portcullis_config::{Config, Quota, TENANTS, Vocabulary};
 use portcullis_engine::When;
 use portcullis_state::Spaces;
 use tracing::{info, warn};
@@ -45,7 +45,7 @@ impl Observer {
         let mut tenant_registry = TenantRegistry::new(dir.join(TENANTS), Vocabulary::of(config));
         tenant_registry.swaps = Arc::clone(&context.swaps);
         let mut watched = Watched::unseen(dir.clone());
-        let mut host = LayerLoader::new(dir.clone(), None, Terms::of_host(), context.clone(), When::Start);
+        let mut host = LayerLoader::new(dir.clone(), None, Quota::of_host(), context.clone(), When::Start);
         let mut silent = BTreeSet::new();
         // What does not answer is not waited for: its calls are denied until it does.
         let seen = probes.ask(&dir, |dir| {

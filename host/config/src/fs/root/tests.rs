@@ -29,7 +29,7 @@ fn nothing_leads_out_of_a_tenants_folder() {
     link("../..", "up");
     let own = dir.path().join("own");
     let (open, fenced) =
-        (Root::open(&own, Fence::Open).expect("open"), Root::open(&own, Fence::Beneath).expect("open"));
+        (Root::open(&own, Containment::Open).expect("open"), Root::open(&own, Containment::Beneath).expect("open"));
     for (name, expected) in [("a", "own"), ("inside", "own"), ("winding", "own")] {
         let path = format!("policies/{name}.wasm");
         assert_eq!(text(&fenced, &path).as_deref(), Ok(expected), "{path}");
@@ -56,8 +56,8 @@ fn what_is_not_a_file_is_named_and_never_waited_for() {
     rustix::fs::mknodat(rustix::fs::CWD, own.join("fifo.wasm"), FileType::Fifo, Mode::RWXU, 0).expect("made");
     let _socket = std::os::unix::net::UnixListener::bind(own.join("socket.wasm")).expect("bound");
     symlink("loop.wasm", own.join("loop.wasm")).expect("linked");
-    for fence in [Fence::Open, Fence::Beneath] {
-        let root = Root::open(&own, fence).expect("open");
+    for containment in [Containment::Open, Containment::Beneath] {
+        let root = Root::open(&own, containment).expect("open");
         for (name, expected) in [
             ("folder", "is a folder; "),
             ("fifo", "is a fifo; "),
@@ -85,7 +85,7 @@ fn a_folder_that_is_not_there_is_empty() {
 fn a_folder_that_was_moved_away_is_not_in_place() {
     let dir = folder();
     let (own, gone) = (dir.path().join("own"), dir.path().join("gone"));
-    let root = Root::open(&own, Fence::Beneath).expect("open");
+    let root = Root::open(&own, Containment::Beneath).expect("open");
     assert!(root.is_in_place() && !Root::absent(&own).is_in_place());
     fs::rename(&own, &gone).expect("moved");
     assert!(!root.is_in_place() && Root::absent(&own).is_in_place());
@@ -94,5 +94,5 @@ fn a_folder_that_was_moved_away_is_not_in_place() {
     fs::create_dir(&own).expect("made");
     assert!(!root.is_in_place(), "another one has its name");
     symlink(&gone, dir.path().join("link")).expect("linked");
-    assert!(Root::open(&dir.path().join("link"), Fence::Open).expect("open").is_in_place());
+    assert!(Root::open(&dir.path().join("link"), Containment::Open).expect("open").is_in_place());
 }

@@ -5,7 +5,7 @@ use portcullis_model::{Limits, TenantLimits};
 
 /// What the policies of one folder may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct Quota {
     /// What a policy has whose file does not say otherwise.
     pub limits: Limits,
     /// Whether that is also the most that it can have.
@@ -18,9 +18,9 @@ pub struct Terms {
     pub data_bytes: u64,
 }
 
-// === impl Terms ===
+// === impl Quota ===
 
-impl Terms {
+impl Quota {
     /// What the operator's own policies may have.
     pub fn of_host() -> Self {
         Self {
