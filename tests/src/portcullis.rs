@@ -203,7 +203,7 @@ impl Portcullis {
         self.drop_policy(package, &artifacts::policy_bytes(package)?)
     }
 
-    /// Each of these changes one file, and gives the record of the generation in which that is in force.
+    /// Each of these changes one file, and gives the record of the generation in which that is active.
     pub fn drop_policy(&self, name: &str, wasm: &[u8]) -> Result<Record> {
         let file = format!("policies/{name}.wasm");
         self.change("policy loaded", name, |config| config.put(&file, wasm))
@@ -257,7 +257,7 @@ impl Portcullis {
         self.process.log().since(mark).iter().filter_map(|line| Record::parse(line)).collect()
     }
 
-    /// Has everything looked at again, and waits until what was found is in force.
+    /// Has everything looked at again, and waits until what was found is active.
     pub fn hang_up(&self) -> Result<()> {
         let mark = self.mark();
         self.process.signal(Signal::HUP)?;

@@ -1,4 +1,4 @@
-//! The admin socket, and the commands that speak to it: what is in force is told, and changed through the same folders.
+//! The admin socket, and the commands that speak to it: what is active is told, and changed through the same folders.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -60,7 +60,7 @@ fn status_tells_what_is_in_force_what_is_not_and_what_became_of_calls() -> Resul
     assert!(ci["policies"][0]["digest"].as_str().is_some_and(|digest| digest.starts_with("sha256:")), "{ci:#}");
 
     let table = run(&host, &["status"])?;
-    for text in ["TENANT", "ci", "deny-all", "not in force: tenant bad", "tenant.toml:1"] {
+    for text in ["TENANT", "ci", "deny-all", "not active: tenant bad", "tenant.toml:1"] {
         assert!(table.stdout.contains(text), "{text} is not in\n{}", table.stdout);
     }
     let one = run(&host, &["status", "--tenant", "ci"])?;
@@ -76,7 +76,7 @@ fn policies_are_put_fetched_and_removed_and_the_folder_shows_it() -> Result<()> 
     assert!(!ask(&host)?.allow);
     let put = run(&host, &["policy", "put", &file_of("allow-all")?, "--tenant", "ci", "--name", "open", "--json"])?;
     let digest = json(&put)?["digest"].as_str().unwrap_or_default().to_owned();
-    assert!(ask(&host)?.allow, "in force when it is answered");
+    assert!(ask(&host)?.allow, "active when it is answered");
     let file = path.join("tenants/ci/policies/open.wasm");
     assert_eq!(fs::read(&file).ok(), Some(artifacts::policy_bytes("allow-all")?));
 
@@ -301,7 +301,7 @@ fn a_reload_tries_again_what_was_broken() -> Result<()> {
     let host = Config::new()?.policy("allow-all")?.start()?;
     let done = run(&host, &["reload"])?;
     assert_eq!(done.code(), Some(0), "{done:?}");
-    assert!(done.stdout.starts_with("generation ") && done.stdout.ends_with(" is in force\n"), "{done:?}");
+    assert!(done.stdout.starts_with("generation ") && done.stdout.ends_with(" is active\n"), "{done:?}");
     Ok(())
 }
 

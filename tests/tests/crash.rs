@@ -225,7 +225,7 @@ fn check(host: &Portcullis, ledger: &Ledger) -> Result<u64> {
         unacknowledged += u64::from(ledger.settle(name, value)?);
         let file = host.config().path().join(format!("policies/{name}.wasm"));
         if std::fs::read(&file).ok() != Some(guests::that_says(&words(value))?) {
-            return Err(Error::Unexpected(format!("{name}: the file is not what is in force")));
+            return Err(Error::Unexpected(format!("{name}: the file is not what is active")));
         }
     }
     let config = asked(host, "GET", &format!("/v1/policies/{CONFIGURED}/config"), b"")?;
@@ -233,7 +233,7 @@ fn check(host: &Portcullis, ledger: &Ledger) -> Result<u64> {
     unacknowledged += u64::from(ledger.settle(CONFIGURED, value)?);
     let mode = if value % 2 == 0 && value > 0 { "observe" } else { "enforce" };
     if policies.last().map(|policy| &policy["mode"]) != Some(&json!(mode)) {
-        return Err(Error::Unexpected(format!("{config} is not in force: {policies:?}")));
+        return Err(Error::Unexpected(format!("{config} is not active: {policies:?}")));
     }
     let data = asked(host, "GET", "/v1/data/numbers/last", b"")?;
     unacknowledged += u64::from(ledger.settle("data", data.as_u64().unwrap_or_default())?);

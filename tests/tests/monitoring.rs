@@ -297,7 +297,7 @@ fn a_real_prometheus_reads_every_metric_and_evaluates_every_alert() -> Result<()
         assert_eq!(metadata.pointer(&format!("/{name}/0/type")), Some(&Value::from(kind.as_str())), "{name}");
     }
 
-    // A policy that is not in force is an alert, as soon as it has lasted.
+    // A policy that is not active is an alert, as soon as it has lasted.
     let pending = ["PortcullisNotInForce", "PortcullisNotReady"];
     let evaluated = wait::until("an evaluation of every rule", wait::PATIENCE, || {
         let rules = prometheus.ask("rules").ok()?;

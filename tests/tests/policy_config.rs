@@ -1,4 +1,4 @@
-//! What lies beside a policy is read and changed over the admin API: checked as it is loaded, with its comments kept, and in force
+//! What lies beside a policy is read and changed over the admin API: checked as it is loaded, with its comments kept, and active
 //! when it is answered.
 
 use std::fs;
@@ -54,8 +54,8 @@ fn what_is_written_is_read_replaced_changed_and_removed_and_in_force_when_it_is_
     assert_eq!(got(&host, path)?, json!({}));
     assert!(!ask(&host)?.allow);
     let Answer(status, tag, answer) = send(&host, "PUT", path, &[], br#"{"mode": "observe"}"#)?;
-    assert_eq!((status, &answer["in_force"]), (201, &json!(true)), "{answer}");
-    assert!(ask(&host)?.allow, "in force when it is answered");
+    assert_eq!((status, &answer["active"]), (201, &json!(true)), "{answer}");
+    assert!(ask(&host)?.allow, "active when it is answered");
     assert_eq!(got(&host, path)?, json!({ "mode": "observe" }));
 
     // A person goes on with the file, and what that person wrote stays.
@@ -209,7 +209,7 @@ fn a_configuration_may_come_before_its_policy() -> Result<()> {
     assert_eq!(send(&host, "PUT", "/v1/policies/hello", &[], &hello)?.0, 422);
     let config = br#"{"grants": ["state"], "mode": "observe"}"#;
     let Answer(status, _, answer) = send(&host, "PUT", "/v1/policies/hello/config", &[], config)?;
-    assert_eq!((status, &answer["in_force"]), (201, &json!(false)), "{answer}");
+    assert_eq!((status, &answer["active"]), (201, &json!(false)), "{answer}");
     assert_eq!(got(&host, "/v1/policies/hello/config")?["grants"], json!(["state"]));
     assert_eq!(send(&host, "GET", "/v1/policies/hello", &[], b"")?.0, 404);
     assert_eq!(send(&host, "PUT", "/v1/policies/hello", &[], &hello)?.0, 201);
@@ -254,7 +254,7 @@ fn putting_a_policy_again_is_idempotent_and_mends_what_others_broke() -> Result<
     assert_eq!((status, changed()?), (200, before), "nothing is written");
     assert_eq!(put(&bytes)?.2["generation"], first["generation"]);
 
-    // Replaced by something broken, the last good one is in force, and the file is not it.
+    // Replaced by something broken, the last good one is active, and the file is not it.
     let mark = host.mark();
     host.config().put("policies/allow-all.wasm", b"broken")?;
     host.wait_for(mark, "the trouble", |record| record.level() == "ERROR")?;
@@ -263,7 +263,7 @@ fn putting_a_policy_again_is_idempotent_and_mends_what_others_broke() -> Result<
     assert_eq!(fs::read(&wasm).map_err(io)?, bytes);
     assert_eq!(got(&host, "/v1/status")?["is_sound"], json!(true));
 
-    // Replaced by another good one behind the host's back: either way, what was put last is in force.
+    // Replaced by another good one behind the host's back: either way, what was put last is active.
     host.config().put("policies/allow-all.wasm", &artifacts::policy_bytes("deny-all")?)?;
     assert_eq!(put(&bytes)?.0, 200);
     assert!(ask(&host)?.allow);
@@ -303,7 +303,7 @@ fn the_commands_do_the_same() -> Result<()> {
     let json_file = folder.join("config.json").display().to_string();
     let run = |arguments: &[&str]| portcullis::run(&[&["policy"], arguments, &["--admin-socket", &socket]].concat());
     let mode = run(&["mode", "deny-all", "observe"])?;
-    assert!(mode.stdout.contains("is in force since generation"), "{mode:?}");
+    assert!(mode.stdout.contains("is active since generation"), "{mode:?}");
     assert!(ask(&host)?.allow);
     let tag = mode.stdout.trim().rsplit_once(' ').map(|(_, tag)| tag.to_owned()).unwrap_or_default();
     assert_eq!(run(&["config", "set", "deny-all", &json_file, "--merge", "--if-match", &tag])?.code(), Some(0));

@@ -184,7 +184,7 @@ fn what_is_refused_is_told_and_leaves_what_was_there() -> Result<()> {
     let (told, reloaded) = reload(&host)?;
     assert_eq!(told.code(), Some(1), "{told:?}");
     assert!(refused(&reloaded)[0].contains("ca.key: does not fit the certificate"), "{reloaded:?}");
-    assert!(!is_allowed()?, "what has nothing to do with it is in force");
+    assert!(!is_allowed()?, "what has nothing to do with it is active");
     // systemctl reload, and whoever sends SIGHUP, finds it in the log.
     let mark = host.mark();
     host.hang_up()?;
@@ -217,7 +217,7 @@ fn told_of(host: &Portcullis, words: &str) -> Result<()> {
         assert_eq!(told.code(), Some(0), "{told:?}");
         let shown: Vec<_> = told.stdout.lines().filter(|line| line.contains(words)).collect();
         assert_eq!(shown.len(), 1, "`{command}` tells of it once: {told:?}");
-        assert!(told.stdout.contains("the last good version stays in force"), "{told:?}");
+        assert!(told.stdout.contains("the last good version stays active"), "{told:?}");
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ fn the_walk_of_both_seeds_is_asked_again() -> Result<()> {
     // The walk ends so, and records come in their order.
     let is_last = |record: &Value| text(record, "reason").contains("mallory") && record.get("certificate").is_some();
     wait::until("logging the last decision", wait::PATIENCE, || records(host).iter().any(is_last).then_some(()))?;
-    // What was decided with what is in force now: only certificates tell who calls.
+    // What was decided with what is active now: only certificates tell who calls.
     let generation = records(host).iter().map(|record| number(record, "/generation")).max();
     let recorded: Vec<Value> =
         records(host).into_iter().filter(|record| Some(number(record, "/generation")) == generation).collect();

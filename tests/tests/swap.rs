@@ -1,5 +1,5 @@
 //! Policies are swapped while clients ask without pause: no call fails, no decision mixes two generations, and each
-//! change is soon in force.
+//! change is soon active.
 
 #![expect(clippy::indexing_slicing, reason = "the places are where they were just found")]
 

@@ -49,7 +49,7 @@ fn warned(host: &Portcullis, words: &str) -> Result<String> {
     for command in ["ready", "status"] {
         let told = run(&[command, "--config", &folder])?;
         assert_eq!(told.code(), Some(0), "{told:?}");
-        let is_marked = told.stdout.contains("warning: ") || told.stdout.contains("not in force: ");
+        let is_marked = told.stdout.contains("warning: ") || told.stdout.contains("not active: ");
         assert!(is_marked && told.stdout.contains(words), "{command}: {words}: {told:?}");
     }
     let what = warning.split(' ').next().unwrap_or_default().to_owned();
@@ -321,7 +321,7 @@ fn a_tenant_whose_folder_was_made_just_now_can_be_asked_about_and_changed_at_onc
     }
     let none = run(&["status", "--tenant", "nobody", "--config", &folder])?;
     assert_eq!(none.code(), Some(1), "{none:?}");
-    assert!(none.stderr.contains("no tenant `nobody` is in force"), "{none:?}");
+    assert!(none.stderr.contains("no tenant `nobody` is active"), "{none:?}");
     host.config().put_tenant("broken", "default = 3\n")?;
     let broken = run(&["status", "--tenant", "broken", "--config", &folder])?;
     assert_eq!(broken.code(), Some(1), "{broken:?}");
@@ -375,7 +375,7 @@ fn a_trouble_is_told_once_and_says_whether_the_last_good_version_stays() -> Resu
     assert!(told.warnings.iter().all(|finding| finding.last_good_stays), "{told:#?}");
     for (command, marks) in [("ready", 2), ("status", 2)] {
         let text = printed(&host, command)?;
-        assert_eq!(text.matches("(the last good version stays in force)").count(), marks, "{text}");
+        assert_eq!(text.matches("(the last good version stays active)").count(), marks, "{text}");
     }
     assert!(printed(&host, "status")?.contains("last good version: the file is broken"));
     assert!(Caller::anybody().list(&host.socket())?.allow);

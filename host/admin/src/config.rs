@@ -144,8 +144,8 @@ async fn change(
     let (scope, name) = (which.scope()?, which.name()?);
     let precondition = precondition(headers)?;
     let changed = admin.manager.edit_policy_config(scope, name.clone(), precondition, edit).await?;
-    let ConfigChange { tag, is_new, in_force, generation } = changed;
-    let answer = json!({ "name": name.as_str(), "tag": tag, "in_force": in_force, "generation": generation });
+    let ConfigChange { tag, is_new, active, generation } = changed;
+    let answer = json!({ "name": name.as_str(), "tag": tag, "active": active, "generation": generation });
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, told(tag.as_deref(), Json(answer))).into_response())
 }

@@ -30,7 +30,7 @@ struct Listed {
     etag: Option<String>,
     /// Of its file.
     bytes: Option<u64>,
-    /// Why what lies there is not in force.
+    /// Why what lies there is not active.
     problem: Option<String>,
 }
 

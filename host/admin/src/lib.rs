@@ -12,11 +12,11 @@
 //! | `POST /v1/reload` | [`Reloaded`], when everything was read again |
 //! | `GET /v1/policies` | the host-wide policies |
 //! | `GET /v1/policies/{name}` | what is known of one; its bytes with `Accept: application/wasm` |
-//! | `PUT /v1/policies/{name}` | puts a `.wasm`: 201 or 200 when it is in force, 422 with the reason otherwise |
+//! | `PUT /v1/policies/{name}` | puts a `.wasm`: 201 or 200 when it is active, 422 with the reason otherwise |
 //! | `DELETE /v1/policies/{name}` | removes it |
 //! | `GET /v1/data` | all documents as one object; with `?list`, what there is |
 //! | `GET /v1/data/{*pointer}` | the value at an RFC 6901 pointer, whose first token is the document |
-//! | `PUT`, `PATCH`, `DELETE /v1/data/{*pointer}` | changes it: 200 or 201 with the generation in which that is in force |
+//! | `PUT`, `PATCH`, `DELETE /v1/data/{*pointer}` | changes it: 200 or 201 with the generation in which that is active |
 //! | `GET`, `PUT`, `PATCH`, `DELETE /v1/policies/{name}/config` | what its `NAME.toml` says, as JSON |
 //! | `PUT /v1/policies/{name}/mode`, `GET`, `PUT /v1/policies/{name}/settings` | parts of it |
 //! | the same below `/v1/tenants/{tenant}` | of that tenant |
@@ -157,9 +157,9 @@ async fn tenant_status(State(admin): State<Admin>, Path(tenant): Path<String>) -
     let name = TenantName::new(&tenant).map_err(|bad| Failure::bad_request(bad.to_string()))?;
     let status = admin.reporter.tenant(&name);
     let mut status =
-        status.ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, format!("no tenant `{name}` is in force")))?;
+        status.ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, format!("no tenant `{name}` is active")))?;
     for problem in status.problems.iter_mut().filter(|problem| problem.what == "tenant") {
-        "its `tenant.toml` is not what is in force; the operator is told why".clone_into(&mut problem.problem);
+        "its `tenant.toml` is not what is active; the operator is told why".clone_into(&mut problem.problem);
     }
     Ok(Json(status))
 }
@@ -173,7 +173,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
 }
 
 async fn unknown(request: Request) -> Response {
-    let told = "there is nothing at this path; `GET /v1/status` says what is in force";
+    let told = "there is nothing at this path; `GET /v1/status` says what is active";
     to_known(&request, Failure::new(StatusCode::NOT_FOUND, told))
 }
 

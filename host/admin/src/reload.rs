@@ -1,5 +1,5 @@
 //! Reads everything again while the host runs: `portcullis.toml` as far as it can change without a restart, certificates
-//! and tokens, and every folder. What is wrong leaves what is in force, and is told to whoever asked.
+//! and tokens, and every folder. What is wrong leaves what is active, and is told to whoever asked.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use tracing::{error, info, warn};
 /// The answer to `POST /v1/reload`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// Everything that was read is in force.
+    /// Everything that was read is active.
     pub is_whole: bool,
     pub generation: u64,
-    /// What was read and is not in force, and why.
+    /// What was read and is not active, and why.
     pub refused: Vec<Finding>,
     /// Keys and tables of `portcullis.toml` that are other than what the host was started with, and take a restart.
     pub needs_restart: Vec<String>,
@@ -60,7 +60,7 @@ impl Reloader {
         }
     }
 
-    /// Ready when what was found is in force.
+    /// Ready when what was found is active.
     pub async fn reload(self: &Arc<Self>) -> Reloaded {
         let _turn = self.turn.lock().await;
         info!("reloading");

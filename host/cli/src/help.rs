@@ -29,7 +29,7 @@ Examples:
   portcullis reload
   portcullis reload --json | jq '.refused[]'
 
-What is refused leaves what was there before in force. `ready` and `status` show it, and keys of portcullis.toml that take
+What is refused leaves active what was there before. `ready` and `status` show it, and keys of portcullis.toml that take
 a restart, until a reload takes everything or the host is restarted.
 
 Exit codes: 0 everything was taken, 1 something was refused or no host answers.";
@@ -73,7 +73,7 @@ Exit codes: 0 ready, 1 not ready or no host answers, 2 wrong command line.";
 
 pub(crate) const POLICY: &str = "\
 Examples:
-  portcullis policy put 10-seccomp.wasm           # host-wide; compiled, probed, written, and in force when this ends
+  portcullis policy put 10-seccomp.wasm           # host-wide; compiled, probed, written, and active when this ends
   portcullis policy put own.wasm --tenant ci
   portcullis policy ls --tenant ci
   portcullis policy get own --tenant ci --output own.wasm

@@ -33,7 +33,7 @@ impl Quota {
         }
     }
 
-    /// What the policies of a tenant may have who is not in force.
+    /// What the policies of a tenant may have who is not active.
     pub fn of_nobody() -> Self {
         Self::of_tenant(&TenantLimits::default(), Grants::default())
     }

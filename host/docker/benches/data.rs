@@ -24,7 +24,7 @@ fn main() {
     let (document, took) = timed(|| read(text));
     report("load", took);
     let held = resident() - before;
-    println!("resident while in force   {:8.2} times the JSON", held as f64 / bytes as f64);
+    println!("resident while active   {:8.2} times the JSON", held as f64 / bytes as f64);
     println!("resident at most          {:8.2} times the JSON", (peak() - before) as f64 / bytes as f64);
     println!("size() says               {:8.2} times the JSON", document.size() as f64 / bytes as f64);
 

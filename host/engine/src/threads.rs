@@ -31,7 +31,7 @@ pub static LARGE_CALLS: LazyLock<Arc<Threads>> = LazyLock::new(|| {
     Threads::new("large", cores.saturating_sub(1).max(1), true)
 });
 
-/// For answers to the operator that can be large, and for letting go of what is not in force any more.
+/// For answers to the operator that can be large, and for letting go of what is not active any more.
 pub static LARGE_ANSWERS: LazyLock<Arc<Threads>> = LazyLock::new(|| Threads::new("answers", 2, true));
 
 type Work = Box<dyn FnOnce() + Send>;

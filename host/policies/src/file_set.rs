@@ -60,11 +60,11 @@ struct Slot<T> {
     seen: Seen,
     /// The last good one.
     good: Option<T>,
-    /// Why what lies there now is not in force.
+    /// Why what lies there now is not active.
     problem: Option<Broken>,
 }
 
-/// Why something is not in force: each mistake, and all of them as one text.
+/// Why something is not active: each mistake, and all of them as one text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) text: Arc<str>,
@@ -89,18 +89,18 @@ pub(crate) enum Failure {
 /// What a rescan came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
-    /// Something else is to be in force.
+    /// Something else is to be active.
     pub(crate) changed: bool,
     /// A file is being written: it is to be looked at again soon.
     pub(crate) unsettled: bool,
-    /// Files that are in force from now on, and files that could not be loaded.
+    /// Files that are active from now on, and files that could not be loaded.
     pub(crate) loaded: u32,
     pub(crate) failed: u32,
 }
 
-/// What is in force of one file.
+/// What is active of one file.
 #[derive(Debug)]
-pub(crate) enum InForce<'a, T> {
+pub(crate) enum Active<'a, T> {
     Good(&'a T),
     /// There never was a good one.
     Broken(&'a Arc<str>),
@@ -222,15 +222,15 @@ impl<T> FileSet<T> {
         }
     }
 
-    /// What is in force, by name.
-    pub(crate) fn in_force(&self) -> impl Iterator<Item = (&str, InForce<'_, T>)> {
+    /// What is active, by name.
+    pub(crate) fn active(&self) -> impl Iterator<Item = (&str, Active<'_, T>)> {
         self.slots.iter().filter_map(|(name, slot)| {
-            let in_force = match (&slot.good, &slot.problem) {
-                (Some(good), _) => InForce::Good(good),
-                (None, Some(problem)) => InForce::Broken(&problem.text),
+            let active = match (&slot.good, &slot.problem) {
+                (Some(good), _) => Active::Good(good),
+                (None, Some(problem)) => Active::Broken(&problem.text),
                 (None, None) => return None,
             };
-            Some((name.as_str(), in_force))
+            Some((name.as_str(), active))
         })
     }
 
@@ -239,7 +239,7 @@ impl<T> FileSet<T> {
         self.unreadable.as_ref().filter(|_| !self.was_read).map(|problem| &problem.text)
     }
 
-    /// What lies in the folder and is not in force, with the reason, and whether what was good before stays.
+    /// What lies in the folder and is not active, with the reason, and whether what was good before stays.
     pub(crate) fn problems(&self) -> impl Iterator<Item = (&str, &Broken, bool)> {
         let of_files = self.slots.iter().filter_map(|(name, slot)| {
             let problem = slot.problem.as_ref()?;
@@ -337,7 +337,7 @@ impl<T> FileSet<T> {
         }
     }
 
-    /// Keeps the last good one. Says whether something else is to be in force.
+    /// Keeps the last good one. Says whether something else is to be active.
     fn broken(&mut self, name: &str, (extensions, seen): (Extensions, Seen), mistakes: Problems) -> bool {
         let (what, tenant) = (self.kind.what, self.tenant.as_deref());
         let good = self.slots.remove(name).and_then(|slot| slot.good);

@@ -1,4 +1,4 @@
-//! What lies in folders and is not in force, and what is wrong with them.
+//! What lies in folders and is not active, and what is wrong with them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub const PERMISSIONS: &str = "permissions";
 /// Whose folder: none is the host's own.
 pub type Scope = Option<TenantName>;
 
-/// Something that lies in a folder and is not in force.
+/// Something that lies in a folder and is not active.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadIssue {
     /// `policy`, `data`, `tenant`, `folder`; or one of [`LoadIssue::REMARKS`].
@@ -31,13 +31,13 @@ pub struct LoadIssue {
 /// What comes of a trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// What was good before stays in force.
+    /// What was good before stays active.
     LastGoodStays,
     /// Calls are denied.
     Denies,
-    /// It is not in force, and no call is denied for it.
+    /// It is not active, and no call is denied for it.
     NotInForce,
-    /// Everything that was read is in force.
+    /// Everything that was read is active.
     Remark,
 }
 
@@ -47,7 +47,7 @@ pub type LoadIssues = std::collections::BTreeMap<Option<TenantName>, Vec<LoadIss
 // === impl LoadIssue ===
 
 impl LoadIssue {
-    /// Files that are not read, and what others than the operator may write: everything that was read is in force.
+    /// Files that are not read, and what others than the operator may write: everything that was read is active.
     pub const REMARKS: [&str; 2] = [IGNORED, PERMISSIONS];
 
     /// One of which there is no more to say than this.
@@ -60,7 +60,7 @@ impl LoadIssue {
         Self { what, name: name.to_owned(), problem: text, mistakes, effect }
     }
 
-    /// Whether everything that was read is in force all the same.
+    /// Whether everything that was read is active all the same.
     pub fn is_remark(&self) -> bool {
         Self::REMARKS.contains(&self.what)
     }

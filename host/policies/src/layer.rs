@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tracing::error;
 
-use crate::file_set::{Broken, Changes, Failure, FileEntry, FileSet, InForce, Kind};
+use crate::file_set::{Active, Broken, Changes, Failure, FileEntry, FileSet, Kind};
 use crate::issue::{Effect, LoadIssue};
 use crate::remarks::{DOCUMENTS, Remarks, Whose};
 use crate::write_back::{WriteBackCache, Written};
@@ -29,19 +29,19 @@ const DOCUMENT: Kind = Kind { what: "data", whats: "documents", folder: DATA, ex
 /// A policy's settings are read up to this size.
 pub const MAX_SETTINGS: u64 = 16 << 20;
 /// A folder that changes each time it is read is read this often before what was read is taken as it is: somebody who
-/// changes files all the time must not keep everything else from coming into force.
+/// changes files all the time must not keep everything else from becoming active.
 const HOLD_BACK: u32 = 100;
 /// How soon a folder is read again that changed when it was to be read for the first time.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// What is in force of one folder.
+/// What is active of one folder.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// In the order in which they are asked: by name.
     pub members: Vec<Arc<Member>>,
     /// Or why there is none: then no policy can be asked.
     pub data: Result<Arc<Data>, Arc<str>>,
-    /// The documents that are in force, each with its file, whether or not others are broken.
+    /// The documents that are active, each with its file, whether or not others are broken.
     pub documents: Arc<BTreeMap<String, Kept>>,
     /// Whether the folder was never read yet.
     pub is_unread: bool,
@@ -174,7 +174,7 @@ impl LayerLoader {
     /// Looks at the folder. `writing` says whether somebody is in the middle of writing a path.
     ///
     /// What changes while it is read is to be read again before there is a layer, so that a layer never mixes what lay there at two times: files
-    /// that are replaced together by one symlink come into force together.
+    /// that are replaced together by one symlink become active together.
     pub(crate) fn rescan(&mut self, writing: &dyn Fn(&Path) -> bool) -> Rescan {
         let root = match Root::open(&self.path, self.containment()) {
             Ok(root) => root,
@@ -277,9 +277,9 @@ impl LayerLoader {
     /// Where it is not known which policies there are, one that always faults stands for all.
     fn layer(&self) -> Layer {
         let unknown = self.policies.unknown().and_then(|problem| Member::broken(POLICY.whats, problem));
-        let members = self.policies.in_force().filter_map(|(name, in_force)| match in_force {
-            InForce::Good(member) => Some(Arc::clone(member)),
-            InForce::Broken(problem) => Member::broken(name, problem),
+        let members = self.policies.active().filter_map(|(name, active)| match active {
+            Active::Good(member) => Some(Arc::clone(member)),
+            Active::Broken(problem) => Member::broken(name, problem),
         });
         let kept = self.data.good().map(|(name, kept)| (name.to_owned(), kept.clone()));
         Layer {
@@ -294,9 +294,9 @@ impl LayerLoader {
         if let Some(problem) = self.data.unknown() {
             return Err(Arc::clone(problem));
         }
-        let documents = self.data.in_force().map(|(name, in_force)| match in_force {
-            InForce::Good(kept) => Ok((name.to_owned(), Arc::clone(&kept.document))),
-            InForce::Broken(problem) => Err(Arc::clone(problem)),
+        let documents = self.data.active().map(|(name, active)| match active {
+            Active::Good(kept) => Ok((name.to_owned(), Arc::clone(&kept.document))),
+            Active::Broken(problem) => Err(Arc::clone(problem)),
         });
         Ok(Arc::new(Data::new(documents.collect::<Result<Vec<_>, _>>()?)))
     }

@@ -13,9 +13,9 @@ pub(crate) enum Message {
     Noticed(notify::Result<Event>),
     /// A folder was read.
     Done(Box<Finished>),
-    /// Read everything now; answered when what was found is in force, and this default of the tenant `default`.
+    /// Read everything now; answered when what was found is active, and this default of the tenant `default`.
     Reload(Option<DefaultVerdict>, oneshot::Sender<()>),
-    /// Read this folder now; answered when what was found is in force.
+    /// Read this folder now; answered when what was found is active.
     Look(Scope, oneshot::Sender<()>),
     Stop,
 }

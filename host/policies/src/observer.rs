@@ -43,7 +43,7 @@ const LOOK: Duration = Duration::from_secs(2);
 const LOOK_EACH: Duration = Duration::from_millis(10);
 /// How soon a folder is looked at again that is changing; twice as late each time, up to `LOOK`.
 const LOOK_UNSETTLED: Duration = Duration::from_millis(20);
-/// How soon it is looked whether calls are still decided by what was in force before.
+/// How soon it is looked whether calls are still decided by what was active before.
 const LET_GO: Duration = Duration::from_millis(100);
 /// Folders that are read at once. Reading one can mean compiling for seconds, and those that are compiled share the processor.
 const JOBS: usize = 64;
@@ -53,7 +53,7 @@ const SHORT: Duration = Duration::from_secs(1);
 /// calls are denied.
 const STALLED: Duration = Duration::from_secs(20);
 
-/// Decides when which folder is read, and puts in force what was found.
+/// Decides when which folder is read, and activates what was found.
 pub(crate) struct Observer {
     dir: PathBuf,
     context: LoadContext,
@@ -65,7 +65,7 @@ pub(crate) struct Observer {
     folders: BTreeMap<Scope, Folder>,
     /// When each folder is to be looked at.
     due: BTreeSet<(Instant, Scope)>,
-    /// Since when there are tenants in force that have no layer yet.
+    /// Since when there are active tenants that have no layer yet.
     coming: Option<Instant>,
     /// Whether every folder is still to be read once.
     starting: bool,
@@ -78,7 +78,7 @@ pub(crate) struct Observer {
     /// Of the folder that was added last.
     last_id: u64,
     reloads: Vec<Reload>,
-    /// What was in force before, for calls that are still being decided.
+    /// What was active before, for calls that are still being decided.
     retired: Vec<Arc<Snapshot>>,
     sender: Sender<Message>,
     messages: Receiver<Message>,
@@ -279,7 +279,7 @@ impl Observer {
 
     /// Reads a folder on a thread of its own.
     fn read(&mut self, scope: Scope, identities: Identities) {
-        let quota = scope.as_ref().and_then(|name| self.tenant_registry.in_force(name)).map(|file| file.quota());
+        let quota = scope.as_ref().and_then(|name| self.tenant_registry.active(name)).map(|file| file.quota());
         let Some(folder) = self.folders.get_mut(&scope) else { return };
         let Some(loader) = folder.loader.take() else { return };
         folder.watched.refresh(identities, &mut self.notices);
@@ -353,7 +353,7 @@ impl Observer {
             match &scope {
                 None => self.registry.set_host(layer),
                 Some(name) => {
-                    if let Some(file) = self.tenant_registry.in_force(name) {
+                    if let Some(file) = self.tenant_registry.active(name) {
                         self.registry.set_layer(name, file, layer);
                     }
                     // Otherwise all callers are placed as they should be.
@@ -449,12 +449,12 @@ impl Observer {
         self.tell();
     }
 
-    /// Puts in force who belongs where; what policies may have follows when their folder is read.
+    /// Activates who belongs where; what policies may have follows when their folder is read.
     fn settle(&mut self) {
         let before = self.live.load().rest.is_err();
         let changed = self.tenant_registry.settle();
         for name in &changed {
-            if let Some(file) = self.tenant_registry.in_force(name) {
+            if let Some(file) = self.tenant_registry.active(name) {
                 self.registry.set_file(name, file);
             }
             let scope = Some(name.clone());
@@ -471,7 +471,7 @@ impl Observer {
         self.tell();
     }
 
-    /// Puts in force who belongs where, when every tenant has a layer: all at once, so that a caller who is given from one tenant to a new
+    /// Activates who belongs where, when every tenant has a layer: all at once, so that a caller who is given from one tenant to a new
     /// one is nobody else's in between. A tenant whose folder takes long to read holds that up for a while only.
     fn place(&mut self) {
         let files = self.tenant_registry.files();
@@ -497,7 +497,7 @@ impl Observer {
         }
     }
 
-    /// Lets go of what is not in force any more, when the last call is decided that it was for: a hundred megabytes of data are not
+    /// Lets go of what is not active any more, when the last call is decided that it was for: a hundred megabytes of data are not
     /// given back where the next call waits.
     fn let_go(&mut self) {
         let now = self.live.load();
@@ -510,7 +510,7 @@ impl Observer {
         let (path, quota) = match scope {
             None => (self.dir.clone(), Quota::of_host()),
             Some(name) => {
-                let quota = self.tenant_registry.in_force(name).map(|file| file.quota());
+                let quota = self.tenant_registry.active(name).map(|file| file.quota());
                 (self.tenant_registry.path(name), quota.unwrap_or_else(Quota::of_nobody))
             }
         };

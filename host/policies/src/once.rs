@@ -13,12 +13,12 @@ use crate::registry::Registry;
 use crate::snapshot::Live;
 use crate::tenant_registry::{TenantRegistry, Waiting};
 
-/// Reads the host's own folder, and then all tenants' that are in force.
+/// Reads the host's own folder, and then all tenants' that are active.
 pub fn load_once(config: &Config, spaces: Spaces, context: &LoadContext) -> Live {
     load(config, spaces, context, false)
 }
 
-/// The same, to find what is wrong: tenants that are not in force are read, too, as if they might have everything.
+/// The same, to find what is wrong: tenants that are not active are read, too, as if they might have everything.
 pub fn load_all(config: &Config, context: &LoadContext) -> Live {
     load(config, Spaces::empty(), context, true)
 }
@@ -30,14 +30,14 @@ fn load(config: &Config, spaces: Spaces, context: &LoadContext, is_all: bool) ->
     let mut tenant_registry = TenantRegistry::new(config.dir.join(TENANTS), Vocabulary::of(config));
     let names = tenant_registry.first_look(&mut Waiting);
     let loaders = names.iter().filter_map(|name| {
-        let quota = tenant_registry.in_force(name).map(|file| file.quota()).or_else(|| is_all.then(Quota::of_host))?;
+        let quota = tenant_registry.active(name).map(|file| file.quota()).or_else(|| is_all.then(Quota::of_host))?;
         Some((
             name,
             LayerLoader::new(tenant_registry.path(name), Some(name.clone()), quota, context.clone(), When::Start),
         ))
     });
     for (name, loader, layer) in read_all(loaders.collect()) {
-        if let Some(file) = tenant_registry.in_force(name) {
+        if let Some(file) = tenant_registry.active(name) {
             registry.set_layer(name, file, layer);
         }
         issues.insert(Some(name.clone()), loader.issues().collect());

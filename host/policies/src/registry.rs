@@ -1,4 +1,4 @@
-//! What is in force, layer by layer, and the snapshots that are made of it.
+//! What is active, layer by layer, and the snapshots that are made of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl Registry {
         self.changed = true;
     }
 
-    /// A tenant is in force from its first layer on.
+    /// A tenant is active from its first layer on.
     pub(crate) fn set_layer(&mut self, name: &TenantName, file: &Arc<TenantFile>, layer: Layer) {
         let resources = match self.tenants.get(name) {
             Some(tenant) => tenant.resources.with_limits(&file.limits),
@@ -85,7 +85,7 @@ impl Registry {
         self.changed = true;
     }
 
-    /// What a tenant may use from now on; one that has no layer yet is not in force.
+    /// What a tenant may use from now on; one that has no layer yet is not active.
     pub(crate) fn set_file(&mut self, name: &TenantName, file: &Arc<TenantFile>) {
         if let Some(layer) = self.tenants.get(name).map(|tenant| tenant.layer.clone()) {
             self.set_layer(name, file, layer);
@@ -141,7 +141,7 @@ impl Registry {
         }
     }
 
-    /// Who belongs where. The tenant registry lets no two files overlap that are in force; if they did, nobody could be placed.
+    /// Who belongs where. The tenant registry lets no two files overlap that are active; if they did, nobody could be placed.
     fn placement(&mut self) -> (Arc<Placement>, Option<Arc<str>>) {
         if let Some(placement) = &self.placement {
             return (Arc::clone(placement), None);

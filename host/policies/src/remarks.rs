@@ -1,4 +1,4 @@
-//! What an operator would want to know of a folder in which everything that is read is in force: files that are not
+//! What an operator would want to know of a folder in which everything that is read is active: files that are not
 //! read though they look as if they should be, and what somebody else than the operator may change.
 
 use std::collections::BTreeSet;

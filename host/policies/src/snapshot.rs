@@ -1,4 +1,4 @@
-//! Everything that is in force at one time, and the pointer to it.
+//! Everything that is active at one time, and the pointer to it.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct Snapshot {
     pub rest: Result<usize, Arc<str>>,
 }
 
-/// One tenant, as it is in force.
+/// One tenant, as it is active.
 #[derive(Debug)]
 pub struct Tenant {
     pub name: TenantName,
@@ -53,7 +53,7 @@ pub enum NotPlaced {
     Unbound(String),
 }
 
-/// What is in force now, and what is not though it lies in a folder.
+/// What is active now, and what is not though it lies in a folder.
 #[derive(Debug)]
 pub struct Live {
     snapshot: ArcSwap<Snapshot>,
@@ -67,7 +67,7 @@ impl Live {
         Self { snapshot: ArcSwap::from_pointee(snapshot), issues: ArcSwap::default() }
     }
 
-    /// What is in force, for the whole of one request.
+    /// What is active, for the whole of one request.
     pub fn load(&self) -> Arc<Snapshot> {
         Guard::into_inner(self.snapshot.load())
     }
@@ -76,7 +76,7 @@ impl Live {
         self.issues.load_full()
     }
 
-    /// Gives what was in force.
+    /// Gives what was active.
     pub(crate) fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
         self.snapshot.swap(Arc::new(snapshot))
     }
@@ -90,7 +90,7 @@ impl Live {
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// Whether nobody else holds what of it is not in force any more: no call that was under way goes on.
+    /// Whether nobody else holds what of it is not active any more: no call that was under way goes on.
     pub(crate) fn is_retired(this: &Arc<Self>, now: &Self) -> bool {
         let is_in_force = |tenant: &Arc<Tenant>| {
             let at = now.tenants.binary_search_by(|other| other.name.cmp(&tenant.name)).ok();

@@ -80,8 +80,8 @@ struct Entry {
     is_read: bool,
     /// What was read last, if it is right in itself.
     read: Option<Arc<TenantFile>>,
-    in_force: Option<Arc<TenantFile>>,
-    /// Whether what is in force was never read: it is what `default` is without a file.
+    active: Option<Arc<TenantFile>>,
+    /// Whether what is active was never read: it is what `default` is without a file.
     is_built_in: bool,
     problem: Option<Broken>,
     /// Whether it could not be read at the start, and not since.
@@ -119,8 +119,8 @@ impl TenantRegistry {
         self.entries.keys()
     }
 
-    pub(crate) fn in_force(&self, tenant: &TenantName) -> Option<&Arc<TenantFile>> {
-        self.entries.get(tenant)?.in_force.as_ref()
+    pub(crate) fn active(&self, tenant: &TenantName) -> Option<&Arc<TenantFile>> {
+        self.entries.get(tenant)?.active.as_ref()
     }
 
     /// Reads every tenant's file for the first time; gives all names.
@@ -156,9 +156,9 @@ impl TenantRegistry {
         self.blind
     }
 
-    /// Every tenant's file in force.
+    /// Every tenant's active file.
     pub(crate) fn files(&self) -> BTreeMap<TenantName, Arc<TenantFile>> {
-        let file = |(name, entry): (&TenantName, &Entry)| Some((name.clone(), Arc::clone(entry.in_force.as_ref()?)));
+        let file = |(name, entry): (&TenantName, &Entry)| Some((name.clone(), Arc::clone(entry.active.as_ref()?)));
         self.entries.iter().filter_map(file).collect()
     }
 
@@ -167,7 +167,7 @@ impl TenantRegistry {
         self.starting = false;
     }
 
-    /// Why it cannot be told where those belong who belong to no tenant that is in force.
+    /// Why it cannot be told where those belong who belong to no tenant that is active.
     pub(crate) fn closed(&self) -> Option<Arc<str>> {
         let lost = self.entries.values().find(|entry| entry.lost).and_then(|entry| entry.problem.as_ref());
         let misnamed = self.misnamed.values().find(|(_, is_lost)| *is_lost).map(|(problem, _)| problem);
@@ -217,7 +217,7 @@ impl TenantRegistry {
         })
     }
 
-    /// Takes what was found of a tenant's file; says whether it changed. [`Self::settle`] puts it in force.
+    /// Takes what was found of a tenant's file; says whether it changed. [`Self::settle`] activates it.
     pub(crate) fn take(&mut self, tenant: &TenantName, look: Look) -> bool {
         let Some(entry) = self.entries.get_mut(tenant) else { return false };
         let Look { seen, read } = look;
@@ -236,7 +236,7 @@ impl TenantRegistry {
         true
     }
 
-    /// Puts what was read in force, as far as no two tenants claim the same callers. Gives the tenants whose file in
+    /// Activates what was read, as far as no two tenants claim the same callers. Gives the tenants whose file in
     /// force is another one now.
     pub(crate) fn settle(&mut self) -> Vec<TenantName> {
         let mut taken: BTreeMap<TenantName, Arc<TenantFile>> = BTreeMap::new();
@@ -244,7 +244,7 @@ impl TenantRegistry {
         loop {
             for (name, entry) in &self.entries {
                 let new = entry.read.as_ref().filter(|_| !refused.contains_key(name));
-                match new.or(entry.in_force.as_ref()) {
+                match new.or(entry.active.as_ref()) {
                     Some(file) => drop(taken.insert(name.clone(), Arc::clone(file))),
                     None => drop(taken.remove(name)),
                 }
@@ -261,7 +261,7 @@ impl TenantRegistry {
                 }
             }
             if refused.len() == before {
-                // What is in force never overlaps, so one of any two is new.
+                // What is active never overlaps, so one of any two is new.
                 break;
             }
         }
@@ -323,7 +323,7 @@ impl TenantRegistry {
             let problem = Broken::new(Problems::one(&self.dir.join(name), bad.to_string(), "rename the folder"));
             let before = self.misnamed.get(name);
             if before.is_none() {
-                error!(problem = &*problem.text, "tenant cannot be loaded; it is not in force");
+                error!(problem = &*problem.text, "tenant cannot be loaded; it is not active");
             }
             let is_lost = before.map_or(self.starting && *is_misnamed_tenant, |(_, is_lost)| *is_lost);
             misnamed.insert(name.clone(), (problem, is_lost));
@@ -340,7 +340,7 @@ impl TenantRegistry {
         let what = format!("the folder cannot be read: {error}");
         let problem = Broken::new(Problems::one(&self.dir, what, help));
         if self.problem.as_ref() != Some(&problem) {
-            error!(problem = &*problem.text, "tenants cannot be listed; those that are in force stay");
+            error!(problem = &*problem.text, "tenants cannot be listed; those that are active stay");
         }
         self.blind |= self.starting;
         self.problem = Some(problem);
@@ -397,27 +397,27 @@ pub(crate) fn named(dir: &Path) -> std::io::Result<Vec<Named>> {
 impl Entry {
     fn built_in() -> Self {
         let file = Arc::new(TenantFile::default());
-        Self { is_built_in: true, in_force: Some(Arc::clone(&file)), read: Some(file), ..Self::default() }
+        Self { is_built_in: true, active: Some(Arc::clone(&file)), read: Some(file), ..Self::default() }
     }
 
     fn is_new(&self) -> bool {
-        match (&self.read, &self.in_force) {
-            (Some(read), Some(in_force)) => !Arc::ptr_eq(read, in_force),
+        match (&self.read, &self.active) {
+            (Some(read), Some(active)) => !Arc::ptr_eq(read, active),
             (Some(_), None) => true,
             (None, _) => false,
         }
     }
 
-    /// Gives the tenant's name if this changes what is in force.
+    /// Gives the tenant's name if this changes what is active.
     fn take(&mut self, name: &TenantName, file: Arc<TenantFile>) -> Option<TenantName> {
         let is_read = self.read.as_ref().is_some_and(|read| Arc::ptr_eq(read, &file));
         if is_read {
             (self.problem, self.lost) = (None, false);
         }
-        if self.in_force.as_ref().is_some_and(|in_force| Arc::ptr_eq(in_force, &file)) {
+        if self.active.as_ref().is_some_and(|active| Arc::ptr_eq(active, &file)) {
             return None;
         }
-        (self.in_force, self.is_built_in) = (Some(file), false);
+        (self.active, self.is_built_in) = (Some(file), false);
         info!(tenant = name.as_str(), "tenant loaded");
         Some(name.clone())
     }
@@ -426,9 +426,9 @@ impl Entry {
     /// its file would have denied.
     fn issue(&mut self, name: &TenantName, mistakes: Problems, starting: bool) -> bool {
         if starting && self.is_built_in {
-            (self.in_force, self.is_built_in) = (None, false);
+            (self.active, self.is_built_in) = (None, false);
         }
-        self.lost |= starting && self.in_force.is_none();
+        self.lost |= starting && self.active.is_none();
         let problem = Broken::new(mistakes);
         if self.problem.as_ref() == Some(&problem) {
             return false;
@@ -436,7 +436,7 @@ impl Entry {
         let outcome = match self.effect() {
             Effect::LastGoodStays => "the last good one stays",
             Effect::Denies => "calls that no other tenant matches are denied until it is mended",
-            Effect::NotInForce | Effect::Remark => "it is not in force",
+            Effect::NotInForce | Effect::Remark => "it is not active",
         };
         error!(tenant = name.as_str(), problem = &*problem.text, "tenant cannot be loaded; {outcome}");
         self.problem = Some(problem);
@@ -445,7 +445,7 @@ impl Entry {
 
     /// What comes of its being wrong.
     fn effect(&self) -> Effect {
-        if self.in_force.is_some() {
+        if self.active.is_some() {
             Effect::LastGoodStays
         } else if self.lost {
             Effect::Denies

@@ -1,4 +1,4 @@
-//! Keeps in force what the folders show, from a thread of its own.
+//! Keeps active what the folders show, from a thread of its own.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -19,7 +19,7 @@ use crate::snapshot::Live;
 /// How long somebody waits for folders to be read. Compiling can take minutes.
 const READ_WITHIN: Duration = Duration::from_secs(600);
 
-/// Keeps in force what the folders show. Dropping it stops the watching.
+/// Keeps active what the folders show. Dropping it stops the watching.
 #[derive(Debug)]
 pub struct Watch {
     messages: Sender<Message>,
@@ -44,7 +44,7 @@ impl Watch {
         Ok((Self { messages: sender }, live))
     }
 
-    /// Reads one folder, whose files were just written. Ready when what was found is in force.
+    /// Reads one folder, whose files were just written. Ready when what was found is active.
     pub async fn look(&self, scope: Scope) {
         let (sender, done) = oneshot::channel();
         if self.messages.send(Message::Look(scope, sender)).is_ok() {
@@ -53,7 +53,7 @@ impl Watch {
         }
     }
 
-    /// Reads everything again, trying what was broken. Ready when what was found is in force; and this default of the
+    /// Reads everything again, trying what was broken. Ready when what was found is active; and this default of the
     /// tenant `default`, where one is given.
     pub async fn reload(&self, default: Option<DefaultVerdict>) {
         let (sender, done) = oneshot::channel();

@@ -50,7 +50,7 @@ impl WriteBackCache {
         self.lock().get(scope)?.get(file).cloned()
     }
 
-    /// Nobody needs it any more: the document is in force, or will not be.
+    /// Nobody needs it any more: the document is active, or will not be.
     pub fn withdraw(&self, scope: &Scope, file: &str) {
         let mut write_back = self.lock();
         if let Some(files) = write_back.get_mut(scope) {

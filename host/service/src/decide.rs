@@ -37,7 +37,7 @@ use crate::recorder::Recorder;
 const LARGE: usize = 256 << 10;
 const PING: [&str; 2] = ["SystemPing", "SystemPingHead"];
 
-/// Decides calls: finds whose they are, reads them as dockerd does, and asks what is in force.
+/// Decides calls: finds whose they are, reads them as dockerd does, and asks what is active.
 #[derive(Debug)]
 pub struct Evaluator {
     /// Another one after a reload with other rules.
@@ -133,7 +133,7 @@ impl Evaluator {
         self.exempt_ping.store(config.exempt_ping, Ordering::Relaxed);
     }
 
-    /// What is in force.
+    /// What is active.
     pub fn live(&self) -> &Arc<Live> {
         &self.live
     }

@@ -1,4 +1,4 @@
-//! The way in by TCP: the certificate in force, and who is known. Read again at a reload.
+//! The way in by TCP: the active certificate, and who is known. Read again at a reload.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ impl Gate {
         by_print.or_else(by_name).map(|client| Arc::clone(&client.rights))
     }
 
-    /// Takes certificates, tokens and clients; where something is wrong with them, what is in force stays.
+    /// Takes certificates, tokens and clients; where something is wrong with them, what is active stays.
     pub fn take(&self, listener: Option<&AdminListener>) -> Result<(), Problems> {
         let keys = match listener {
             Some(listener) => Keys::of(listener)?,

@@ -15,7 +15,7 @@ use crate::end::End;
 use crate::listen::Unheard;
 
 /// Of something that was replaced by what is broken, or that cannot be read any more.
-pub const LAST_GOOD_STAYS: &str = "the last good version stays in force";
+pub const LAST_GOOD_STAYS: &str = "the last good version stays active";
 
 /// The answer to `GET /v1/health/ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Readiness {
     pub generation: u64,
     /// Why calls are denied.
     pub denying: Vec<Finding>,
-    /// What is wrong and has no call denied: what lies in a folder and is not in force, because its last good version stays
+    /// What is wrong and has no call denied: what lies in a folder and is not active, because its last good version stays
     /// or nobody asks it; and what will be trouble if nobody does anything.
     pub warnings: Vec<Finding>,
 }
@@ -41,7 +41,7 @@ pub struct Finding {
     /// Empty where there is only one.
     pub name: String,
     pub problem: String,
-    /// What was read before is in force.
+    /// What was read before is active.
     #[serde(default)]
     pub last_good_stays: bool,
 }
@@ -181,7 +181,7 @@ fn needs_state(snapshot: &Snapshot) -> bool {
 // === impl Finding ===
 
 impl Finding {
-    /// What lies in folders and is not in force, and what is wrong with them.
+    /// What lies in folders and is not active, and what is wrong with them.
     pub fn of_issues(issues: &LoadIssues) -> impl Iterator<Item = Self> {
         issues.iter().flat_map(|(tenant, issues)| issues.iter().map(|issue| Self::of_trouble(tenant.as_ref(), issue)))
     }
@@ -227,7 +227,7 @@ impl Finding {
         end.warning().map(|warning| Self::of_host("certificate", end.key, &warning))
     }
 
-    /// Whether something was read and is not in force.
+    /// Whether something was read and is not active.
     pub fn is_refusal(&self) -> bool {
         !LoadIssue::REMARKS.contains(&self.what.as_str())
     }

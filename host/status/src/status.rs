@@ -1,4 +1,4 @@
-//! What the host tells its operator of itself: what is in force, what is not and why, and what became of calls.
+//! What the host tells its operator of itself: what is active, what is not and why, and what became of calls.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,7 +28,7 @@ pub struct Status {
     pub started: u64,
     pub uptime_s: u64,
     pub generation: u64,
-    /// Nothing lies in a folder that is not in force.
+    /// Nothing lies in a folder that is not active.
     pub is_sound: bool,
     /// Nothing has calls denied that no policy denies.
     pub is_ready: bool,
@@ -79,11 +79,11 @@ pub struct PolicyStatus {
     pub is_observed: bool,
     /// Why it denies every call.
     pub broken: Option<String>,
-    /// How often it would have denied and did not count, since it is in force as it is; of a host-wide policy, for all tenants.
+    /// How often it would have denied and did not count, since it is active as it is; of a host-wide policy, for all tenants.
     pub would_deny: u64,
 }
 
-/// Something that lies in a folder and is not in force, a remark on what lies there, or a mount's path that could not
+/// Something that lies in a folder and is not active, a remark on what lies there, or a mount's path that could not
 /// be looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -91,7 +91,7 @@ pub struct Problem {
     pub what: String,
     pub name: String,
     pub problem: String,
-    /// What was read before is in force.
+    /// What was read before is active.
     #[serde(default)]
     pub last_good_stays: bool,
 }
@@ -150,12 +150,12 @@ impl Reporter {
         let Snapshot { generation, host, tenants, .. } = &*snapshot;
         let Readiness { is_ready, denying, warnings, .. } = self.readiness();
         let since_epoch = self.started.1.duration_since(SystemTime::UNIX_EPOCH);
-        let in_force: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
-        // Of tenants that are not in force, too.
+        let active: std::collections::BTreeSet<_> = tenants.iter().map(|tenant| &tenant.name).collect();
+        // Of tenants that are not active, too.
         let stuck = self.authorizer.evaluator().stuck();
         let untaken = self.untaken.load();
         let of_configuration = untaken.iter().map(Problem::of_finding);
-        let others = issues.keys().flatten().filter(|name| !in_force.contains(name));
+        let others = issues.keys().flatten().filter(|name| !active.contains(name));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: since_epoch.map_or(0, |since| since.as_secs()),
@@ -175,7 +175,7 @@ impl Reporter {
         }
     }
 
-    /// Of one tenant that is in force.
+    /// Of one tenant that is active.
     pub fn tenant(&self, name: &TenantName) -> Option<TenantStatus> {
         let live = self.authorizer.live();
         let (snapshot, issues) = (live.load(), live.issues());
@@ -243,7 +243,7 @@ impl PolicyStatus {
         if self.is_observed { "observe" } else { "enforce" }
     }
 
-    /// Of one policy that is in force, or of what stands in for it.
+    /// Of one policy that is active, or of what stands in for it.
     pub fn of(member: &Member) -> Self {
         Self {
             name: member.name.to_string(),

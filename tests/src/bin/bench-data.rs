@@ -53,11 +53,11 @@ struct Decisions {
     p99_us: f64,
 }
 
-/// Something that brings the large document into force.
+/// Something that activates the large document.
 #[derive(Serialize)]
 struct Step {
     step: &'static str,
-    /// Until it is in force.
+    /// Until it is active.
     took_ms: f64,
     /// The longest decision meanwhile; none where the host was not there.
     longest_decision_ms: Option<f64>,

@@ -182,7 +182,7 @@ fn start() -> Result<Portcullis> {
     config.start()
 }
 
-/// Gives a neighbour a policy, or takes it away, and waits until that is in force.
+/// Gives a neighbour a policy, or takes it away, and waits until that is active.
 fn give(host: &Portcullis, neighbour: &str, policy: Option<&[u8]>) -> Result<()> {
     let (mark, file) = (host.mark(), file_of(neighbour));
     let message = match policy {

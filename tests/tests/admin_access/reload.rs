@@ -1,4 +1,4 @@
-//! Certificates, tokens and clients are read again at a reload; what is broken leaves what is in force.
+//! Certificates, tokens and clients are read again at a reload; what is broken leaves what is active.
 
 use std::fs;
 
@@ -66,7 +66,7 @@ fn a_token_that_is_taken_away_is_worth_nothing_after_a_reload() -> Result<()> {
     host.wait_for(mark, "the mistake", |record| {
         record.level() == "ERROR" && record.text("problem").contains("`reed`, which is not a scope")
     })?;
-    assert_eq!(status(&door, "new")?, 200, "what is wrong leaves what is in force");
+    assert_eq!(status(&door, "new")?, 200, "what is wrong leaves what is active");
 
     // Without the table nobody is known, until the next start closes the address.
     let path = host.config().path().join("portcullis.toml");

@@ -1,4 +1,4 @@
-//! Documents of a host that runs: read and changed at the admin socket, in force when that is answered, and kept in the folder.
+//! Documents of a host that runs: read and changed at the admin socket, active when that is answered, and kept in the folder.
 
 mod disk;
 mod places;

@@ -52,17 +52,17 @@ fn the_command_does_the_same() -> Result<()> {
     let patch = file("patch.json", r#"[{"op":"replace","path":"/role","value":"admin"}]"#)?;
     let merge = file("merge.json", r#"{"a/b":1}"#)?;
     for (arguments, code, out) in [
-        (vec!["data", "put", "/users", &users], 0, "users is in force since generation "),
-        (vec!["data", "patch", "/users/alice", &patch], 0, "users is in force"),
+        (vec!["data", "put", "/users", &users], 0, "users is active since generation "),
+        (vec!["data", "patch", "/users/alice", &patch], 0, "users is active"),
         (vec!["data", "patch", "/users", &merge, "--merge", "--json"], 0, "\"etag\": \""),
         (vec!["data", "get", "/users"], 0, r#"{"alice":{"role":"admin"},"a/b":1}"#),
         (vec!["data", "get", "/users/a~1b"], 0, "1"),
         (vec!["data", "get"], 0, r#"{"users":{"#),
         (vec!["data", "ls"], 0, "DOCUMENT"),
         (vec!["data", "ls", "--json"], 0, "\"bytes\": "),
-        (vec!["data", "put", "/x", &merge, "--tenant", "ci"], 0, "x is in force"),
+        (vec!["data", "put", "/x", &merge, "--tenant", "ci"], 0, "x is active"),
         (vec!["data", "get", "/x", "--tenant", "ci"], 0, r#"{"a/b":1}"#),
-        (vec!["data", "rm", "/users/alice"], 0, "users is in force"),
+        (vec!["data", "rm", "/users/alice"], 0, "users is active"),
         (vec!["data", "rm", "/users", "--if-match", "another"], 1, "is not what the caller takes it for"),
         (vec!["data", "rm", "/users"], 0, "users is removed since generation "),
         (vec!["data", "rm", "/users"], 1, "there is no document `users`"),

@@ -82,7 +82,7 @@ impl Stage {
         wait::until(&format!("`{what}` told: {is_told}"), wait::PATIENCE, told)
     }
 
-    /// The admin API answers, and puts in force what is elsewhere.
+    /// The admin API answers, and activates what is elsewhere.
     fn others_are_served(&self) -> Result<()> {
         for _ in 0..20 {
             let reply = self.ask("b")?;
@@ -91,7 +91,7 @@ impl Stage {
         admin(&self.host, "GET", "/v1/status", b"")?;
         let wasm = artifacts::policy_bytes("deny-all")?;
         admin(&self.host, "PUT", "/v1/tenants/b/policies/other", &wasm)?;
-        assert!(!self.ask("b")?.allow, "what is put is in force");
+        assert!(!self.ask("b")?.allow, "what is put is active");
         Ok(())
     }
 }

@@ -155,9 +155,9 @@ fn attempt(host: &Portcullis, tenant: &str, attack: &Attack) -> Result<Result<()
     if !problem.starts_with(&expected) || (problem != expected && !is_helped && !expected.ends_with(": ")) {
         return Ok(Err(format!("{problem}\n  expected {expected}")));
     }
-    // What is told comes before it is in force.
-    let in_force = |record: &Record| record.is_of(tenant) && record.message() == "generation published";
-    host.wait_for(mark, "the tenant's first generation", in_force)?;
+    // What is told comes before it is active.
+    let active = |record: &Record| record.is_of(tenant) && record.message() == "generation published";
+    host.wait_for(mark, "the tenant's first generation", active)?;
     let reply = ask(host, tenant)?;
     Ok(if reply.allow { Err("allowed".to_owned()) } else { Ok(()) })
 }
@@ -241,7 +241,7 @@ fn a_file_that_grows_as_fast_as_it_can_is_given_up_and_keeps_nobody_waiting() ->
     write_without_end(line, |problem| problem.contains("policies/name.wasm: "))
 }
 
-/// A tenant that writes into its good policy is told so, while everybody else's changes come into force and its own last good one
+/// A tenant that writes into its good policy is told so, while everybody else's changes become active and its own last good one
 /// stays.
 fn write_without_end(line: &str, is_expected: impl Fn(&str) -> bool) -> Result<()> {
     const KEPT: &str = "policy cannot be loaded; the last good one stays";

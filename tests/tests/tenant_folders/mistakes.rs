@@ -170,7 +170,7 @@ fn folders_whose_names_are_no_tenants_are_told_and_those_that_are_hidden_are_not
         host.wait_for(Log::START, name, |record| record.text("problem") == expected && record.level() == "ERROR")?;
     }
     let records = host.records(Log::START);
-    let told = records.iter().filter(|record| record.message() == "tenant cannot be loaded; it is not in force");
+    let told = records.iter().filter(|record| record.message() == "tenant cannot be loaded; it is not active");
     assert_eq!(told.count(), bad.len());
     assert_eq!(ask(&host, OTHER)?.msg, crate::OF_OTHER);
     Ok(())

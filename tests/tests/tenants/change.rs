@@ -139,7 +139,7 @@ fn a_caller_goes_from_tenant_to_tenant_while_it_asks() -> Result<()> {
     // What overlaps waits until the other lets go, and then both change at once: nobody is the default tenant's meanwhile.
     let mark = host.mark();
     add(&host, "b", &matching("b"))?;
-    host.wait_for(mark, "b in force", |record| record.is_of("b") && record.message() == "generation published")?;
+    host.wait_for(mark, "b active", |record| record.is_of("b") && record.message() == "generation published")?;
     put(&host, "b", &matching("m*"))?;
     let problem = problem_of(&host, mark, "b", KEPT)?;
     let help = "every caller belongs to one tenant: make one of the two `[[match]]` narrower";
@@ -201,7 +201,7 @@ fn who_is_given_to_a_new_tenant_is_nobody_elses_in_between() -> Result<()> {
     Ok(())
 }
 
-/// Many times over, as fast as it goes: whatever is in force, it is one of the two.
+/// Many times over, as fast as it goes: whatever is active, it is one of the two.
 #[test]
 fn two_tenants_hand_a_caller_to_each_other() -> Result<()> {
     let host = with_tenants(Config::new()?, &[DEFAULT, ("a", &matching("mover")), ("b", &matching("x"))])?.start()?;

@@ -126,7 +126,7 @@ fn a_broken_tenant_that_comes_later_is_not_in_force() -> Result<()> {
     let host = with_tenants(Config::new()?, &GOOD)?.start()?;
     let mark = host.mark();
     host.config().put_tenant("late", "match = 5")?;
-    let problem = problem_of(&host, mark, "late", "tenant cannot be loaded; it is not in force")?;
+    let problem = problem_of(&host, mark, "late", "tenant cannot be loaded; it is not active")?;
     let file = host.config().path().join("tenants/late/tenant.toml");
     assert_eq!(problem, format!("{}:1: `match` is an integer\n  help: write each one as `[[match]]`", file.display()));
     Decision::of(&host, &Caller::anybody())?.assert_of("default", "nothing changed");

@@ -29,7 +29,7 @@ pub struct ConfigChange {
     pub tag: Option<String>,
     pub is_new: bool,
     /// False where the policy is still to come.
-    pub in_force: bool,
+    pub active: bool,
     pub generation: u64,
 }
 
@@ -71,7 +71,7 @@ impl Manager {
     }
 
     /// Has the file beside a policy say what `edit` makes of what it says: checked as when it is loaded, with the policy where it is
-    /// there, then written, and in force when this is ready.
+    /// there, then written, and active when this is ready.
     pub async fn edit_policy_config(
         &self,
         scope: Scope,
@@ -111,7 +111,7 @@ impl Manager {
         self.settled(scope, &name, None, false, true).await
     }
 
-    /// Waits until what was written is in force. The policy may still be to come.
+    /// Waits until what was written is active. The policy may still be to come.
     async fn settled(
         &self,
         scope: Scope,
@@ -126,8 +126,8 @@ impl Manager {
         if let Some(why) = self.issue(&scope, "policy", name.as_str()) {
             return Err(ManageError::NotInForce(why));
         }
-        let in_force = self.member(&scope, name)?.is_some();
-        Ok(ConfigChange { tag, is_new, in_force, generation: self.0.live.load().generation.0 })
+        let active = self.member(&scope, name)?.is_some();
+        Ok(ConfigChange { tag, is_new, active, generation: self.0.live.load().generation.0 })
     }
 
     /// The tag of what was written, whether there was nothing before, and whether it is anything else.

@@ -1,6 +1,6 @@
 //! Documents: read, and changed where they lie.
 //!
-//! A change is made in memory, on the document that is in force, and shares with it what it leaves; then the file is written and
+//! A change is made in memory, on the document that is active, and shares with it what it leaves; then the file is written and
 //! what is in memory is offered to whoever reads the folder. Changes of one folder that wait at the same time are made one after
 //! the other, each with its own precondition, and written together.
 
@@ -37,7 +37,7 @@ pub(crate) struct DataChange {
     /// None where the document was removed.
     pub(crate) tag: Option<String>,
     pub(crate) is_new: bool,
-    /// The generation in which it is in force.
+    /// The generation in which it is active.
     pub(crate) generation: u64,
 }
 
@@ -87,7 +87,7 @@ struct Limited<'a> {
 // === impl Manager ===
 
 impl Manager {
-    /// The documents of a folder that are in force.
+    /// The documents of a folder that are active.
     pub fn documents(&self, scope: &Scope) -> Result<Arc<BTreeMap<String, Kept>>, ManageError> {
         Ok(self.layer(scope)?.documents)
     }
@@ -101,7 +101,7 @@ impl Manager {
         })
     }
 
-    /// Why documents are not in force.
+    /// Why documents are not active.
     pub(crate) fn data_issues(&self, scope: &Scope) -> BTreeMap<String, String> {
         let issues = self.0.live.issues();
         let of_scope = issues.get(scope).into_iter().flatten();
@@ -118,7 +118,7 @@ impl Manager {
         &self.0.write_queues
     }
 
-    /// Changes a document. On the disk, and in force, when this is ready.
+    /// Changes a document. On the disk, and active, when this is ready.
     pub(crate) async fn change_data(
         &self,
         scope: Scope,
@@ -265,7 +265,7 @@ impl Manager {
             self.0.context.write_back.withdraw(scope, file);
         }
         let file = written.as_ref().ok().and_then(|written| written.as_ref()).map(|(_, file)| *file);
-        let (in_force, generation) = match self.layer(scope) {
+        let (active, generation) = match self.layer(scope) {
             Ok(layer) => (layer.documents.get(&name).map(|kept| kept.file), self.0.live.load().generation.0),
             Err(_) => (None, 0),
         };
@@ -275,12 +275,12 @@ impl Manager {
                 (Outcome::Failed(error), _) => Err(error),
                 (_, Err(problem)) => Err(problem.clone().into()),
                 (Outcome::Overtaken, _) => Err(edit::overtaken(&name, tag.as_deref())),
-                (Outcome::Done, Ok(_)) if is_change && in_force != file => {
+                (Outcome::Done, Ok(_)) if is_change && active != file => {
                     let why = self.issue(scope, "data", &name);
                     Err(ManageError::NotInForce(why.unwrap_or_else(|| "somebody else replaced it".into())))
                 }
                 (Outcome::Done, Ok(_)) => {
-                    let tag = tag.clone().or_else(|| in_force.map(|file| file.tag()));
+                    let tag = tag.clone().or_else(|| active.map(|file| file.tag()));
                     Ok(DataChange { tag, is_new, generation })
                 }
             };

@@ -1,5 +1,5 @@
 //! What the operator changes while the host runs: the same files that could be written by hand, through the same swap. A change is
-//! checked before it is written, on the disk before it is answered, and in force by then.
+//! checked before it is written, on the disk before it is answered, and active by then.
 
 mod config;
 mod data;
@@ -67,8 +67,8 @@ pub enum ManageError {
     Busy(String),
     #[error("there is no room for it: {0}")]
     NoRoom(String),
-    /// It is written, and not in force.
-    #[error("it is written, and not in force: {0}")]
+    /// It is written, and not active.
+    #[error("it is written, and not active: {0}")]
     NotInForce(String),
     #[error("{0}")]
     Failed(String),
@@ -138,7 +138,7 @@ impl Manager {
         AtomicDir::open(&root, folder).map_err(|error| ManageError::from_io(&root.path(folder), &error))
     }
 
-    /// Why what lies in a folder is not in force.
+    /// Why what lies in a folder is not active.
     fn issue(&self, scope: &Scope, what: &str, name: &str) -> Option<String> {
         let issues = self.0.live.issues();
         let issue = issues.get(scope)?.iter().find(|issue| issue.what == what && issue.name == name)?;

@@ -32,14 +32,14 @@ pub enum Precondition {
 pub struct PolicyChange {
     pub digest: Digest,
     pub is_new: bool,
-    /// The generation in which it is in force.
+    /// The generation in which it is active.
     pub generation: u64,
 }
 
 // === impl Manager ===
 
 impl Manager {
-    /// Puts a policy into a folder: checked, compiled and probed first, then written, and in force when this is ready.
+    /// Puts a policy into a folder: checked, compiled and probed first, then written, and active when this is ready.
     pub async fn put_policy(
         &self,
         scope: Scope,
@@ -60,16 +60,16 @@ impl Manager {
             return Ok(PolicyChange { digest, is_new: false, generation });
         }
         let (manager, own, file) = (self.clone(), scope.clone(), name.clone());
-        // What was compiled lives until it is in force, so that it is compiled once.
+        // What was compiled lives until it is active, so that it is compiled once.
         let written = blocking_for(COMPILED_AND_WRITTEN, move || {
             let compiled = manager.check_and_write(&own, &file, &bytes)?;
             Ok((compiled, writer))
         });
         let (_compiled, _writer) = written.await?;
         self.0.watch.look(scope.clone()).await;
-        let in_force = self.member(&scope, &name)?;
+        let active = self.member(&scope, &name)?;
         let why = self.issue(&scope, "policy", name.as_str());
-        if why.is_some() || in_force.is_none_or(|member| member.digest != Some(digest)) {
+        if why.is_some() || active.is_none_or(|member| member.digest != Some(digest)) {
             return Err(ManageError::NotInForce(why.unwrap_or_else(|| "somebody else replaced it".into())));
         }
         Ok(PolicyChange { digest, is_new: before.is_none(), generation: self.0.live.load().generation.0 })
@@ -122,12 +122,12 @@ impl Manager {
         .await
     }
 
-    /// The policies of a folder that are in force, or broken.
+    /// The policies of a folder that are active, or broken.
     pub fn members(&self, scope: &Scope) -> Result<Vec<Arc<Member>>, ManageError> {
         Ok(self.layer(scope)?.members)
     }
 
-    /// A policy of a folder that is in force, or broken.
+    /// A policy of a folder that is active, or broken.
     pub fn member(&self, scope: &Scope, name: &PolicyName) -> Result<Option<Arc<Member>>, ManageError> {
         Ok(self.layer(scope)?.members.into_iter().find(|member| member.name == *name))
     }

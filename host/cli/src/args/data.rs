@@ -12,7 +12,7 @@ pub(crate) enum Data {
     Ls(DataLs),
     /// Print what is at a pointer, as JSON
     Get(DataGet),
-    /// Put a document, or a value into one; it is on the disk and in force when this ends
+    /// Put a document, or a value into one; it is on the disk and active when this ends
     Put(DataPut),
     /// Change a document by a JSON Patch, or by example with --merge
     Patch(DataPatch),

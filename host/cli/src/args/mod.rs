@@ -22,7 +22,7 @@ const LONG_ABOUT: &str = "\
 Guards a Docker daemon with WebAssembly policies.
 
 dockerd asks an authorization plugin about every call to its API. Portcullis is such a plugin: it asks policies, each a \
-.wasm file in a sandbox of its own, and answers allow or deny. A policy file that is dropped into the folder is in force \
+.wasm file in a sandbox of its own, and answers allow or deny. A policy file that is dropped into the folder is active \
 at once, with no restart and no call lost. When anything goes wrong, the answer is deny.";
 
 const AFTER_HELP: &str = "\
@@ -80,7 +80,7 @@ pub(crate) enum Command {
     /// Explain one decision: who called what, which policies were asked, what they said, and why that gave the answer
     #[command(after_long_help = help::WHY)]
     Why(Why),
-    /// Say what a running host has in force, what it has not and why, and what became of its calls
+    /// Say what is active in a running host, what is not and why, and what became of its calls
     #[command(after_long_help = help::STATUS)]
     Status(Status),
     /// Say whether a running host decides calls as it should; the exit code is 1 if it does not

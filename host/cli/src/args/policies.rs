@@ -10,7 +10,7 @@ use super::Host;
 pub(crate) enum Policy {
     /// List policies: host-wide ones, or a tenant's
     Ls(PolicyLs),
-    /// Put a policy into the folder; it is in force when this ends
+    /// Put a policy into the folder; it is active when this ends
     Put(PolicyPut),
     /// Fetch a policy's file
     Get(PolicyGet),

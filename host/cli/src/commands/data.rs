@@ -46,8 +46,8 @@ fn list(args: &DataLs) -> Result<(), Exit> {
     let mut table = Table::new(&columns);
     for Listed { name, etag, bytes, problem } in found.documents {
         let state = match (&etag, problem) {
-            (_, None) => "in force".to_owned(),
-            (Some(_), Some(problem)) => format!("the last good one is in force: {problem}"),
+            (_, None) => "active".to_owned(),
+            (Some(_), Some(problem)) => format!("the last good one is active: {problem}"),
             (None, Some(problem)) => format!("broken: {problem}"),
         };
         let bytes = bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
@@ -76,7 +76,7 @@ fn patch(args: &DataPatch) -> Result<(), Exit> {
     change(Method::PATCH, &args.place, |call| call.header("content-type", kind).body(bytes))
 }
 
-/// Makes a change, and says since when it is in force.
+/// Makes a change, and says since when it is active.
 fn change(method: Method, at: &DataTarget, arrange: impl FnOnce(Call) -> Call) -> Result<(), Exit> {
     if at.pointer.is_empty() {
         return Err(fail(Exit::Usage, "all documents at once cannot be changed; name one, such as `/users`"));
@@ -90,7 +90,7 @@ fn change(method: Method, at: &DataTarget, arrange: impl FnOnce(Call) -> Call) -
     let generation = answer.get("generation").and_then(Value::as_u64).unwrap_or_default();
     let name = text("name").unwrap_or_default();
     match text("etag") {
-        Some(tag) => say!("{name} is in force since generation {generation}: {tag}"),
+        Some(tag) => say!("{name} is active since generation {generation}: {tag}"),
         None => say!("{name} is removed since generation {generation}"),
     }
     Ok(())

@@ -45,7 +45,7 @@ fn list(args: &PolicyLs) -> Result<(), Exit> {
             policy.name.clone(),
             policy.digest.clone().unwrap_or_else(|| "-".to_owned()),
             policy.mode().to_owned(),
-            policy.broken.as_ref().map_or_else(|| "in force".to_owned(), |problem| format!("broken: {problem}")),
+            policy.broken.as_ref().map_or_else(|| "active".to_owned(), |problem| format!("broken: {problem}")),
         ]);
     }
     table.print();
@@ -68,7 +68,7 @@ fn put(args: &PolicyPut) -> Result<(), Exit> {
     } else {
         let text = |key| answer.get(key).and_then(Value::as_str).unwrap_or_default();
         let generation = answer.get("generation").and_then(Value::as_u64).unwrap_or_default();
-        say!("{} is in force since generation {generation}: {}", text("name"), text("digest"));
+        say!("{} is active since generation {generation}: {}", text("name"), text("digest"));
     }
     Ok(())
 }

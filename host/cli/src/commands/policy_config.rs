@@ -60,8 +60,8 @@ pub(crate) fn settings(PolicySettings { whose, name, file, if_match }: &PolicySe
 fn told(answer: &Value) {
     let text = |key| answer.get(key).and_then(Value::as_str).unwrap_or_default();
     let generation = answer.get("generation").and_then(Value::as_u64).unwrap_or_default();
-    if answer.get("in_force").and_then(Value::as_bool) == Some(true) {
-        say!("the configuration of {} is in force since generation {generation}: {}", text("name"), text("tag"));
+    if answer.get("active").and_then(Value::as_bool) == Some(true) {
+        say!("the configuration of {} is active since generation {generation}: {}", text("name"), text("tag"));
     } else {
         say!("the configuration of {} waits for the policy: {}", text("name"), text("tag"));
     }

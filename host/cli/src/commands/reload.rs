@@ -25,7 +25,7 @@ fn reload(args: &Reload) -> Result<(), Exit> {
 
 fn print(reloaded: &Reloaded) {
     let Reloaded { generation, refused, needs_restart, .. } = reloaded;
-    say!("generation {generation} is in force");
+    say!("generation {generation} is active");
     for finding in refused {
         say!("refused: {}", finding.to_string().replace('\n', "\n  "));
     }

@@ -48,7 +48,7 @@ fn only(args: &args::Status, status: Status, name: &str) -> Result<Status, Exit>
     let is_there = |status: &Status| status.tenants.iter().any(|tenant| tenant.name == name);
     if !is_there(&status) {
         if let Some(problem) = status.problems.iter().find(|problem| problem.what == "tenant" && problem.name == name) {
-            return Err(fail(Exit::Failed, format_args!("tenant `{name}` is not in force: {}", problem.problem)));
+            return Err(fail(Exit::Failed, format_args!("tenant `{name}` is not active: {}", problem.problem)));
         }
         let _: TenantStatus = tenant_call(name).json(&args.host)?;
         status = of_host().json(&args.host)?;
@@ -188,7 +188,7 @@ fn row(tenant: &str, is_observed: bool, policy: &PolicyStatus, is_behind: bool) 
         policy.would_deny.to_string(),
         match (&policy.broken, is_observed) {
             (None, _) if is_behind => "last good version: the file is broken",
-            (None, _) => "in force",
+            (None, _) => "active",
             (Some(_), false) => "broken: denies every call",
             (Some(_), true) => "broken: would deny every call",
         }
@@ -203,7 +203,7 @@ fn print_problems(host_wide: &[Problem], tenants: &[TenantStatus]) {
     for (tenant, Problem { what, name, problem, last_good_stays }) in of_host.chain(of_tenants) {
         let tenant = tenant.filter(|tenant| what != "tenant" || *tenant != name);
         let tenant = tenant.map(|tenant| format!(" of tenant {tenant}")).unwrap_or_default();
-        let label = if LoadIssue::REMARKS.contains(&what.as_str()) { "warning" } else { "not in force" };
+        let label = if LoadIssue::REMARKS.contains(&what.as_str()) { "warning" } else { "not active" };
         let stays = if *last_good_stays { format!(" ({LAST_GOOD_STAYS})") } else { String::new() };
         let name = if name.is_empty() { String::new() } else { format!(" {}", escape(name)) };
         say!("\n{label}: {what}{name}{tenant}{stays}\n  {}", problem.replace('\n', "\n  "));

@@ -69,7 +69,7 @@ fn tell(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     told(out, record)?;
     paragraph(out, "took", &times(record))?;
     let DecisionRecord { generation, id, .. } = record;
-    paragraph(out, "in force", &format!("generation {generation} of policies and data"))?;
+    paragraph(out, "active", &format!("generation {generation} of policies and data"))?;
     paragraph(out, "id", &plain(id))
 }
 

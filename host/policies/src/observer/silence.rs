@@ -48,7 +48,7 @@ impl Observer {
         }
     }
 
-    /// Tells what is not in force though it lies in a folder.
+    /// Tells what is not active though it lies in a folder.
     pub(super) fn tell(&self) {
         let issues = self.with_silence(self.tenant_registry.issues_over(self.issues.clone()));
         if issues != *self.live.issues() {

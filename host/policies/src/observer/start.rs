@@ -65,7 +65,7 @@ impl Observer {
             notices.watch(&dir.join(TENANTS));
         }
         for name in &names {
-            if let Some(file) = tenant_registry.in_force(name) {
+            if let Some(file) = tenant_registry.active(name) {
                 registry.set_layer(name, file, Layer::unread());
             }
         }

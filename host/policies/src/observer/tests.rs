@@ -15,7 +15,7 @@ fn refuse(_: std::thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()
     Err(io::Error::from(io::ErrorKind::WouldBlock))
 }
 
-/// What is not in force, and whose it is. Nothing has calls denied.
+/// What is not active, and whose it is. Nothing has calls denied.
 fn warnings(observer: &Observer) -> Vec<String> {
     let (snapshot, issues) = (observer.live.load(), observer.live.issues());
     assert!(snapshot.host.data.is_ok() && snapshot.tenants.iter().all(|tenant| tenant.layer.data.is_ok()));

@@ -46,13 +46,13 @@ impl Tenants {
         self.tenant_registry.settle().iter().map(ToString::to_string).collect()
     }
 
-    /// Whose user this is, by what is in force.
+    /// Whose user this is, by what is active.
     fn owner(&self, user: &str) -> Option<String> {
         let fits = |file: &Arc<TenantFile>| {
             let patterns = file.matches.iter().flat_map(|found| found.wanted()).flat_map(|(_, patterns)| patterns);
             patterns.into_iter().any(|pattern| pattern.matches(user))
         };
-        let names = self.tenant_registry.names().filter(|name| self.tenant_registry.in_force(name).is_some_and(fits));
+        let names = self.tenant_registry.names().filter(|name| self.tenant_registry.active(name).is_some_and(fits));
         names.map(ToString::to_string).next()
     }
 
@@ -137,7 +137,7 @@ fn a_broken_default_at_the_start_is_not_what_it_is_without_a_file() {
         make(&tenants);
         tenants.look();
         tenants.tenant_registry.started();
-        assert!(tenants.tenant_registry.in_force(&TenantName::default()).is_none(), "{note}");
+        assert!(tenants.tenant_registry.active(&TenantName::default()).is_none(), "{note}");
         assert!(tenants.tenant_registry.closed().is_some(), "{note}: {:?}", tenants.problems());
         // While the host runs, the last good one stays.
         tenants.list();
@@ -149,7 +149,7 @@ fn a_broken_default_at_the_start_is_not_what_it_is_without_a_file() {
         assert_eq!(tenants.tenant_registry.closed(), None, "{note}");
         tenants.write("default", "broken");
         tenants.look();
-        assert!(tenants.tenant_registry.in_force(&TenantName::default()).is_some(), "{note}");
+        assert!(tenants.tenant_registry.active(&TenantName::default()).is_some(), "{note}");
     }
 }
 

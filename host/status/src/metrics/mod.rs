@@ -4,7 +4,7 @@
 //! a decision ──> recorder ──> calls (each tenant's, by operation and cause), said (each policy's), phases
 //! a swap ──> swaps      a commit ──> commits      an admin call ──> requests      the kernel ──> process
 //!
-//! GET /metrics ──> scrape ── reads all of these, and what is in force ──> families ──> page
+//! GET /metrics ──> scrape ── reads all of these, and what is active ──> families ──> page
 //! ```
 //!
 //! Whatever a decision passes only adds to numbers that are there already: names are put to them when somebody scrapes. So a

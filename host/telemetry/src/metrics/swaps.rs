@@ -12,7 +12,7 @@ pub struct Swaps {
     pub tenants: Loads,
     /// Compiling a policy, or finding what was compiled.
     pub compile_time: Histogram,
-    /// From the first notice that something in a folder changed to the generation in which it is in force.
+    /// From the first notice that something in a folder changed to the generation in which it is active.
     pub publish_time: Histogram,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Given {
     pub(crate) yaml: Option<Vec<u8>>,
 }
 
-/// A document on its way from what is in force to what is to be written.
+/// A document on its way from what is active to what is to be written.
 pub(super) struct Version<'n> {
     name: &'n str,
     files: &'n [String],
@@ -40,7 +40,7 @@ pub(super) struct Version<'n> {
 // === impl Version ===
 
 impl<'n> Version<'n> {
-    /// Of what lies in `files`; `why` says why that is not in force, where it is not.
+    /// Of what lies in `files`; `why` says why that is not active, where it is not.
     pub(super) fn new(
         name: &'n str,
         files: &'n [String],

@@ -8,7 +8,7 @@ pub(super) mod state;
 use crate::metrics::page::{Family, Measure};
 
 /// What stands for a tenant's name where there is none: of calls that are nobody's, of what is host-wide, of what is kept
-/// for tenants that are not in force. No tenant can have this name.
+/// for tenants that are not active. No tenant can have this name.
 const NO_TENANT: &str = "-";
 
 const fn family(name: &'static str, help: &'static str) -> Family {

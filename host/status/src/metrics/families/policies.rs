@@ -1,4 +1,4 @@
-//! What is in force, and how it came to be.
+//! What is active, and how it came to be.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,21 +13,18 @@ use crate::metrics::scrape::Scrape;
 
 const READY: Family =
     family("portcullis_ready", "Whether nothing but policies denies calls: 1 or 0, as /v1/health/ready");
-const GENERATION: Family = family("portcullis_generation", "The number of the generation in force");
-const TENANTS: Family = family("portcullis_tenants", "Tenants in force");
-const POLICIES: Family =
-    family("portcullis_policies", "Policies in force, loaded or broken: the latter deny every call");
-const PROBLEMS: Family = family(
-    "portcullis_problems",
-    "What lies in folders and is not in force, and what is wrong with them, by what it is",
-);
+const GENERATION: Family = family("portcullis_generation", "The number of the active generation");
+const TENANTS: Family = family("portcullis_tenants", "Active tenants");
+const POLICIES: Family = family("portcullis_policies", "Active policies, loaded or broken: the latter deny every call");
+const PROBLEMS: Family =
+    family("portcullis_problems", "What lies in folders and is not active, and what is wrong with them, by what it is");
 const FINDINGS: Family =
     family("portcullis_findings", "What is wrong, as /v1/health/ready has it, by whether calls are denied for it");
-const DATA: Family = bytes("portcullis_data", "The files of documents in force");
-const DOCUMENTS: Family = family("portcullis_documents", "Documents in force");
+const DATA: Family = bytes("portcullis_data", "The files of active documents");
+const DOCUMENTS: Family = family("portcullis_documents", "Active documents");
 const SWAPS: Family = family("portcullis_swaps", "Files that were loaded, and files that could not be");
 const PUBLISH: Family =
-    seconds("portcullis_publish_duration", "From the notice that a folder changed to its being in force");
+    seconds("portcullis_publish_duration", "From the notice that a folder changed to its being active");
 const COMPILE: Family =
     seconds("portcullis_compile_duration", "Compiling a policy, or finding what was compiled before");
 const COMPILATIONS: Family =
@@ -71,12 +68,12 @@ fn layers(scrape: &Scrape) -> impl Iterator<Item = (&str, &Layer)> {
     std::iter::once((NO_TENANT, &scrape.snapshot.host)).chain(tenants)
 }
 
-/// Of the host and each tenant in force, and of all others together. What is sound has none.
+/// Of the host and each active tenant, and of all others together. What is sound has none.
 fn problems(scrape: &Scrape) -> impl Iterator<Item = ([(&'static str, &str); 2], u32)> {
-    let in_force = |name: &TenantName| scrape.snapshot.tenants.iter().any(|tenant| tenant.name == *name);
+    let active = |name: &TenantName| scrape.snapshot.tenants.iter().any(|tenant| tenant.name == *name);
     let mut counts: BTreeMap<(&str, &str), u32> = WHATS.iter().map(|what| ((NO_TENANT, *what), 0)).collect();
     for (name, issues) in &*scrape.issues {
-        let tenant = name.as_ref().filter(|name| in_force(name)).map_or(NO_TENANT, TenantName::as_str);
+        let tenant = name.as_ref().filter(|name| active(name)).map_or(NO_TENANT, TenantName::as_str);
         for issue in issues {
             *counts.entry((tenant, issue.what)).or_default() += 1;
         }

@@ -31,7 +31,7 @@ pub(crate) fn write(scrape: &Scrape, page: &mut Page<'_>) -> fmt::Result {
     page.histograms(&TOOK, commits.map(|commits| ([], commits.took())))
 }
 
-/// By tenant in force, and of all others together; nothing where the store does not answer.
+/// By active tenant, and of all others together; nothing where the store does not answer.
 fn kept(scrape: &Scrape) -> Vec<(&str, Usage)> {
     let Some(kept) = &scrape.kept else { return Vec::new() };
     let tenants = &scrape.snapshot.tenants;
