@@ -1,6 +1,6 @@
 //! Cases that are data, in `tests/cases/`: calls to a Docker daemon, and what is expected of it.
 //!
-//! `bypass/` holds ways round a plugin, each as raw HTTP; `sequences/` those that take several calls, by the `docker` command;
+//! `bypass/` holds bypasses a plugin, each as raw HTTP; `sequences/` those that take several calls, by the `docker` command;
 //! `ordinary/` what clients of every day send.
 
 mod bypass;

@@ -1,4 +1,4 @@
-//! Every known way round an authorization plugin, against every release of the real dockerd: first with nobody guarding it,
+//! Every known bypass an authorization plugin, against every release of the real dockerd: first with nobody guarding it,
 //! which shows that it is one, then guarded by policies that were written the obvious way.
 //!
 //! What came into being is read from the daemon's disk, not from its answers. Docker 20.10 is the most vulnerable daemon
@@ -92,7 +92,7 @@ fn play(release: Release) -> Result<()> {
     let mut stderr = io::stderr();
     let _ = writeln!(
         stderr,
-        "{release}: {} cases: {proven} ways round proven on the unguarded daemon in {:.1} s; guarded, in {:.1} s, {denied} denied and \
+        "{release}: {} cases: {proven} bypasses proven on the unguarded daemon in {:.1} s; guarded, in {:.1} s, {denied} denied and \
          {limits} known limits; {newer} that newer daemons treat otherwise",
         cases.len(),
         took.0,

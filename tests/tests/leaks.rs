@@ -390,7 +390,7 @@ fn ten_thousand_decisions_of_two_tenants_show_none_of_the_others_secrets() -> Re
     Ok(())
 }
 
-/// The other way round: where both teams are one tenant, the spies find the other's secrets, and the checks see it.
+/// The other bypass: where both teams are one tenant, the spies find the other's secrets, and the checks see it.
 #[test]
 fn the_same_spies_find_everything_in_a_tenant_that_both_share() -> Result<()> {
     let host = config(&[("rose", &["rose", "blue"])])?.start()?;

@@ -2,7 +2,7 @@
 //!
 //! Go's `encoding/json` takes a member of a structure whatever the case of its name (by Unicode's simple folding), merges
 //! what is there twice, and reads what other parsers refuse. Two parsers that differ are how authorization plugins are
-//! walked round, so [`read`] either gives the value that Go would, every key in its documented spelling, or refuses:
+//! bypassed, so [`read`] either gives the value that Go would, every key in its documented spelling, or refuses:
 //!
 //! - keys in the position of a structure match as Go matches them, and are rewritten; keys of maps stay;
 //! - a key that is there twice is refused, in structures after folding;

@@ -82,7 +82,7 @@ impl Policy {
     }
 
     /// Waits for an instance, and for a turn where the tenant must. Nobody who waits for a turn holds an instance, nor
-    /// the other way round, unless there is none: those that run must be able to end.
+    /// the other bypass, unless there is none: those that run must be able to end.
     async fn admit(
         &self,
         budget: &Arc<TenantBudget>,

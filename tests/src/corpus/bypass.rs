@@ -1,4 +1,4 @@
-//! A way round a plugin: what the daemon does when nobody guards it, and what is expected when somebody does.
+//! a bypass a plugin: what the daemon does when nobody guards it, and what is expected when somebody does.
 //!
 //! ```yaml
 //! - note: the key in lower case              # what the case shows

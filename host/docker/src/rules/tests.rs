@@ -1,4 +1,4 @@
-//! Every row of the catalogue of ways round an authorization plugin, and the ordinary calls beside it.
+//! Every row of the catalogue of bypasses an authorization plugin, and the ordinary calls beside it.
 
 use portcullis_model::{Access, Request as _};
 
