@@ -12,7 +12,7 @@ pub(crate) fn remove(name: &str) {
     for tree in std::iter::once(root.to_owned()).chain(controllers) {
         let doomed = tree.join(name);
         if doomed.is_dir() {
-            let emptied = wait::until("removal", wait::PATIENCE, || remove_folders(&doomed).ok());
+            let emptied = wait::until("removal", wait::DEADLINE, || remove_folders(&doomed).ok());
             if emptied.is_err() {
                 eprintln!("the control group `{}` could not be removed", doomed.display());
             }

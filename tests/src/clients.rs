@@ -17,7 +17,7 @@ use crate::scratch::Scratch;
 use crate::tls::Authority;
 
 /// Longer than any of them takes on a loaded machine.
-const PATIENCE: &str = "900";
+const DEADLINE: &str = "900";
 const DOCKERFILE: &str = "FROM alpine\nARG A\nENV A=$A\nRUN true\n";
 
 /// A client, as `clients.yaml` has it.
@@ -97,7 +97,7 @@ impl Client {
         symlink(Release::cli_plugin("docker-compose")?, &plugins).doing_to("linking", &plugins)?;
         let (tls, installed) = (dockerd.tls()?, artifacts::clients()?);
         let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", dockerd.network().display())).args(["timeout", PATIENCE]);
+        command.arg(format!("--net={}", dockerd.network().display())).args(["timeout", DEADLINE]);
         command.arg(folder().join(&self.name).join(work.program())).current_dir(home.path());
         command.env_clear().env("PATH", programs(&installed)?).env("LANG", "C.UTF-8");
         command.env("HOME", home.path()).env("DOCKER_CONFIG", home.path());

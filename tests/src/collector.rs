@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::error::{Doing, Error, Result};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Answers until it is dropped.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 }
 
 fn answer(stream: &TcpStream, shared: &Mutex<Shared>) -> Result<()> {
-    stream.set_read_timeout(Some(PATIENCE)).doing("setting a timeout")?;
+    stream.set_read_timeout(Some(DEADLINE)).doing("setting a timeout")?;
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();

@@ -114,7 +114,7 @@ impl Setup {
         let (process, tls) = if self.plugin.is_none() && self.authority.is_none() {
             (unguarded, None)
         } else {
-            unguarded.terminate(wait::PATIENCE)?;
+            unguarded.terminate(wait::DEADLINE)?;
             let listener = (!self.bridge).then(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
             let listener = listener.transpose().doing("listening on a port")?;
             let address = listener.as_ref().map(TcpListener::local_addr).transpose().doing("asking for the port")?;
@@ -225,7 +225,7 @@ fn socket(scratch: &Scratch) -> PathBuf {
 fn wait_until_it_answers(process: &Process, socket: &Path) -> Result<()> {
     let what = "dockerd's first answer";
     let ping = http::request("GET", "/_ping", &[], b"");
-    let answered = wait::until(what, wait::PATIENCE, || {
+    let answered = wait::until(what, wait::DEADLINE, || {
         let ended = process.ended().map(|status| Err(status.to_string()));
         ended.or_else(|| http::send(socket, &ping).ok().map(Ok))
     });
@@ -233,7 +233,7 @@ fn wait_until_it_answers(process: &Process, socket: &Path) -> Result<()> {
     match answered {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(status)) => Err(Error::Ended { program: "dockerd".to_owned(), status, what: what.to_owned(), log }),
-        Err(_) => Err(Error::TimedOut { what: what.to_owned(), after: wait::PATIENCE, log }),
+        Err(_) => Err(Error::TimedOut { what: what.to_owned(), after: wait::DEADLINE, log }),
     }
 }
 

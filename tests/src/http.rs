@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use crate::error::{Doing, Error, Result};
-use crate::wait::PATIENCE;
+use crate::wait::DEADLINE;
 
 const MAX_HEADERS: usize = 64;
 
@@ -83,8 +83,8 @@ pub fn send(socket: &Path, bytes: &[u8]) -> Result<Answer> {
 impl Connection {
     pub fn open(socket: &Path) -> Result<Self> {
         let stream = UnixStream::connect(socket).doing_to("connecting to", socket)?;
-        stream.set_read_timeout(Some(PATIENCE)).doing("setting a timeout")?;
-        stream.set_write_timeout(Some(PATIENCE)).doing("setting a timeout")?;
+        stream.set_read_timeout(Some(DEADLINE)).doing("setting a timeout")?;
+        stream.set_write_timeout(Some(DEADLINE)).doing("setting a timeout")?;
         Ok(Self::over(stream))
     }
 

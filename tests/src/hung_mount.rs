@@ -66,7 +66,7 @@ impl HungMount {
         let server = Process::start("bindfs", "bindfs", |command| {
             command.args(["-f", "-o", options]).arg(source).arg(at);
         })?;
-        wait::until("the mount", wait::PATIENCE, || (is_mounted(at) || server.ended().is_some()).then_some(()))?;
+        wait::until("the mount", wait::DEADLINE, || (is_mounted(at) || server.ended().is_some()).then_some(()))?;
         match server.ended() {
             None => Ok(Self { server, _unmount }),
             Some(status) => Err(crate::Error::Unexpected(format!("bindfs: {status}: {}", server.log().tail(10)))),
@@ -76,7 +76,7 @@ impl HungMount {
     /// From now on, nothing on it is answered.
     pub fn hang(&self) -> Result<()> {
         self.server.signal(Signal::STOP)?;
-        wait::until("the server's stop", wait::PATIENCE, || self.is_stopped().then_some(()))
+        wait::until("the server's stop", wait::DEADLINE, || self.is_stopped().then_some(()))
     }
 
     /// It answers again.

@@ -266,7 +266,7 @@ impl Portcullis {
 
     /// Ends it by SIGTERM, and starts it again on the same folder.
     pub fn restart(&mut self) -> Result<()> {
-        let status = self.process.terminate(wait::PATIENCE)?;
+        let status = self.process.terminate(wait::DEADLINE)?;
         Self::ended_well(&self.process, status)?;
         self.process = launch(self.config.path(), &[])?;
         Ok(())
@@ -281,7 +281,7 @@ impl Portcullis {
     pub fn hand_over(&mut self) -> Result<()> {
         let next = launch(self.config.path(), &["--take-over"])?;
         let old = std::mem::replace(&mut self.process, next);
-        let status = old.wait_for_end(wait::PATIENCE)?;
+        let status = old.wait_for_end(wait::DEADLINE)?;
         Self::ended_well(&old, status)
     }
 
@@ -373,7 +373,7 @@ fn run_by(who: &[&str], arguments: &[&str]) -> Result<Finished> {
 
 fn command_that_ends(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).arg(wait::PATIENCE.as_secs().to_string()).stdin(Stdio::null());
+    command.args(arguments).arg(wait::DEADLINE.as_secs().to_string()).stdin(Stdio::null());
     command
 }
 

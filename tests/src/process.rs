@@ -83,8 +83,8 @@ impl Process {
 
     /// The first line after `mark` of which `pick` makes something. `what` completes "… did not happen".
     pub fn wait_for_line<T>(&self, mark: Mark, what: &str, pick: impl FnMut(&str) -> Option<T>) -> Result<T> {
-        self.log.wait(mark, wait::PATIENCE, pick).map_err(|error| match error {
-            NoLine::TimedOut => self.timed_out(what, wait::PATIENCE),
+        self.log.wait(mark, wait::DEADLINE, pick).map_err(|error| match error {
+            NoLine::TimedOut => self.timed_out(what, wait::DEADLINE),
             NoLine::Closed => Error::Ended {
                 program: self.name.clone(),
                 status: self.ended().map_or_else(|| "its output is closed".to_owned(), |status| status.to_string()),

@@ -186,7 +186,7 @@ impl Shared {
         let now = || self.rounds.iter().map(|rounds| rounds.load(Ordering::Relaxed));
         let before: Vec<u64> = now().collect();
         let is_done = || now().zip(&before).all(|(now, before)| now >= before + more).then_some(());
-        wait::until("a round of every caller", wait::PATIENCE * 2, is_done)
+        wait::until("a round of every caller", wait::DEADLINE * 2, is_done)
     }
 
     /// Notes a call, and gives what it gave.

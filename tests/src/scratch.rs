@@ -49,7 +49,7 @@ impl Scratch {
 
 /// A process that is being killed may still write a last file.
 fn remove(path: &Path) {
-    let gone = wait::until("removal", wait::PATIENCE, || {
+    let gone = wait::until("removal", wait::DEADLINE, || {
         let _ = fs::remove_dir_all(path);
         (!path.exists()).then_some(())
     });

@@ -184,7 +184,7 @@ fn write_until_killed(host: &Portcullis, ledger: &Ledger, writes: u64, tally: &m
         let writers: Vec<_> = (0..6).map(writer).collect();
         let began = Instant::now();
         while round.acknowledged.load(Ordering::SeqCst) < writes
-            && began.elapsed() < wait::PATIENCE
+            && began.elapsed() < wait::DEADLINE
             && !writers.iter().any(ScopedJoinHandle::is_finished)
         {
             std::thread::yield_now();

@@ -26,7 +26,7 @@ impl Events {
     /// Asks for the stream, and waits until it begins.
     fn of(host: &Portcullis, path: &str, headers: &[(&str, &str)]) -> Result<Self> {
         let mut stream = UnixStream::connect(host.config().admin_socket()).doing("connecting")?;
-        stream.set_read_timeout(Some(wait::PATIENCE)).doing("setting the time")?;
+        stream.set_read_timeout(Some(wait::DEADLINE)).doing("setting the time")?;
         let headers = [headers, &[("Connection", "close")]].concat();
         stream.write_all(&http::request("GET", path, &headers, b"")).doing("asking")?;
         let mut lines = BufReader::new(stream).lines();
@@ -162,7 +162,7 @@ fn streams_end_with_the_host_and_are_bounded() -> Result<()> {
     assert!(list(&host, "ann")?, "who decides is not held up");
     let last = streams.pop();
     drop(last);
-    wait::until("room for one more", wait::PATIENCE, || Events::of(&host, "/v1/decisions", &[]).ok())?;
+    wait::until("room for one more", wait::DEADLINE, || Events::of(&host, "/v1/decisions", &[]).ok())?;
     host.process().signal(rustix::process::Signal::TERM)?;
     for stream in &mut streams {
         while stream.next()?.is_some() {}
@@ -176,7 +176,7 @@ fn a_decision_is_found_by_its_id_or_the_end_of_it_and_by_no_other_tenant() -> Re
     let host = config.start()?;
     let (message, short) = told(&host, "ci")?;
     assert_eq!((message.as_str(), short.len()), ("name: no", 10));
-    let record = wait::until("the record", wait::PATIENCE, || {
+    let record = wait::until("the record", wait::DEADLINE, || {
         get(&host, &format!("/v1/decisions/{short}")).ok().filter(|(status, _)| *status == 200)
     })?
     .1;
@@ -208,7 +208,7 @@ fn what_is_no_longer_held_is_found_in_the_hosts_own_file() -> Result<()> {
     );
     let host = config.toml(&table).start()?;
     let (_, short) = told(&host, "ci")?;
-    wait::until("the record in the file", wait::PATIENCE, || {
+    wait::until("the record in the file", wait::DEADLINE, || {
         std::fs::read_to_string(&file).ok().filter(|text| text.contains(&short))
     })?;
     for (tenant, status) in [("", 200), ("/tenants/ci", 200), ("/tenants/web", 404)] {
@@ -239,7 +239,7 @@ fn logs_shows_what_is_wanted_of_a_host_and_of_a_file() -> Result<()> {
     for user in ["ann", "ci", "bob"] {
         list(&host, user)?;
     }
-    wait::until("three records", wait::PATIENCE, || shown(&host, &[]).ok().filter(|all| all.len() == 3))?;
+    wait::until("three records", wait::DEADLINE, || shown(&host, &[]).ok().filter(|all| all.len() == 3))?;
     let cases: [(&[&str], &[&str]); 8] = [
         (&[], &["ann", "ci", "bob"]),
         (&["--last", "1"], &["bob"]),
@@ -250,7 +250,7 @@ fn logs_shows_what_is_wanted_of_a_host_and_of_a_file() -> Result<()> {
         (&["--answer", "would-deny"], &["ann", "bob"]),
         (&["--policy", "name"], &["ci"]),
     ];
-    let lines = wait::until("three lines", wait::PATIENCE, || {
+    let lines = wait::until("three lines", wait::DEADLINE, || {
         let lines = host.process().log().since(portcullis_tests::log::Log::START);
         let decisions = lines.iter().filter(|line| line.contains("\"message\":\"decision\"")).count();
         (decisions == 3).then_some(lines)
@@ -268,7 +268,7 @@ fn logs_shows_what_is_wanted_of_a_host_and_of_a_file() -> Result<()> {
     // Who follows is told when it is over.
     let follower = follow(&host)?;
     list(&host, "dave")?;
-    wait::until("the record", wait::PATIENCE, || shown(&host, &["--user", "dave"]).ok().filter(|all| all.len() == 1))?;
+    wait::until("the record", wait::DEADLINE, || shown(&host, &["--user", "dave"]).ok().filter(|all| all.len() == 1))?;
     host.process().signal(rustix::process::Signal::TERM)?;
     let output = follower.wait_with_output().doing("waiting for `logs`")?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -292,7 +292,7 @@ fn follow(host: &Portcullis) -> Result<std::process::Child> {
 
 /// The story of a decision of this host.
 fn story(host: &Portcullis, id: &str) -> Result<String> {
-    wait::until("the record", wait::PATIENCE, || {
+    wait::until("the record", wait::DEADLINE, || {
         get(host, &format!("/v1/decisions/{id}")).ok().filter(|(status, _)| *status == 200)
     })?;
     let finished = run(host, &["why", id])?;
@@ -303,7 +303,7 @@ fn story(host: &Portcullis, id: &str) -> Result<String> {
 
 /// The newest decision's ID, which an allowed caller is not shown.
 fn newest(host: &Portcullis, cause: &str) -> Result<String> {
-    wait::until("the newest decision", wait::PATIENCE, || {
+    wait::until("the newest decision", wait::DEADLINE, || {
         let shown = shown(host, &["--last", "1"]).ok()?;
         shown.first().filter(|record| text(record, "cause") == cause).map(|record| text(record, "id").to_owned())
     })

@@ -32,7 +32,7 @@ fn demo_under_way() -> Result<Child> {
     let mut child = Command::new(&demo).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
     let log = Log::default();
     child.stdout.take().into_iter().for_each(|pipe| log.follow(pipe));
-    let ran = log.wait(Log::START, 3 * wait::PATIENCE, |line| line.contains("Hello from Docker!").then_some(()));
+    let ran = log.wait(Log::START, 3 * wait::DEADLINE, |line| line.contains("Hello from Docker!").then_some(()));
     ran.map(|()| child).map_err(|error| Error::Unexpected(format!("no container ({error:?}): {}", log.tail(20))))
 }
 
@@ -43,7 +43,7 @@ fn send(child: &Child, signal: Signal) -> Result<()> {
 }
 
 fn code(child: &mut Child) -> Result<Option<i32>> {
-    let ended = wait::until("the demo's end", wait::PATIENCE, || child.try_wait().ok().flatten())?;
+    let ended = wait::until("the demo's end", wait::DEADLINE, || child.try_wait().ok().flatten())?;
     Ok(ended.code())
 }
 
@@ -94,7 +94,7 @@ fn a_killed_demo_leaves_only_files_and_only_until_the_next_run() -> Result<()> {
     send(&demo, Signal::KILL)?;
     assert_eq!(code(&mut demo)?, None);
     let is_file = |trace: &String| trace.starts_with("/tmp/") || trace.starts_with("/sys/fs/cgroup/");
-    wait::until("the end of its children", wait::PATIENCE, || traces(&name).iter().all(is_file).then_some(()))?;
+    wait::until("the end of its children", wait::DEADLINE, || traces(&name).iter().all(is_file).then_some(()))?;
     let mut next = demo_under_way()?;
     assert_eq!(traces(&name), Vec::<String>::new());
     send(&next, Signal::INT)?;

@@ -105,7 +105,7 @@ fn what_has_calls_denied_makes_a_host_not_ready_and_the_rest_is_a_warning() -> R
 fn a_last_good_version_that_stays_is_a_warning() -> Result<()> {
     let host = Config::new()?.policy("allow-all")?.start()?;
     host.config().put("policies/allow-all.wasm", BROKEN)?;
-    let warned = wait::until("a warning", wait::PATIENCE, || {
+    let warned = wait::until("a warning", wait::DEADLINE, || {
         let told = readiness(&host).ok()?;
         (told["warnings"] != json!([])).then_some(told)
     });
@@ -149,7 +149,7 @@ fn a_log_that_cannot_be_written_counts_where_nothing_is_allowed_without_it() -> 
         let ask = || Caller::named("alice").create(&host.socket(), "hello-world").map(|reply| reply.allow);
         assert_eq!(ask()?, !denies, "{on_full}");
         let findings = if denies { "denying" } else { "warnings" };
-        let told = wait::until("that it is told", wait::PATIENCE, || {
+        let told = wait::until("that it is told", wait::DEADLINE, || {
             readiness(&host).ok().filter(|told| told[findings] != json!([]))
         })?;
         assert_eq!((places(&told[findings]), &told["is_ready"]), (vec!["log file of -".to_owned()], &json!(!denies)));
@@ -158,7 +158,7 @@ fn a_log_that_cannot_be_written_counts_where_nothing_is_allowed_without_it() -> 
             let told = ask().and_then(|_| readiness(&host)).ok()?;
             (told["is_ready"] == json!(true) && told["warnings"] == json!([])).then_some(())
         };
-        wait::until("that it is well again", wait::PATIENCE, is_well)?;
+        wait::until("that it is well again", wait::DEADLINE, is_well)?;
     }
     Ok(())
 }
@@ -183,7 +183,7 @@ fn a_supervisor_is_told_when_the_host_listens_and_when_it_stops() -> Result<()> 
     let path = config.write()?;
     let address = path.join("notify");
     let supervisor = UnixDatagram::bind(&address).map_err(io)?;
-    supervisor.set_read_timeout(Some(wait::PATIENCE)).map_err(io)?;
+    supervisor.set_read_timeout(Some(wait::DEADLINE)).map_err(io)?;
     let binary = artifacts::portcullis()?;
     let process = Process::start("portcullis", &binary.to_string_lossy(), |command| {
         command.arg("serve").arg("--config").arg(&path).env("NOTIFY_SOCKET", &address);
@@ -197,7 +197,7 @@ fn a_supervisor_is_told_when_the_host_listens_and_when_it_stops() -> Result<()> 
     let live = http::send(&config.admin_socket(), &http::request("GET", "/v1/health/live", &[], b""))?;
     assert_eq!(live.status, 200);
     process.wait_for_line(Log::START, "that it is ready", |line| line.contains("\"ready\"").then_some(()))?;
-    process.terminate(wait::PATIENCE)?;
+    process.terminate(wait::DEADLINE)?;
     assert_eq!(next()?, "STOPPING=1");
     Ok(())
 }

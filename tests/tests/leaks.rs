@@ -370,7 +370,7 @@ fn ten_thousand_decisions_of_two_tenants_show_none_of_the_others_secrets() -> Re
         let asked = (0..DECISIONS).map(Call::new).filter(|call| call.tenant() == tenant && call.is_asked()).count();
         assert_eq!(ask_counts(&host, tenant)?, [asked, asked], "what is kept for {tenant} is its own");
     }
-    host.process().terminate(wait::PATIENCE)?;
+    host.process().terminate(wait::DEADLINE)?;
     let lines = host.process().log().since(Log::START);
     let mut calls = Vec::new();
     for line in &lines {
@@ -400,7 +400,7 @@ fn the_same_spies_find_everything_in_a_tenant_that_both_share() -> Result<()> {
     let foreign = foreign_marks(&reply.msg, Some("blue"));
     assert_eq!(foreign, ["leak-rose-data", "leak-rose-own", "leak-rose-settings", "leak-rose-header"], "{reply:?}");
     assert!(check_reply(blue, &reply).is_err());
-    host.process().terminate(wait::PATIENCE)?;
+    host.process().terminate(wait::DEADLINE)?;
     let lines = host.process().log().since(Log::START);
     assert!(lines.iter().any(|line| check_line(line).is_err()));
     Ok(())

@@ -39,7 +39,7 @@ fn moved(before: &Scrape, after: &Scrape) -> BTreeSet<String> {
 
 /// Scrapes until it holds.
 fn until(host: &Portcullis, what: &str, holds: impl Fn(&Scrape) -> bool) -> Result<Scrape> {
-    wait::until(what, wait::PATIENCE, || scrape(host).ok().filter(&holds))
+    wait::until(what, wait::DEADLINE, || scrape(host).ok().filter(&holds))
 }
 
 fn send(host: &Portcullis, method: &str, path: &str, body: &[u8]) -> Result<u16> {
@@ -193,14 +193,14 @@ fn lines_that_nobody_reads_are_counted() -> Result<()> {
     command.arg("serve").arg("--config").arg(&folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let _host = Unread(command.spawn().map_err(|error| Error::Unexpected(error.to_string()))?);
     let admin = config.admin_socket();
-    let first = wait::until("the host's start", wait::PATIENCE, || Scrape::of(&admin).ok())?;
+    let first = wait::until("the host's start", wait::DEADLINE, || Scrape::of(&admin).ok())?;
     assert_eq!(first.sum("portcullis_log_lines_dropped_total", &[]), 0.0);
     let clients = (0..4).map(|_| config.socket()).map(|socket| std::thread::spawn(move || ask(&socket, 600)));
     for client in clients.collect::<Vec<_>>() {
         client.join().map_err(|_| Error::Unexpected("a caller panicked".into()))??;
     }
     let dropped = |scrape: &Scrape| scrape.sum("portcullis_log_lines_dropped_total", &[]) > 0.0;
-    let after = wait::until("lost lines", wait::PATIENCE, || Scrape::of(&admin).ok().filter(dropped))?;
+    let after = wait::until("lost lines", wait::DEADLINE, || Scrape::of(&admin).ok().filter(dropped))?;
     assert_eq!(after.sum("portcullis_decisions_total", &[("cause", "allowed")]), 2_400.0);
     Ok(())
 }
@@ -235,7 +235,7 @@ fn ask(socket: &Path, calls: u32) -> Result<()> {
 fn by_tcp(address: &str, call: &str) -> Result<String> {
     let failed = |error: std::io::Error| Error::Unexpected(format!("{address}: {error}"));
     let mut stream = TcpStream::connect(address).map_err(failed)?;
-    stream.set_read_timeout(Some(wait::PATIENCE)).map_err(failed)?;
+    stream.set_read_timeout(Some(wait::DEADLINE)).map_err(failed)?;
     stream.write_all(call.as_bytes()).map_err(failed)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(failed)?;

@@ -283,7 +283,7 @@ fn a_real_prometheus_reads_every_metric_and_evaluates_every_alert() -> Result<()
     let alerts = alerts.map_err(|error| Error::Unexpected(error.to_string()))?;
     let prometheus = Prometheus::scraping(serves.text("address"), &alerts)?;
 
-    wait::until("a scrape that works", wait::PATIENCE, || {
+    wait::until("a scrape that works", wait::DEADLINE, || {
         let up = prometheus.ask("query?query=up{job=\"portcullis\"}").ok()?;
         (up.pointer("/result/0/value/1")? == "1").then_some(())
     })?;
@@ -299,7 +299,7 @@ fn a_real_prometheus_reads_every_metric_and_evaluates_every_alert() -> Result<()
 
     // A policy that is not active is an alert, as soon as it has lasted.
     let pending = ["PortcullisNotInForce", "PortcullisNotReady"];
-    let evaluated = wait::until("an evaluation of every rule", wait::PATIENCE, || {
+    let evaluated = wait::until("an evaluation of every rule", wait::DEADLINE, || {
         let rules = prometheus.ask("rules").ok()?;
         let rules = rules.pointer("/groups/0/rules")?.as_array()?.clone();
         let is = |rule: &Value, member: &str, value: &str| rule.get(member).is_some_and(|is| is == value);

@@ -46,7 +46,7 @@ fn host() -> Result<Portcullis> {
 /// The ID of the last decision, which an answer does not wait for.
 fn last_decision(socket: &std::path::Path) -> Result<String> {
     let request = http::request("GET", "/v1/decisions?last=1&follow=false", &[], b"");
-    wait::until("a decision in the log", wait::PATIENCE, || {
+    wait::until("a decision in the log", wait::DEADLINE, || {
         let last = http::send(socket, &request).ok()?;
         last.text().lines().find_map(|line| line.strip_prefix("id: ").map(str::to_owned))
     })

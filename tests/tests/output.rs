@@ -62,7 +62,7 @@ fn what_callers_and_files_say_is_escaped_in_every_log() -> Result<()> {
     let host = nasty_host()?;
     let ids = ask(&host)?;
     let file = host.config().path().join("decisions.log");
-    let records = wait::until("every record", wait::PATIENCE, || {
+    let records = wait::until("every record", wait::DEADLINE, || {
         fs::read_to_string(&file).ok().filter(|text| text.lines().count() >= ids.len())
     })?;
     assert_printable("the file", &records);
@@ -70,7 +70,7 @@ fn what_callers_and_files_say_is_escaped_in_every_log() -> Result<()> {
     let users: Vec<Value> = records.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     assert!(users.iter().any(|record| record["user"] == NASTY), "{records}");
     assert!(users.iter().any(|record| record["request"]["body"]["Image"] == NASTY), "{records}");
-    host.process().terminate(wait::PATIENCE)?;
+    host.process().terminate(wait::DEADLINE)?;
     let lines = host.process().log().since(Log::START);
     assert!(lines.iter().filter(|line| line.contains("\"decision\"")).count() >= ids.len());
     lines.iter().for_each(|line| assert_printable("stderr", line));
@@ -80,7 +80,7 @@ fn what_callers_and_files_say_is_escaped_in_every_log() -> Result<()> {
 #[test]
 fn a_log_for_a_person_is_escaped_too() -> Result<()> {
     let config = nasty_host()?;
-    config.process().terminate(wait::PATIENCE)?;
+    config.process().terminate(wait::DEADLINE)?;
     let path = config.config().path().to_owned();
     let binary = artifacts::portcullis()?;
     let process = portcullis_tests::process::Process::start("portcullis", &binary.to_string_lossy(), |command| {
@@ -90,7 +90,7 @@ fn a_log_for_a_person_is_escaped_too() -> Result<()> {
     let ids = ask(&config)?;
     let is_logged = |line: &str| ids.last().filter(|id| line.contains(*id)).map(drop);
     process.wait_for_line(Log::START, "the last decision", is_logged)?;
-    process.terminate(wait::PATIENCE)?;
+    process.terminate(wait::DEADLINE)?;
     process.log().since(Log::START).iter().for_each(|line| assert_printable("the text log", line));
     Ok(())
 }
@@ -101,7 +101,7 @@ fn what_a_command_prints_is_escaped() -> Result<()> {
     let ids = ask(&host)?;
     let folder = host.config().path();
     let (dir, file) = (folder.display().to_string(), folder.join("decisions.log").display().to_string());
-    wait::until("every record", wait::PATIENCE, || {
+    wait::until("every record", wait::DEADLINE, || {
         fs::read_to_string(&file).ok().filter(|text| text.lines().count() >= ids.len())
     })?;
     let call = folder.join("call.json").display().to_string();
@@ -223,7 +223,7 @@ fn sound_host() -> Result<(Portcullis, [String; 4])> {
     for _ in 0..3 {
         let _ = Caller::named("alice").list(&host.socket())?;
     }
-    wait::until("the records", wait::PATIENCE, || {
+    wait::until("the records", wait::DEADLINE, || {
         fs::read_to_string(&log).ok().filter(|text| text.lines().count() == 3)
     })?;
     let path = |name: &str| host.config().path().join(name).display().to_string();

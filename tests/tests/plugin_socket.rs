@@ -310,7 +310,7 @@ fn it_stops_when_it_is_told_and_takes_its_socket_away() -> Result<()> {
     let mut idle = Connection::open(&portcullis.socket())?;
     idle.write(&plugin::call(REQUEST, &list_containers()))?;
     assert_allowed(&idle.read()?, "before")?;
-    let status = portcullis.process().terminate(wait::PATIENCE)?;
+    let status = portcullis.process().terminate(wait::DEADLINE)?;
     assert_eq!(status.code(), Some(0), "{}", portcullis.process().log().tail(20));
     assert!(idle.is_closed()?, "the idle connection");
     assert!(!portcullis.socket().exists(), "the socket's file");

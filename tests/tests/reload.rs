@@ -207,7 +207,7 @@ fn reloads_at_the_same_time_are_all_answered() -> Result<()> {
         let told = reload.join().map_err(|_| Error::Unexpected("a thread panicked".into()))??;
         assert_eq!(told.code(), Some(0), "{told:?}");
     }
-    wait::until("that it is ready", wait::PATIENCE, || Caller::anybody().list(&host.socket()).ok().map(drop))
+    wait::until("that it is ready", wait::DEADLINE, || Caller::anybody().list(&host.socket()).ok().map(drop))
 }
 
 fn told_of(host: &Portcullis, words: &str) -> Result<()> {

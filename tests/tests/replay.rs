@@ -23,7 +23,7 @@ fn seeds() -> Result<Config> {
 
 /// Everything that a host logged, as a file in its folder.
 fn log_of(host: &Portcullis, decisions: usize) -> Result<PathBuf> {
-    wait::until("logging every decision", wait::PATIENCE, || (records(host).len() >= decisions).then_some(()))?;
+    wait::until("logging every decision", wait::DEADLINE, || (records(host).len() >= decisions).then_some(()))?;
     let lines = host.process().log().since(Log::START);
     let path = host.config().path().join("decisions.log");
     std::fs::write(&path, lines.join("\n") + "\n").doing_to("writing", &path)?;
@@ -123,7 +123,7 @@ fn the_walk_of_both_seeds_is_asked_again() -> Result<()> {
     let host = stage.portcullis();
     // The walk ends so, and records come in their order.
     let is_last = |record: &Value| text(record, "reason").contains("mallory") && record.get("certificate").is_some();
-    wait::until("logging the last decision", wait::PATIENCE, || records(host).iter().any(is_last).then_some(()))?;
+    wait::until("logging the last decision", wait::DEADLINE, || records(host).iter().any(is_last).then_some(()))?;
     // What was decided with what is active now: only certificates tell who calls.
     let generation = records(host).iter().map(|record| number(record, "/generation")).max();
     let recorded: Vec<Value> =

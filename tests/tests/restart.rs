@@ -63,7 +63,7 @@ fn told_to_end(host: &Portcullis) -> Result<()> {
 }
 
 fn ended(host: &Portcullis) -> Result<()> {
-    let status = host.process().wait_for_end(wait::PATIENCE)?;
+    let status = host.process().wait_for_end(wait::DEADLINE)?;
     assert_eq!(status.code(), Some(0), "{}", host.process().log().tail(20));
     Ok(())
 }
@@ -202,7 +202,7 @@ fn half_handed_over() -> Result<(Portcullis, Process, Connection)> {
 fn a_next_host_that_dies_half_way_has_calls_denied_until_one_is_started() -> Result<()> {
     let (mut host, next, _half) = half_handed_over()?;
     next.kill();
-    let status = host.process().wait_for_end(wait::PATIENCE)?;
+    let status = host.process().wait_for_end(wait::DEADLINE)?;
     assert_eq!(status.code(), Some(1), "{}", host.process().log().tail(20));
     let log = host.process().log().tail(20);
     assert!(log.contains("ended before it served"), "{log}");
@@ -217,7 +217,7 @@ fn a_host_that_dies_half_way_is_replaced_by_the_next() -> Result<()> {
     let (host, next, _half) = half_handed_over()?;
     host.process().kill();
     next.wait_for_line(Log::START, "the next host is ready", |line| line.contains("\"ready\"").then_some(()))?;
-    let counted = wait::until("the state", wait::PATIENCE, || {
+    let counted = wait::until("the state", wait::DEADLINE, || {
         guests::counted(&Caller::anybody().list(&host.socket()).ok()?.msg)
     })?;
     assert_eq!(counted, 2, "nothing that was kept is lost");
@@ -291,7 +291,7 @@ fn supervised(config: &Path, supervisor: &Path, more: &[&str]) -> Result<Process
 
 /// Waits until the supervisor is told this.
 fn told(supervisor: &UnixDatagram, expected: &str) -> Result<()> {
-    supervisor.set_read_timeout(Some(wait::PATIENCE)).map_err(io)?;
+    supervisor.set_read_timeout(Some(wait::DEADLINE)).map_err(io)?;
     let mut text = [0; 64];
     loop {
         let length = supervisor.recv(&mut text).map_err(io)?;
@@ -320,6 +320,6 @@ fn the_supervisor_hears_of_the_next_host_before_that_serves() -> Result<()> {
     told(&supervisor, &format!("MAINPID={}", next.id()))?;
     next.signal(Signal::CONT)?;
     told(&supervisor, "READY=1")?;
-    assert!(old.wait_for_end(wait::PATIENCE)?.success(), "{}", old.log().tail(20));
+    assert!(old.wait_for_end(wait::DEADLINE)?.success(), "{}", old.log().tail(20));
     assert_allowed(&http::send(&config.socket(), &large())?, "by the next host")
 }

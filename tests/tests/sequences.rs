@@ -92,7 +92,7 @@ impl Stage {
                 self.wrong.push(format!("{}\n  unguarded, step {}: {}", found.title, number + 1, shown.text));
             }
         }
-        let proven = wait::until("the proof", wait::PATIENCE, || match found.case.proof.holds(&self.docker, &places) {
+        let proven = wait::until("the proof", wait::DEADLINE, || match found.case.proof.holds(&self.docker, &places) {
             Ok(holds) => holds.then_some(Ok(())),
             Err(error) => Some(Err(error)),
         });

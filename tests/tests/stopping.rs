@@ -24,7 +24,7 @@ fn io(error: std::io::Error) -> Error {
 /// Sends SIGTERM, and says how the process ended. What hangs here hangs for as long as anybody waits.
 fn end(process: &Process, note: &str) -> Result<Option<i32>> {
     let told = Instant::now();
-    let status = process.terminate(wait::PATIENCE)?;
+    let status = process.terminate(wait::DEADLINE)?;
     println!("{note}: ended with {status} after {:?}, 1 s of it grace", told.elapsed());
     Ok(status.code())
 }
@@ -55,7 +55,7 @@ fn a_host_ends_while_nobody_reads_what_it_writes() -> Result<()> {
             command.arg(binary).arg(&folder).arg(&pipe);
         })?;
         let ping = http::request("GET", "/", &[], b"");
-        wait::until("the host's first answer", wait::PATIENCE, || http::send(&config.socket(), &ping).ok())?;
+        wait::until("the host's first answer", wait::DEADLINE, || http::send(&config.socket(), &ping).ok())?;
         fill(&config)?;
         let code = end(&process, &format!("{kind} is not read"))?;
         assert_eq!(code, Some(0));
@@ -111,7 +111,7 @@ impl Hung {
         })?;
         let is_mounted =
             || fs::read_to_string("/proc/mounts").is_ok_and(|all| all.contains(&*folder.to_string_lossy()));
-        wait::until("the mount", wait::PATIENCE, || is_mounted().then_some(()))?;
+        wait::until("the mount", wait::DEADLINE, || is_mounted().then_some(()))?;
         Ok(Self { server, folder, _scratch: scratch })
     }
 }
@@ -145,7 +145,7 @@ fn a_host_says_that_it_cannot_end_while_a_disk_hangs() -> Result<()> {
     // Files that are open there are closed by the kernel, which waits for the disk; if it is back at this very moment, all
     // can still end well.
     disk.server.signal(Signal::CONT)?;
-    let code = host.process().wait_for_end(wait::PATIENCE)?.code();
+    let code = host.process().wait_for_end(wait::DEADLINE)?.code();
     assert!(matches!(code, Some(0 | 1)), "{code:?}");
     Ok(())
 }

@@ -46,8 +46,8 @@ impl Load {
         let start = Instant::now();
         let what = format!("an answer of version {version}");
         while self.newest.load(Ordering::SeqCst) < version {
-            if start.elapsed() > wait::PATIENCE || self.clients.iter().all(JoinHandle::is_finished) {
-                return Err(Error::TimedOut { what, after: wait::PATIENCE, log: String::new() });
+            if start.elapsed() > wait::DEADLINE || self.clients.iter().all(JoinHandle::is_finished) {
+                return Err(Error::TimedOut { what, after: wait::DEADLINE, log: String::new() });
             }
             thread::yield_now();
         }

@@ -26,7 +26,7 @@ fn exported(host: &Portcullis, result: &str) -> f64 {
 /// Waits for so many traces.
 fn roots(collector: &Collector, count: usize) -> Result<Vec<Value>> {
     let roots = || collector.spans().into_iter().filter(|span| span["name"] == "authz").collect::<Vec<_>>();
-    wait::until("the traces", wait::PATIENCE, || Some(roots()).filter(|roots| roots.len() >= count))
+    wait::until("the traces", wait::DEADLINE, || Some(roots()).filter(|roots| roots.len() >= count))
 }
 
 fn time(span: &Value, name: &str) -> u64 {
@@ -104,7 +104,7 @@ fn as_many_are_sampled_as_are_wanted() -> Result<()> {
         assert!(Caller::anybody().list(&host.socket())?.allow);
     }
     // Of 400 with even chances, fewer than 140 or more than 260 come once in a thousand million times.
-    wait::until("a good part of them", wait::PATIENCE, || (exported(&host, "sent") >= 140.0).then_some(()))?;
+    wait::until("a good part of them", wait::DEADLINE, || (exported(&host, "sent") >= 140.0).then_some(()))?;
     let before = exported(&host, "sent");
     assert!(before <= 260.0, "{before} of 400 were sampled");
     let other = traced(&collector, "0")?.policy("allow-all")?.start()?;
@@ -127,18 +127,18 @@ fn what_a_busy_collector_refuses_comes_again_and_what_it_never_takes_is_lost_onc
     let list = || Caller::anybody().list(&host.socket());
     let statuses = || collector.received().iter().map(|received| received.status).collect::<Vec<_>>();
     assert!(list()?.allow);
-    wait::until("the third try", wait::PATIENCE, || (exported(&host, "sent") == 1.0).then_some(()))?;
+    wait::until("the third try", wait::DEADLINE, || (exported(&host, "sent") == 1.0).then_some(()))?;
     assert_eq!(statuses(), [503, 429, 200]);
     assert_eq!(exported(&host, "lost"), 0.0);
     assert!(list()?.allow);
-    wait::until("a loss", wait::PATIENCE, || (exported(&host, "lost") == 1.0).then_some(()))?;
+    wait::until("a loss", wait::DEADLINE, || (exported(&host, "lost") == 1.0).then_some(()))?;
     assert_eq!(statuses(), [503, 429, 200, 400], "what is wrong is not tried again");
     assert!(list()?.allow);
-    wait::until("a loss in part", wait::PATIENCE, || (exported(&host, "lost") == 2.0).then_some(()))?;
+    wait::until("a loss in part", wait::DEADLINE, || (exported(&host, "lost") == 2.0).then_some(()))?;
     assert!(list()?.allow);
-    wait::until("the next", wait::PATIENCE, || (exported(&host, "sent") == 2.0).then_some(()))?;
+    wait::until("the next", wait::DEADLINE, || (exported(&host, "sent") == 2.0).then_some(()))?;
     let told = |text: &str| host.records(Log::START).iter().filter(|record| record.message().starts_with(text)).count();
-    wait::until("the end of it", wait::PATIENCE, || {
+    wait::until("the end of it", wait::DEADLINE, || {
         (told("the collector takes what is sent again") == 1).then_some(())
     })?;
     assert_eq!(told("not sent"), 1, "said once for both losses");
@@ -157,7 +157,7 @@ fn without_a_collector_decisions_go_on_and_what_waits_is_bounded() -> Result<()>
         assert!(portcullis_tests::plugin::Reply::read(&answer)?.allow);
     }
     // The queue holds 4096, and one batch of 512 is being tried.
-    wait::until("what found no room", wait::PATIENCE, || (exported(&host, "lost") >= 1_000.0).then_some(()))?;
+    wait::until("what found no room", wait::DEADLINE, || (exported(&host, "lost") >= 1_000.0).then_some(()))?;
     assert_eq!(exported(&host, "sent"), 0.0);
     Ok(())
 }
@@ -188,7 +188,7 @@ fn a_collector_that_hangs_does_not_hold_up_the_end() -> Result<()> {
     host.process().signal(rustix::process::Signal::TERM)?;
     // A call to a collector may take as long as the whole end may, ten seconds; the host would be ended before it says this.
     host.wait_for(mark, "the end", |record| record.message() == "stopped")?;
-    assert_eq!(host.process().wait_for_end(wait::PATIENCE)?.code(), Some(0));
+    assert_eq!(host.process().wait_for_end(wait::DEADLINE)?.code(), Some(0));
     let told = host.records(Log::START).into_iter().filter(|record| record.message().starts_with("not sent"));
     assert_eq!(told.count(), 1);
     Ok(())

@@ -41,7 +41,7 @@ fn denying(host: &Portcullis) -> Result<Vec<String>> {
 
 /// Waits for a warning with these words, and for all who tell to tell it.
 fn warned(host: &Portcullis, words: &str) -> Result<String> {
-    let warning = wait::until(&format!("a warning of {words}"), wait::PATIENCE, || {
+    let warning = wait::until(&format!("a warning of {words}"), wait::DEADLINE, || {
         warnings(host).ok()?.into_iter().find(|warning| warning.contains(words))
     })?;
     assert!(readiness(host)?.is_ready, "a warning keeps nobody from being ready: {warning}");
@@ -62,7 +62,7 @@ fn warned(host: &Portcullis, words: &str) -> Result<String> {
 }
 
 fn is_well(host: &Portcullis) -> Result<()> {
-    wait::until("that all is well", wait::PATIENCE, || {
+    wait::until("that all is well", wait::DEADLINE, || {
         let told = readiness(host).ok()?;
         (told.warnings.is_empty() && told.denying.is_empty()).then_some(())
     })
@@ -177,7 +177,7 @@ fn a_socket_that_is_removed_under_the_host_is_told_and_what_to_do() -> Result<()
     for socket in [host.socket(), host.config().socket_of("other"), plugins.clone()] {
         let aside = host.config().path().join("aside");
         fs::rename(&socket, &aside).map_err(io)?;
-        let found = wait::until("that it is told", wait::PATIENCE, || {
+        let found = wait::until("that it is told", wait::DEADLINE, || {
             denying(&host)
                 .ok()?
                 .into_iter()
@@ -192,7 +192,7 @@ fn a_socket_that_is_removed_under_the_host_is_told_and_what_to_do() -> Result<()
     let own = fs::read_dir(&plugins).map_err(io)?.count();
     fs::remove_file(host.socket()).map_err(io)?;
     fs::write(host.socket(), b"").map_err(io)?;
-    wait::until("that another file is told", wait::PATIENCE, || {
+    wait::until("that another file is told", wait::DEADLINE, || {
         denying(&host).ok()?.into_iter().find(|found| found.contains("something else lies in its place"))
     })?;
     fs::remove_file(host.socket()).map_err(io)?;
@@ -237,7 +237,7 @@ fn a_full_disk_under_the_store_is_known_after_one_failed_change() -> Result<()> 
     // What is free within the file is used up first.
     let refused = (0..5_000).find(|_| is_kept().is_ok_and(|kept| !kept));
     assert!(refused.is_some(), "everything could be kept");
-    let found = wait::until("that the host is not ready", wait::PATIENCE, || {
+    let found = wait::until("that the host is not ready", wait::DEADLINE, || {
         denying(&host).ok()?.into_iter().find(|found| found.contains("the disk is full"))
     })?;
     assert!(found.starts_with("state "), "{found}");
@@ -279,7 +279,7 @@ fn a_cache_that_cannot_be_written_is_told_once_and_without_where_wasmtime_was_bu
         line.contains("each start compiles every policy again").then(|| line.to_owned())
     })?;
     assert!(told.contains(&cache.display().to_string()), "{told}");
-    host.terminate(wait::PATIENCE)?;
+    host.terminate(wait::DEADLINE)?;
     for line in host.log().since(portcullis_tests::log::Log::START) {
         assert!(!line.contains(".cargo") && !line.contains("registry/src") && !line.contains("log.file"), "{line}");
     }
@@ -366,7 +366,7 @@ fn a_trouble_is_told_once_and_says_whether_the_last_good_version_stays() -> Resu
     is_well(&host)?;
     for name in ["policies/allow-all.wasm", "data/good.json"] {
         host.config().put(name, b"{")?;
-        wait::until("a warning", wait::PATIENCE, || {
+        wait::until("a warning", wait::DEADLINE, || {
             readiness(&host).ok()?.warnings.iter().any(|finding| finding.problem.contains(name)).then_some(())
         })?;
     }
@@ -409,6 +409,6 @@ fn folders_that_are_removed_leave_what_was_loaded_in_force() -> Result<()> {
     }
     // Emptied, it is empty.
     host.config().remove("data/good.json")?;
-    wait::until("no document", wait::PATIENCE, || data().ok().filter(|told| told.code() == Some(1)).map(drop))?;
+    wait::until("no document", wait::DEADLINE, || data().ok().filter(|told| told.code() == Some(1)).map(drop))?;
     is_well(&host)
 }

@@ -11,7 +11,7 @@ use portcullis_config::fs::{Fingerprint, ReadError, Root};
 use tracing::{error, info, warn};
 
 /// A file that is still being written after this long is not waited for any more.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What files of one kind are, and where they lie.
 #[derive(Clone, Copy, Debug)]
@@ -316,13 +316,13 @@ impl<T> FileSet<T> {
             }
             Err(Failure::Later) => {
                 let since = *self.unsettled.entry(name.to_owned()).or_insert_with(Instant::now);
-                if since.elapsed() < PATIENCE {
+                if since.elapsed() < SETTLE_TIMEOUT {
                     return Changes { unsettled: true, ..Changes::default() };
                 }
                 let told = self.slots.get(name).is_some_and(|slot| slot.problem.is_some());
                 let problem = Problems::one(
                     &root.path(&place.path),
-                    format!("has not stopped changing for {} s", PATIENCE.as_secs()),
+                    format!("has not stopped changing for {} s", SETTLE_TIMEOUT.as_secs()),
                     "write it under another name, and rename it when it is whole",
                 );
                 // It is looked at again, for what was seen is not what is there next time.

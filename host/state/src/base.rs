@@ -27,7 +27,7 @@ use crate::tables::prepare;
 /// A store that is being made. It gets its name when it is whole, so that an empty `state.redb` is always damage.
 const UNFINISHED: &str = "state.redb.new";
 /// How long another host may hold the file before it counts as one that lives.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 const LOCK_AGAIN: Duration = Duration::from_millis(20);
 /// What of the file is held in memory. Verifying reads all of it.
 const CACHE_BYTES: usize = 64 << 20;
@@ -76,7 +76,7 @@ struct Closing(Option<Database>);
 impl Base {
     /// Opens the store in a folder, making both where they are not there.
     pub(crate) fn open(dir: &Path) -> Self {
-        Self::with_condition(dir, Condition::of(dir, LOCK_PATIENCE))
+        Self::with_condition(dir, Condition::of(dir, LOCK_TIMEOUT))
     }
 
     /// One that is opened later ([`Self::open_now`]): another host has the file still.
@@ -85,7 +85,7 @@ impl Base {
     }
 
     pub(crate) fn open_now(&self) {
-        *self.locked_for_change() = Condition::of(&self.dir, LOCK_PATIENCE);
+        *self.locked_for_change() = Condition::of(&self.dir, LOCK_TIMEOUT);
     }
 
     /// Closes the file for good, after what is under way: the next host has it.
@@ -186,7 +186,7 @@ impl Base {
             return Ok(Vec::new());
         }
         let names = aside::accept_loss(&self.dir).map_err(|error| unavailable(&error.to_string()))?;
-        *condition = Condition::of(&self.dir, LOCK_PATIENCE);
+        *condition = Condition::of(&self.dir, LOCK_TIMEOUT);
         condition.opened().map(|_| names)
     }
 

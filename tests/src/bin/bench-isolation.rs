@@ -304,7 +304,7 @@ fn beside(host: &Portcullis, noise: Noise, large: &[u8], time: Duration) -> Resu
         if calm {
             callers.push(scope.spawn(|| swap(host, large, &stop, &uproar)));
         }
-        let begun = wait::until("an answer of every neighbour", wait::PATIENCE, || {
+        let begun = wait::until("an answer of every neighbour", wait::DEADLINE, || {
             (noisy.is_empty() || uproar.answers.load(Ordering::Relaxed) >= noisy.len() as u64).then_some(())
         });
         let (before, start) = (uproar.answers.load(Ordering::Relaxed), Instant::now());

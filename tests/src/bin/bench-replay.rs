@@ -84,7 +84,7 @@ fn log(host: &Portcullis, decisions: u64) -> Result<PathBuf> {
         Caller::named(user).create(&host.socket(), image)?;
         Caller::named(user).list(&host.socket())?;
     }
-    let lines = wait::until("logging every decision", wait::PATIENCE, || {
+    let lines = wait::until("logging every decision", wait::DEADLINE, || {
         let lines = host.process().log().since(Log::START);
         let decisions: Vec<_> = lines.into_iter().filter(|line| line.contains("\"decision\"")).collect();
         (decisions.len() == 2 * calls.len()).then_some(decisions)

@@ -28,7 +28,7 @@ const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 5;
 const POLICIES: u64 = 3;
 /// Thousands of policies are compiled before a host is ready.
-const PATIENCE: Duration = Duration::from_secs(600);
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// A host with so many tenants.
 struct Host {
@@ -200,7 +200,7 @@ impl Host {
         };
         fs::write(&path, shared.lines().map(own).collect::<String>()).map_err(io)?;
         let (process, cold) = launch(&config)?;
-        process.terminate(wait::PATIENCE)?;
+        process.terminate(wait::DEADLINE)?;
         let (process, warm) = launch(&config)?;
         let calls = (0..tenants).map(|tenant| call(tenant, json!({}))).collect();
         let host = Self { tenants, process, config, _cache: cache, calls, cold, warm, number: 1_000_000 };
@@ -266,7 +266,7 @@ impl Host {
             if reply.msg == expected {
                 return Ok(start.elapsed());
             }
-            if start.elapsed() > wait::PATIENCE {
+            if start.elapsed() > wait::DEADLINE {
                 return Err(Error::Unexpected(format!("no answer of policy {}: {reply:?}", self.number)));
             }
             // Whoever compiles needs the processor too.
@@ -333,7 +333,7 @@ fn launch(config: &Config) -> Result<(Process, Duration)> {
         command.arg("serve").arg("--config").arg(config.path());
     })?;
     let is_ready = |line: &str| line.contains(r#""message":"ready""#).then_some(());
-    let ready = process.log().wait(Log::START, PATIENCE, is_ready);
+    let ready = process.log().wait(Log::START, DEADLINE, is_ready);
     let took = start.elapsed();
     ready.map_err(|problem| {
         Error::Unexpected(format!("the host is not ready ({problem:?}): {}", process.log().tail(20)))

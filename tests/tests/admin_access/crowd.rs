@@ -91,7 +91,7 @@ fn fill_and_knock(door: &Door) -> Result<bool> {
 fn connections_are_bounded_and_the_unix_socket_has_its_own() -> Result<()> {
     let authority = Authority::new()?;
     let (host, door) = host(&authority, &tokens())?;
-    wait::until("a full house", wait::PATIENCE, || fill_and_knock(&door).ok()?.then_some(()))?;
+    wait::until("a full house", wait::DEADLINE, || fill_and_knock(&door).ok()?.then_some(()))?;
     let local = http::send(&host.config().admin_socket(), &http::request("GET", "/v1/status", &[], b""))?;
     assert_eq!(local.status, 200);
     // Who says nothing loses its place.

@@ -102,7 +102,7 @@ fn what_somebody_wrote_by_hand_is_not_lost() -> Result<()> {
 fn of_two_files_with_one_name_neither_is_taken() -> Result<()> {
     let host = Config::new()?.policy("allow-all")?.file("data/n.json", b"1")?.start()?;
     host.config().put("data/n.yml", b"2")?;
-    wait::until("trouble", wait::PATIENCE, || {
+    wait::until("trouble", wait::DEADLINE, || {
         let listed = send(&host, "GET", "/v1/data?list", &[], "").ok()?.text();
         listed.contains("remove one of them").then_some(())
     })?;

@@ -57,8 +57,8 @@ fn rotation_under_load_loses_no_line() -> Result<()> {
     let log = log_of(host.config());
     let third = log.path().with_file_name("decisions.log.3");
     let count =
-        under_load(&host, || wait::until("the third rotation", wait::PATIENCE, || third.exists().then_some(())))?;
-    host.process().terminate(wait::PATIENCE)?;
+        under_load(&host, || wait::until("the third rotation", wait::DEADLINE, || third.exists().then_some(())))?;
+    host.process().terminate(wait::DEADLINE)?;
     assert_all(&log.records()?, count);
     let mode = fs::metadata(log.path()).map_err(io)?.permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -73,7 +73,7 @@ fn logrotate_loses_no_line() -> Result<()> {
     let moved = |number: usize| log.path().with_file_name(format!("moved.{number}"));
     let count = under_load(&host, || {
         for number in 0..5 {
-            wait::until("a file with something in it", wait::PATIENCE, || {
+            wait::until("a file with something in it", wait::DEADLINE, || {
                 fs::metadata(log.path()).is_ok_and(|file| file.len() > 10_000).then_some(())
             })?;
             fs::rename(log.path(), moved(number)).map_err(io)?;
@@ -81,7 +81,7 @@ fn logrotate_loses_no_line() -> Result<()> {
         }
         Ok(())
     })?;
-    host.process().terminate(wait::PATIENCE)?;
+    host.process().terminate(wait::DEADLINE)?;
     let mut records = log.records()?;
     for number in 0..5 {
         records.extend(portcullis_tests::decisions::LogFile::new(moved(number)).records()?);
@@ -98,7 +98,7 @@ fn what_waits_is_written_when_the_host_stops() -> Result<()> {
     for number in 0..50 {
         assert!(crate::ask(&host, &numbered(number))?.allow);
     }
-    let status = host.process().terminate(wait::PATIENCE)?;
+    let status = host.process().terminate(wait::DEADLINE)?;
     assert!(status.success(), "{status}");
     assert_all(&log.records()?, 50);
     let on_stdout = host.records(portcullis_tests::log::Log::START);

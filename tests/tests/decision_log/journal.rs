@@ -45,7 +45,7 @@ fn a_record_that_is_no_datagram_comes_as_a_file_and_takes_none_of_its_batch_alon
     for call in &calls {
         ask(&host, call)?;
     }
-    let entries = wait::until("every entry", wait::PATIENCE, || {
+    let entries = wait::until("every entry", wait::DEADLINE, || {
         let lines = journal.log().since(Log::START);
         let entries: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).skip(1).collect();
         (entries.len() == calls.len()).then_some(entries)

@@ -64,12 +64,12 @@ impl Load {
     /// Waits until so many more were allowed.
     fn wait_for_allowed(&self, more: usize) -> Result<()> {
         let before = self.allowed().len();
-        wait::until("allowed calls", wait::PATIENCE, || (self.allowed().len() >= before + more).then_some(()))
+        wait::until("allowed calls", wait::DEADLINE, || (self.allowed().len() >= before + more).then_some(()))
     }
 
     fn wait_for_denied(&self, more: usize) -> Result<()> {
         let before = self.denied.load(Ordering::Relaxed);
-        wait::until("denied calls", wait::PATIENCE, || {
+        wait::until("denied calls", wait::DEADLINE, || {
             (self.denied.load(Ordering::Relaxed) >= before + more).then_some(())
         })
     }
@@ -208,7 +208,7 @@ fn with_drop_a_full_disk_loses_records_and_says_how_many() -> Result<()> {
     let again = host.wait_for(mark, "its end", |record| record.message() == "the decision log is written again")?;
     let missing = again.field("missing").and_then(serde_json::Value::as_u64).unwrap_or_default();
     assert!((1..=20).contains(&missing), "{missing}");
-    wait::until("the records that are not missing", wait::PATIENCE, || {
+    wait::until("the records that are not missing", wait::DEADLINE, || {
         (log.records().ok()?.len() as u64 == 21 - missing).then_some(())
     })?;
     let lines = log.lines()?;

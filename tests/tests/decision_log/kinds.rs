@@ -55,7 +55,7 @@ fn logged(host: &Portcullis, reply: &Reply, cause: &str, user: Option<&str>) -> 
         let is_allowed = || is_of_user && record.answer == "allow" && record.cause == cause;
         if reply.allow { is_allowed() } else { record.id.ends_with(&reply.id) }
     };
-    let record = wait::until(&format!("the record of {reply:?}"), wait::PATIENCE, || {
+    let record = wait::until(&format!("the record of {reply:?}"), wait::DEADLINE, || {
         log.records().ok()?.into_iter().rfind(is_it)
     });
     let record = record.map_err(|error| Error::Unexpected(format!("{error}: {:#?}", log.records())))?;
@@ -122,7 +122,7 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
     set(&mut shown, "RequestPeerCertificates", json!([base64_simd::STANDARD.encode_to_string(&pem)]));
     ask(&host, shown.to_string().as_bytes())?;
     let log = log_of(host.config());
-    let shown = wait::until("the record with a certificate", wait::PATIENCE, || {
+    let shown = wait::until("the record with a certificate", wait::DEADLINE, || {
         log.records().ok()?.into_iter().find(|record| record.certificate.is_some())
     })?;
     let certificates = shown.request.map(|request| (request.certificates, request.authentication));

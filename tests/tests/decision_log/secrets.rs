@@ -135,7 +135,7 @@ fn no_secret_of_any_operation_is_in_any_sink() -> Result<()> {
     let host = config.toml("[limits]\ncall_bytes = \"6MiB\"").policy("allow-all")?.start()?;
     let asked = ask_all(&host)?;
     let log = log_of(host.config());
-    let records = wait::until("every record", wait::PATIENCE, || log.records().ok().filter(|all| all.len() == asked))?;
+    let records = wait::until("every record", wait::DEADLINE, || log.records().ok().filter(|all| all.len() == asked))?;
     let seen: BTreeSet<String> = records.iter().filter_map(|record| record.operation.clone()).collect();
     let missing: Vec<_> = OPERATIONS.iter().map(|operation| operation.id).filter(|id| !seen.contains(*id)).collect();
     assert!(missing.is_empty(), "{missing:?} were not read so far");
@@ -143,10 +143,10 @@ fn no_secret_of_any_operation_is_in_any_sink() -> Result<()> {
         records.iter().filter(|record| record.request.as_ref().is_some_and(|call| call.body.is_some())).count();
     assert!(with_body >= 20, "only {with_body} bodies were logged");
     let taken = || entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let journal = wait::until("every entry", wait::PATIENCE, || Some(taken()).filter(|all| all.len() >= asked))?;
+    let journal = wait::until("every entry", wait::DEADLINE, || Some(taken()).filter(|all| all.len() >= asked))?;
     let entry = journal.iter().find(|entry| entry.contains("\nPORTCULLIS_OPERATION=SecretCreate\n"));
     assert!(entry.is_some_and(|entry| entry.contains("\nPORTCULLIS_RECORD={")), "{entry:?}");
-    host.process().terminate(wait::PATIENCE)?;
+    host.process().terminate(wait::DEADLINE)?;
     let lines = host.process().log().since(Log::START).into_iter().chain(log.lines()?).chain(journal);
     for line in lines {
         assert!(!line.contains(SECRET) && !line.contains(IN_BASE64), "{line}");

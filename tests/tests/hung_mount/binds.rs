@@ -27,7 +27,7 @@ fn a_hung_mount_denies_its_own_calls_and_stops_nobody_else() -> Result<()> {
     stage.mount.hang()?;
     thread::scope(|scope| {
         let hung: Vec<_> = (0..CALLS).map(|_| scope.spawn(|| stage.create("a", "hung/there"))).collect();
-        wait::until("a lookup is stuck", wait::PATIENCE, || {
+        wait::until("a lookup is stuck", wait::DEADLINE, || {
             stuck(&stage).is_ok_and(|stuck| stuck > 0.0).then_some(())
         })?;
         for _ in 0..50 {
@@ -46,7 +46,7 @@ fn a_hung_mount_denies_its_own_calls_and_stops_nobody_else() -> Result<()> {
     the_operator_is_told(&stage)?;
 
     stage.mount.wake()?;
-    wait::until("the threads come back", wait::PATIENCE, || {
+    wait::until("the threads come back", wait::DEADLINE, || {
         stuck(&stage).is_ok_and(|stuck| stuck == 0.0).then_some(())
     })?;
     let reply = stage.create("a", "hung/there")?;

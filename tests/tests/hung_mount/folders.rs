@@ -41,7 +41,7 @@ impl Stage {
         }
         let host = thread::scope(|scope| {
             let starting = scope.spawn(move || config.start());
-            let started = wait::until("the start", wait::PATIENCE / 2, || starting.is_finished().then_some(()));
+            let started = wait::until("the start", wait::DEADLINE / 2, || starting.is_finished().then_some(()));
             if started.is_err() {
                 // So that the test ends: the folder is removed with the configuration.
                 mount.wake()?;
@@ -79,7 +79,7 @@ impl Stage {
             };
             (all.filter(names_it).count() > 0).eq(&is_told).then_some(())
         };
-        wait::until(&format!("`{what}` told: {is_told}"), wait::PATIENCE, told)
+        wait::until(&format!("`{what}` told: {is_told}"), wait::DEADLINE, told)
     }
 
     /// The admin API answers, and activates what is elsewhere.
@@ -121,7 +121,7 @@ fn a_tenants_folder_that_hangs_at_the_start_denies_only_its_calls() -> Result<()
     assert!(!reply.allow, "{reply:?}");
     stage.others_are_served()?;
     stage.mount.wake()?;
-    wait::until("it is read", wait::PATIENCE, || stage.ask("a").is_ok_and(|reply| reply.allow).then_some(()))
+    wait::until("it is read", wait::DEADLINE, || stage.ask("a").is_ok_and(|reply| reply.allow).then_some(()))
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn the_hosts_own_folder_that_hangs_at_the_start_denies_everything_until_it_answe
     assert!(!reply.allow, "{reply:?}");
     admin(&stage.host, "GET", "/v1/status", b"")?;
     stage.mount.wake()?;
-    wait::until("it is read", wait::PATIENCE, || stage.ask("b").is_ok_and(|reply| reply.allow).then_some(()))
+    wait::until("it is read", wait::DEADLINE, || stage.ask("b").is_ok_and(|reply| reply.allow).then_some(()))
 }
 
 /// The folder answers, and its `tenant.toml` says how large it is; whoever reads it waits.
@@ -164,7 +164,7 @@ fn a_file_that_hangs_when_it_is_read_keeps_no_other_folder_from_being_read() -> 
     // What is wrong is read again at each reload.
     fs::write(&file, "nonsense = 1\n").map_err(io)?;
     let is_told = || stage.ready().is_ok_and(|ready| ready.to_string().contains("nonsense")).then_some(());
-    wait::until("the mistake is told", wait::PATIENCE, is_told)?;
+    wait::until("the mistake is told", wait::DEADLINE, is_told)?;
     stage.mount.hang()?;
     thread::scope(|scope| {
         // It comes back when all is read.

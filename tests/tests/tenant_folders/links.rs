@@ -79,7 +79,7 @@ fn a_link_that_is_turned_outside_and_back_all_the_time_never_gives_the_other_fil
     let line = "cd policies; while :; do ln -s ../../other/policies/name.wasm b2; mv -T b2 name.wasm; ln -s in a2; mv -T a2 name.wasm; done";
     let flood = crate::flood::Flood::start(&folder(&host, "evil"), line)?;
     let is_refusal = |record: &Record| record.is_of("evil") && record.message() == KEPT;
-    let refused = wait::until("a refusal", wait::PATIENCE, || {
+    let refused = wait::until("a refusal", wait::DEADLINE, || {
         assert!(ask(&host, "evil").is_ok_and(|reply| reply.msg == "name: inside"));
         host.records(mark).into_iter().find(is_refusal)
     })?;

@@ -93,7 +93,7 @@ fn problem_of(host: &Portcullis, mark: Mark, tenant: &str, message: &str) -> Res
 /// Waits until a tenant's caller is answered so.
 fn wait_for_answer(host: &Portcullis, user: &str, is_right: impl Fn(&Reply) -> bool) -> Result<()> {
     let what = format!("the answer for `{user}`");
-    wait::until(&what, wait::PATIENCE, || ask(host, user).is_ok_and(|reply| is_right(&reply)).then_some(()))
+    wait::until(&what, wait::DEADLINE, || ask(host, user).is_ok_and(|reply| is_right(&reply)).then_some(()))
 }
 
 fn says(words: &str) -> Result<Vec<u8>> {

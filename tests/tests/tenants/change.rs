@@ -45,7 +45,7 @@ impl Crowd {
 
     /// Waits until every client is told this.
     fn wait_for(&self, words: &str) -> Result<()> {
-        wait::until(&format!("`{words}` for every client"), wait::PATIENCE, || {
+        wait::until(&format!("`{words}` for every client"), wait::DEADLINE, || {
             let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             let dead = self.clients.iter().any(JoinHandle::is_finished);
             (dead || told.iter().all(|told| told.last().is_some_and(|last| last == words))).then_some(())

@@ -168,7 +168,7 @@ fn who_fills_all_its_places_is_denied_and_nobody_else_waits() -> Result<()> {
         thread::spawn(move || sender.send(Caller::named("a").list(&socket)));
     }
     let next = || {
-        let reply = replies.recv_timeout(wait::PATIENCE).map_err(|error| Error::Unexpected(error.to_string()))?;
+        let reply = replies.recv_timeout(wait::DEADLINE).map_err(|error| Error::Unexpected(error.to_string()))?;
         reply.map(|Reply { allow, msg, .. }| (allow, msg))
     };
     // Two spin and so take their time; the others, the one that waited among them, are answered first.
@@ -185,7 +185,7 @@ fn who_fills_all_its_places_is_denied_and_nobody_else_waits() -> Result<()> {
     }
     let of_a = |cause| move |record: &&Record| record.is_of("a") && record.text("cause") == cause;
     let count = |cause| host.records(mark).iter().filter(of_a(cause)).count();
-    wait::until("every line of a", wait::PATIENCE, || (count("fault") == 2).then_some(()))?;
+    wait::until("every line of a", wait::DEADLINE, || (count("fault") == 2).then_some(()))?;
     assert_eq!(count("overloaded"), CALLS - 2);
     Ok(())
 }
@@ -214,7 +214,7 @@ fn a_large_call_does_not_wait() -> Result<()> {
     let spinning = thread::spawn(move || Caller::named("a").list(&socket));
     let large = Caller::named("a").header("X-Large", &"x".repeat(300 << 10)).listing();
     let overloaded = || plugin::ask(&host.socket(), &large).is_ok_and(|reply| reply.msg == OVERLOADED);
-    wait::until("the place being taken", wait::PATIENCE, || overloaded().then_some(()))?;
+    wait::until("the place being taken", wait::DEADLINE, || overloaded().then_some(()))?;
     drop(spinning.join());
     Ok(())
 }

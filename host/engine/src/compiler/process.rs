@@ -17,8 +17,8 @@ use crate::compile_request::{CompileRequest, Owner};
 use crate::error::LoadError;
 
 /// How long a process may take, whatever else the machine has to do. Its own limit is processor time.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PATIENCE_FOR_EACH_MIB: Duration = Duration::from_secs(30);
+const COMPILE_TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT_PER_MIB: Duration = Duration::from_secs(30);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(1);
 const LOOK_LATER: Duration = Duration::from_millis(10);
@@ -30,9 +30,9 @@ pub(super) fn compile(program: &Path, order: &CompileRequest<'_>, code: &File) -
     let failed = |error: io::Error| LoadError::Crashed(format!("the process for it cannot be started: {error}"));
     let mut said = memory("said").map_err(failed)?;
     let child = start(program, order, code, &said).map_err(failed)?;
-    let patience = PATIENCE + PATIENCE_FOR_EACH_MIB * u32::try_from(order.bytes.len() >> 20).unwrap_or(u32::MAX);
-    let status = wait(child, patience).map_err(failed)?;
-    outcome_of(status, &first_of(&mut said).map_err(failed)?, patience)
+    let timeout = COMPILE_TIMEOUT + TIMEOUT_PER_MIB * u32::try_from(order.bytes.len() >> 20).unwrap_or(u32::MAX);
+    let status = wait(child, timeout).map_err(failed)?;
+    outcome_of(status, &first_of(&mut said).map_err(failed)?, timeout)
 }
 
 /// Has a process find out how wasmtime calls the folder of its cache.
@@ -41,19 +41,19 @@ pub(super) fn find_version(program: &Path, scratch: &Path) -> Result<String, Str
     let mut command = Command::new(program);
     command.arg0("portcullis").args([COMMAND, LAYOUT]).arg(scratch).env_clear();
     let (status, version, said) =
-        run(&mut command, PATIENCE).map_err(|error| failed(&format!("cannot be started: {error}")))?;
+        run(&mut command, COMPILE_TIMEOUT).map_err(|error| failed(&format!("cannot be started: {error}")))?;
     match status {
-        None => Err(failed(&format!("did not end within {}", Span(PATIENCE)))),
+        None => Err(failed(&format!("did not end within {}", Span(COMPILE_TIMEOUT)))),
         Some(status) if !status.success() => Err(failed(&format!("failed: {}", said.trim()))),
         Some(_) => Ok(version),
     }
 }
 
 /// Runs a process to its end, or kills it. Gives the first of what it wrote to stdout and stderr.
-fn run(command: &mut Command, patience: Duration) -> io::Result<(Option<ExitStatus>, String, String)> {
+fn run(command: &mut Command, timeout: Duration) -> io::Result<(Option<ExitStatus>, String, String)> {
     let (mut out, mut said) = (memory("out")?, memory("said")?);
     let child = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(said.try_clone()?).spawn()?;
-    let status = wait(child, patience)?;
+    let status = wait(child, timeout)?;
     Ok((status, first_of(&mut out)?, first_of(&mut said)?))
 }
 
@@ -85,14 +85,14 @@ fn memory(name: &str) -> io::Result<File> {
 }
 
 /// Waits for a process, and kills it where it takes too long.
-fn wait(mut child: Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+fn wait(mut child: Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         let waited = start.elapsed();
-        if waited > patience {
+        if waited > timeout {
             child.kill()?;
             return child.wait().map(|_| None);
         }
@@ -101,9 +101,9 @@ fn wait(mut child: Child, patience: Duration) -> io::Result<Option<ExitStatus>> 
 }
 
 /// What a process that ended so has come to.
-fn outcome_of(status: Option<ExitStatus>, said: &str, patience: Duration) -> Result<(), LoadError> {
+fn outcome_of(status: Option<ExitStatus>, said: &str, timeout: Duration) -> Result<(), LoadError> {
     let Some(status) = status else {
-        return Err(LoadError::Expensive(format!("took more than {} s", patience.as_secs())));
+        return Err(LoadError::Expensive(format!("took more than {} s", timeout.as_secs())));
     };
     // What it may use, once it knows.
     let budget = said.split_once('\n').and_then(|(line, rest)| Some((line.split_once(' ')?, rest)));
@@ -163,7 +163,8 @@ mod tests {
         let hung = run(Command::new("sleep").arg("600"), Duration::from_millis(20)).expect("it is started");
         assert_eq!(hung, (None, String::new(), String::new()));
         assert!(start.elapsed() < Duration::from_secs(300));
-        let well = run(Command::new("sh").args(["-c", "printf 1.2; printf no >&2"]), PATIENCE).expect("it is started");
+        let well =
+            run(Command::new("sh").args(["-c", "printf 1.2; printf no >&2"]), COMPILE_TIMEOUT).expect("it is started");
         assert_eq!((well.0.map(|status| status.success()), well.1, well.2), (Some(true), "1.2".into(), "no".into()));
     }
 
@@ -200,9 +201,9 @@ mod tests {
             (exited(1), "", "cannot be compiled: the process that compiled it ended with exit status: 1"),
             (None, "224 4\n", "compiling it took more than 60 s"),
         ] {
-            let told = outcome_of(status, said, PATIENCE).expect_err(expected).to_string();
+            let told = outcome_of(status, said, COMPILE_TIMEOUT).expect_err(expected).to_string();
             assert!(told.contains(expected), "{told}");
         }
-        assert_eq!(outcome_of(exited(0), "224 4\n", PATIENCE), Ok(()));
+        assert_eq!(outcome_of(exited(0), "224 4\n", COMPILE_TIMEOUT), Ok(()));
     }
 }

@@ -26,7 +26,7 @@ pub use report::{DocumentReport, Report};
 const AT_ONCE: u32 = 4;
 /// Questions that wait; each holds its call.
 const WAITING: u32 = 12;
-const PATIENCE: Duration = Duration::from_secs(5);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Answers questions, a few at once, and with memory that is no tenant's.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub enum AskError {
 impl DryRunner {
     pub fn new(config: &Config) -> Self {
         let limits =
-            TenantLimits { decisions: AT_ONCE, queue: WAITING, queue_wait: PATIENCE, ..TenantLimits::default() };
+            TenantLimits { decisions: AT_ONCE, queue: WAITING, queue_wait: QUEUE_TIMEOUT, ..TenantLimits::default() };
         Self {
             listeners: config.listeners.iter().map(|listener| listener.name.clone()).collect(),
             admission: Admission::new(&limits),

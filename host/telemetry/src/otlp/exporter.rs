@@ -21,7 +21,7 @@ const BATCH: usize = 512;
 const GATHER: Duration = Duration::from_secs(1);
 /// A batch is tried for this long, with pauses that double from `PAUSE` up to `LONGEST`; what waits behind it meanwhile is
 /// bounded by the queue.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 /// What is left when the host stops is sent within this time, or lost.
@@ -223,7 +223,7 @@ impl<T: Item> Task<T> {
                 Ok(rejected) => return self.arrived(count, rejected),
                 Err(error) => error,
             };
-            let is_over = !error.may_pass() || start.elapsed() + pause > PATIENCE;
+            let is_over = !error.may_pass() || start.elapsed() + pause > RETRY_TIMEOUT;
             // Being told to stop ends the pause, and there is no other try.
             if is_over || timeout(pause, self.stop.wait_for(|stop| *stop)).await.is_ok() {
                 return self.lose(count, &error.to_string());

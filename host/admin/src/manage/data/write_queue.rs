@@ -17,7 +17,7 @@ const UPLOADS: u32 = 1 << 20;
 /// Large answers that are written at once: each has a thread.
 const DOWNLOADS: usize = 8;
 /// How long somebody waits for his turn at either.
-const PATIENCE: Duration = Duration::from_secs(60);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A write queue for each folder.
 #[derive(Debug)]
@@ -87,8 +87,8 @@ impl WriteQueues {
 async fn turn<E>(
     permit: impl Future<Output = Result<OwnedSemaphorePermit, E>>,
 ) -> Result<OwnedSemaphorePermit, ManageError> {
-    let busy = || ManageError::Busy(format!("no room within {} s; try again", PATIENCE.as_secs()));
-    timeout(PATIENCE, permit).await.map_err(|_| busy())?.map_err(|_| busy())
+    let busy = || ManageError::Busy(format!("no room within {} s; try again", QUEUE_TIMEOUT.as_secs()));
+    timeout(QUEUE_TIMEOUT, permit).await.map_err(|_| busy())?.map_err(|_| busy())
 }
 
 // === impl WriteQueue ===
