@@ -116,9 +116,9 @@ async fn known(keeper: Doorkeeper, principal: Principal, peer: &Peer, request: R
 
 /// The answer to somebody who is not known.
 pub(crate) fn unknown_caller() -> Response {
-    let told = "it is not known who asks: send `Authorization: Bearer TOKEN` with a token that the operator gave out, \
+    let message = "it is not known who asks: send `Authorization: Bearer TOKEN` with a token that the operator gave out, \
                 or show a client certificate";
-    let mut response = Failure::new(StatusCode::UNAUTHORIZED, told).into_response();
+    let mut response = Failure::new(StatusCode::UNAUTHORIZED, message).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"portcullis\""));
     response
 }

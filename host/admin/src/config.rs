@@ -33,7 +33,7 @@ pub(crate) async fn read(
             return Err(Failure::bad_request(format!("`{other}` is not understood; there is `effective=true`")));
         }
     };
-    Ok(told(config.tag.as_deref(), Json(config.says)))
+    Ok(tagged(config.tag.as_deref(), Json(config.says)))
 }
 
 /// Replaces what is written.
@@ -57,8 +57,8 @@ pub(crate) async fn patch(
     let kind = headers.get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
     let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
     if !matches!(kind, None | Some("" | "application/merge-patch+json" | "application/json")) {
-        let told = "a JSON merge patch is taken: `application/merge-patch+json`";
-        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, told));
+        let message = "a JSON merge patch is taken: `application/merge-patch+json`";
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
     let patch = json_of(request).await?;
     object(&patch)?;
@@ -108,7 +108,7 @@ pub(crate) async fn put_mode(
 pub(crate) async fn read_settings(State(admin): State<Admin>, Path(which): Path<Which>) -> Result<Response, Failure> {
     let PolicyConfig { mut says, tag } = admin.manager.policy_config(which.scope()?, which.name()?).await?;
     let settings = says.remove(SETTINGS).unwrap_or_else(|| json!({}));
-    Ok(told(tag.as_deref(), Json(settings)))
+    Ok(tagged(tag.as_deref(), Json(settings)))
 }
 
 pub(crate) async fn put_settings(
@@ -147,10 +147,10 @@ async fn change(
     let ConfigChange { tag, is_new, active, generation } = changed;
     let answer = json!({ "name": name.as_str(), "tag": tag, "active": active, "generation": generation });
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, told(tag.as_deref(), Json(answer))).into_response())
+    Ok((status, tagged(tag.as_deref(), Json(answer))).into_response())
 }
 
-fn told(text: Option<&str>, body: impl IntoResponse) -> Response {
+fn tagged(text: Option<&str>, body: impl IntoResponse) -> Response {
     let mut response = body.into_response();
     response.headers_mut().extend(text.map(|text| (ETAG, tag(text))));
     response

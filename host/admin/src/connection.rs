@@ -84,7 +84,7 @@ pub(crate) async fn serve(listener: Listener, server: Arc<Server>, mut stop: wat
         };
         let accepted = tokio::select! {
             accepted = accept => accepted,
-            () = told(&mut stop) => break,
+            () = stopped(&mut stop) => break,
         };
         match accepted {
             Some((place, Ok(accepted))) => {
@@ -112,7 +112,7 @@ pub(crate) async fn serve(listener: Listener, server: Arc<Server>, mut stop: wat
 }
 
 /// Ready when the host is told to stop, or is gone.
-async fn told(stop: &mut watch::Receiver<bool>) {
+async fn stopped(stop: &mut watch::Receiver<bool>) {
     // The guard that this gives must not live across an await.
     drop(stop.wait_for(|stop| *stop).await);
 }
@@ -158,7 +158,7 @@ impl Server {
                 Ok(Err(error)) => return self.log_failure(address, &error),
                 Err(_) => return self.log_failure(address, &"the handshake took too long"),
             },
-            () = told(&mut stop) => return,
+            () = stopped(&mut stop) => return,
         };
         let peer = peer_of(&stream, address);
         // One call a connection: nothing that follows a call can be taken for another one.
@@ -185,7 +185,7 @@ impl Server {
         let mut connection = pin!(http.serve_connection(stream, service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = told(&mut stop) => {
+            () = stopped(&mut stop) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }

@@ -66,8 +66,8 @@ pub(crate) async fn read(State(admin): State<Admin>, uri: Uri, headers: HeaderMa
     let (scope, place) = place(&uri)?;
     let kept = admin.manager.document(&scope, &place.name)?;
     if kept.document.pointer(&place.pointer).is_none() {
-        let told = format!("nothing at `{}` in the document `{}`", place.pointer, place.name);
-        return Err(Failure::new(StatusCode::NOT_FOUND, told));
+        let message = format!("nothing at `{}` in the document `{}`", place.pointer, place.name);
+        return Err(Failure::new(StatusCode::NOT_FOUND, message));
     }
     let etag = kept.file.tag();
     if is_known(&headers, &etag) {
@@ -109,11 +109,11 @@ pub(crate) async fn patch(State(admin): State<Admin>, request: Request<Body>) ->
         "application/json-patch+json" | "application/json" => Edit::Patch,
         "application/merge-patch+json" => Edit::Merge,
         other => {
-            let told = format!(
+            let message = format!(
                 "`{other}` is no patch; expected `Content-Type: application/json-patch+json` (RFC 6902) or \
                  `application/merge-patch+json` (RFC 7396)"
             );
-            return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, told));
+            return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
     };
     let most = admin.manager.most_data(&scope)?;

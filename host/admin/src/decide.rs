@@ -71,8 +71,9 @@ fn manner(query: &str) -> Result<Manner, Failure> {
             ("explain", "false") => manner.explain = false,
             ("listener", _) => manner.listener = Some(value),
             _ => {
-                let told = format!("`{name}={value}` is not understood; there are `explain=true` and `listener=NAME`");
-                return Err(Failure::bad_request(told));
+                let message =
+                    format!("`{name}={value}` is not understood; there are `explain=true` and `listener=NAME`");
+                return Err(Failure::bad_request(message));
             }
         }
     }

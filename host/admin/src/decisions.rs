@@ -103,8 +103,8 @@ pub(crate) async fn follow(
     let filter = options.filter(tenant.as_ref())?;
     let Decisions { feed, stop, .. } = admin.decisions;
     let crowded = || {
-        let told = "as many listen to decisions as may; try again when one has ended";
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, told)
+        let message = "as many listen to decisions as may; try again when one has ended";
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, message)
     };
     // Nothing can come between what is held and what will be heard.
     let (held, subscription) = feed.subscribe_after(None).ok_or_else(crowded)?;
@@ -141,8 +141,8 @@ fn event(record: &PublishedRecord) -> Event {
 
 fn unknown(which: &Which) -> Failure {
     let id = which.id.as_deref().unwrap_or_default();
-    let told = format!("no decision `{id}` is among the last ones, nor in the host's own log file");
-    Failure::new(StatusCode::NOT_FOUND, told)
+    let message = format!("no decision `{id}` is among the last ones, nor in the host's own log file");
+    Failure::new(StatusCode::NOT_FOUND, message)
 }
 
 fn wanted(id: &str) -> Result<Wanted, Failure> {

@@ -135,7 +135,7 @@ mod tests {
             (&[255; 8], "//////////8=", Some(-1), None),
         ];
         for (value, base64, counter, text) in cases {
-            let told = KeyValue::new("k".into(), value.to_vec());
+            let message = KeyValue::new("k".into(), value.to_vec());
             let expected = KeyValue {
                 key: "k".into(),
                 bytes: value.len() as u64,
@@ -143,7 +143,7 @@ mod tests {
                 counter,
                 text: text.map(str::to_owned),
             };
-            assert_eq!(told, expected);
+            assert_eq!(message, expected);
         }
     }
 

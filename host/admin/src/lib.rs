@@ -173,13 +173,13 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
 }
 
 async fn unknown(request: Request) -> Response {
-    let told = "there is nothing at this path; `GET /v1/status` says what is active";
-    to_known(&request, Failure::new(StatusCode::NOT_FOUND, told))
+    let message = "there is nothing at this path; `GET /v1/status` says what is active";
+    to_known(&request, Failure::new(StatusCode::NOT_FOUND, message))
 }
 
 async fn wrong_method(request: Request) -> Response {
-    let told = "this method is not of this path; the `Allow` header says which are";
-    to_known(&request, Failure::new(StatusCode::METHOD_NOT_ALLOWED, told))
+    let message = "this method is not of this path; the `Allow` header says which are";
+    to_known(&request, Failure::new(StatusCode::METHOD_NOT_ALLOWED, message))
 }
 
 /// Which paths there are is nothing for strangers.

@@ -137,9 +137,9 @@ async fn check(
         return next.run(request).await;
     }
     let whose = tenant.map_or_else(|| "host-wide".to_owned(), |tenant| format!("for tenant `{tenant}`"));
-    let told = format!("this needs the scope `{scope}`, {whose}, which this caller does not have");
+    let message = format!("this needs the scope `{scope}`, {whose}, which this caller does not have");
     body::discard(request.into_body()).await;
-    Failure::new(StatusCode::FORBIDDEN, told).into_response()
+    Failure::new(StatusCode::FORBIDDEN, message).into_response()
 }
 
 /// All of them, for whoever lists them.

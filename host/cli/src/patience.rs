@@ -138,15 +138,15 @@ mod tests {
         assert_eq!(SHORT.answering(&moved, never).await, Err(Late(SHORT)));
         assert_eq!(SHORT.receiving(std::future::pending::<()>()).await, Err(Late(SHORT)));
         let connecting = SHORT.connecting(std::future::pending::<Result<(), String>>());
-        assert!(connecting.await.is_err_and(|told| told.starts_with("no connection within 20 ms\n")));
+        assert!(connecting.await.is_err_and(|message| message.starts_with("no connection within 20 ms\n")));
     }
 
     #[test]
     fn whoever_is_late_is_told_which_option_waits_longer() {
         let cut = Patience::QUICK.at_most(Duration::from_secs_f32(2.999_999_5));
-        let told = Late(cut).to_string();
-        assert!(told.starts_with("no answer within 3 s: ") && told.contains("`--wait SECONDS`"), "{told}");
-        let told = Late(Patience::QUICK.or(Some(1)).at_most(Duration::from_secs(2))).to_string();
-        assert!(told.starts_with("no answer within 1 s: ") && told.contains("`--timeout SECONDS`"), "{told}");
+        let message = Late(cut).to_string();
+        assert!(message.starts_with("no answer within 3 s: ") && message.contains("`--wait SECONDS`"), "{message}");
+        let message = Late(Patience::QUICK.or(Some(1)).at_most(Duration::from_secs(2))).to_string();
+        assert!(message.starts_with("no answer within 1 s: ") && message.contains("`--timeout SECONDS`"), "{message}");
     }
 }

@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn a_mistake_has_its_line() {
-        let told = problems("known = true\n\nunknown = 1\n\nother = 2");
-        let mut lines: Vec<_> = told.iter().filter_map(|problem| problem.line).collect();
+        let message = problems("known = true\n\nunknown = 1\n\nother = 2");
+        let mut lines: Vec<_> = message.iter().filter_map(|problem| problem.line).collect();
         lines.sort_unstable();
         assert_eq!(lines, [3, 5]);
     }

@@ -226,17 +226,17 @@ impl Content {
             Ok(kind) if kind.is_decision() && kind.id.is_none() => {
                 Self::Damaged("it has no ID: it was written by a version that logged no calls".to_owned())
             }
-            Ok(kind) if kind.is_decision() => Self::Damaged(told(&error)),
+            Ok(kind) if kind.is_decision() => Self::Damaged(message(&error)),
             Ok(_) => Self::Other,
             // A line for a person, or the end of one that was cut off.
             Err(_) if !line.starts_with(b"{") => Self::Other,
-            Err(_) => Self::Damaged(told(&error)),
+            Err(_) => Self::Damaged(message(&error)),
         }
     }
 }
 
 /// Without the line, which is the file's and not the JSON's.
-fn told(error: &serde_json::Error) -> String {
+fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     format!("{what}, at column {}", error.column())
@@ -276,12 +276,12 @@ mod tests {
             ),
         ];
         for (line, expected) in cases {
-            let told = match Content::of(line.as_bytes()) {
+            let message = match Content::of(line.as_bytes()) {
                 Content::Decision(_) => "decision".to_owned(),
                 Content::Other => "other".to_owned(),
                 Content::Damaged(problem) => problem,
             };
-            assert_eq!(told, expected, "{line}");
+            assert_eq!(message, expected, "{line}");
         }
     }
 

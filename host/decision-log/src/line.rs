@@ -54,10 +54,10 @@ pub(crate) fn write(event: &DecisionEvent, redactor: &Redactor) -> (Arc<str>, us
 
 /// Whoever reads the log at a terminal is shown what callers wrote, and not what a terminal would make of it.
 fn printable(record: &str, head: usize) -> (Arc<str>, usize) {
-    let (told, call) = record.split_at_checked(head).unwrap_or((record, ""));
-    match (escape_json(told), escape_json(call)) {
+    let (message, call) = record.split_at_checked(head).unwrap_or((record, ""));
+    match (escape_json(message), escape_json(call)) {
         (Cow::Borrowed(_), Cow::Borrowed(_)) => (record.into(), head),
-        (told, call) => ([&*told, &*call].concat().into(), told.len()),
+        (message, call) => ([&*message, &*call].concat().into(), message.len()),
     }
 }
 

@@ -263,7 +263,7 @@ mod tests {
         for (what, most, text) in cases {
             assert!(checked(&text(most)).is_ok(), "{what}: {:?}", checked(&text(most)));
             let error = checked(&text(most + 1)).expect_err(what);
-            assert!(matches!(&error, LoadError::TooMuch { what: told, .. } if told == what), "{what}: {error}");
+            assert!(matches!(&error, LoadError::TooMuch { what: message, .. } if message == what), "{what}: {error}");
         }
     }
 

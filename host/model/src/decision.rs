@@ -241,7 +241,10 @@ fn conclude<'a>(opinions: impl Iterator<Item = &'a Opinion>, default: DefaultVer
                 return (opinion.denial(reason.as_str()), Cause::Denied { policy: policy() });
             }
             Err(fault) => {
-                return (opinion.denial(fault.told()), Cause::Fault { policy: policy(), fault: fault.clone() });
+                return (
+                    opinion.denial(fault.public_message()),
+                    Cause::Fault { policy: policy(), fault: fault.clone() },
+                );
             }
         }
     }
@@ -374,8 +377,8 @@ mod tests {
         ];
         for (note, said, default, tenant, answer, would) in cases {
             let decision = decide(said, default, tenant);
-            let told = decision.would.as_ref().map(|would| text(&would.answer));
-            assert_eq!((text(&decision.answer).as_str(), told.as_deref()), (answer, would), "{note}");
+            let message = decision.would.as_ref().map(|would| text(&would.answer));
+            assert_eq!((text(&decision.answer).as_str(), message.as_deref()), (answer, would), "{note}");
             let would_deny = answer == "allow" && would.is_some();
             assert_eq!(decision.would_deny(), would_deny, "{note}");
         }
@@ -386,8 +389,8 @@ mod tests {
         use Origin::{Host as H, Tenant as T};
         let said = vec![(H, Mode::Enforce, allow()), (H, Mode::Observe, deny("no")), (T, Mode::Enforce, fault())];
         let decision = decide(said, DefaultVerdict::Deny, Mode::Observe);
-        let told: Vec<_> = decision.opinions.iter().map(|opinion| (opinion.mode, opinion.would_deny())).collect();
-        assert_eq!(told, [(Mode::Enforce, false), (Mode::Observe, true), (Mode::Observe, true)]);
+        let message: Vec<_> = decision.opinions.iter().map(|opinion| (opinion.mode, opinion.would_deny())).collect();
+        assert_eq!(message, [(Mode::Enforce, false), (Mode::Observe, true), (Mode::Observe, true)]);
         assert_eq!(decision.would.map(|would| would.cause.kind()), Some("denied"));
     }
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// Why a policy gave no verdict.
 ///
-/// `Display` is for the operator; what the caller is told is [`Fault::told`], which carries nothing of the policy's.
+/// `Display` is for the operator; what the caller is told is [`Fault::message`], which carries nothing of the policy's.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
     #[error("the policy is not loadable: {0}")]
@@ -89,7 +89,7 @@ impl Fault {
     }
 
     /// The short sentence that the caller is told.
-    pub fn told(&self) -> &'static str {
+    pub fn public_message(&self) -> &'static str {
         match self {
             Self::NotLoadable(_) => "the policy could not be loaded",
             Self::Deadline { .. } | Self::Instructions { .. } => "the policy did not decide in time",

@@ -319,15 +319,15 @@ impl<T> FileSet<T> {
                 if since.elapsed() < SETTLE_TIMEOUT {
                     return Changes { unsettled: true, ..Changes::default() };
                 }
-                let told = self.slots.get(name).is_some_and(|slot| slot.problem.is_some());
+                let message = self.slots.get(name).is_some_and(|slot| slot.problem.is_some());
                 let problem = Problems::one(
                     &root.path(&place.path),
                     format!("has not stopped changing for {} s", SETTLE_TIMEOUT.as_secs()),
                     "write it under another name, and rename it when it is whole",
                 );
                 // It is looked at again, for what was seen is not what is there next time.
-                let changed = if told { false } else { self.broken(name, (extensions, (None, None)), problem) };
-                Changes { changed, unsettled: true, failed: u32::from(!told), ..Changes::default() }
+                let changed = if message { false } else { self.broken(name, (extensions, (None, None)), problem) };
+                Changes { changed, unsettled: true, failed: u32::from(!message), ..Changes::default() }
             }
             Err(Failure::Broken(problem)) => {
                 self.unsettled.remove(name);

@@ -202,8 +202,8 @@ mod tests {
     fn what_nearly_looks_like_what_is_read_is_told_apart_from_what_does_not() {
         let names = BTreeSet::from(["a.wasm".to_owned(), "a.toml".to_owned()]);
         let policy = |name: &str, is_folder| no_policy(name, is_folder, &names).is_some();
-        for told in ["b.toml", "a.WASM", "a.Wasm", "a.TOML", ".a.wasm", ".wasm"] {
-            assert!(policy(told, false), "{told}");
+        for message in ["b.toml", "a.WASM", "a.Wasm", "a.TOML", ".a.wasm", ".wasm"] {
+            assert!(policy(message, false), "{message}");
         }
         for fine in
             ["a.wasm", "a.toml", "README.md", "a.wasm.bak", "a.wasm~", ".a.wasm.swp", ".incoming-a.wasm", ".gitignore"]
@@ -230,8 +230,8 @@ mod tests {
     #[test]
     fn only_so_many_are_told() {
         let many: Vec<_> = (0..100).map(|number| (number.to_string(), "x".to_owned())).collect();
-        let told = bounded(IGNORED, many);
-        assert_eq!(told.len(), MOST + 1);
-        assert!(told.last().is_some_and(|last| last.problem.contains("84 more")));
+        let message = bounded(IGNORED, many);
+        assert_eq!(message.len(), MOST + 1);
+        assert!(message.last().is_some_and(|last| last.problem.contains("84 more")));
     }
 }

@@ -79,8 +79,8 @@ impl PolicySet {
             });
             of_host.chain(of_tenant).collect()
         });
-        let told = if own.is_unread { UNREAD } else { NO_DATA };
-        Self { asked: asked.map_err(|_| told), default, mode: file.mode, spaces: spaces.clone() }
+        let message = if own.is_unread { UNREAD } else { NO_DATA };
+        Self { asked: asked.map_err(|_| message), default, mode: file.mode, spaces: spaces.clone() }
     }
 
     /// Asks every policy, and combines what they say.
@@ -112,7 +112,7 @@ impl PolicySet {
     ) -> (Decision, PolicyLog) {
         let asked = match &self.asked {
             Ok(asked) => asked,
-            Err(told) => return (Decision::refuse(Cause::Data, told, generation), Vec::new()),
+            Err(message) => return (Decision::refuse(Cause::Data, message, generation), Vec::new()),
         };
         let mut log = Vec::new();
         let mut opinions = Vec::with_capacity(asked.len());

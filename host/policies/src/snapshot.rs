@@ -128,9 +128,9 @@ impl Tenant {
 
 impl NotPlaced {
     /// What the caller is told: nobody is named.
-    pub fn told(&self) -> String {
+    pub fn public_message(&self) -> String {
         match self {
-            Self::Unplaced(unplaced) => unplaced.told().to_owned(),
+            Self::Unplaced(unplaced) => unplaced.public_message().to_owned(),
             Self::Closed(_) => "it cannot be told which tenant this call belongs to".to_owned(),
             Self::Unbound(_) => "the tenant of this socket is not there".to_owned(),
         }

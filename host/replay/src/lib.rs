@@ -282,8 +282,8 @@ impl Inner {
             let (outcome, is_uncertain) = match (&tenant, unplaced) {
                 (Some(tenant), _) => self.ask(snapshot, tenant, &before, recorded).await,
                 (None, unplaced) => {
-                    let told = unplaced.map(|unplaced| unplaced.told()).unwrap_or_default();
-                    (Outcome::now(&Decision::refuse(Cause::Unplaced, &told, snapshot.generation)), false)
+                    let message = unplaced.map(|unplaced| unplaced.public_message()).unwrap_or_default();
+                    (Outcome::now(&Decision::refuse(Cause::Unplaced, &message, snapshot.generation)), false)
                 }
             };
             if !before.is_wanted {

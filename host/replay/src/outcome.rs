@@ -8,7 +8,7 @@ use serde::Serialize;
 /// What the caller was told, and what would have been had everything counted that is only observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    pub(crate) told: Answered,
+    pub(crate) answered: Answered,
     pub(crate) would: Answered,
 }
 
@@ -38,24 +38,24 @@ pub enum Kind {
 
 impl Outcome {
     pub(crate) fn then(record: &DecisionRecord) -> Self {
-        let told = Answered::of(&record.answer, record.reason.as_deref());
+        let answered = Answered::of(&record.answer, record.reason.as_deref());
         let would = record.would.as_ref().map(|would| Answered::of(&would.answer, would.reason.as_deref()));
-        Self { would: would.unwrap_or_else(|| told.clone()), told }
+        Self { would: would.unwrap_or_else(|| answered.clone()), answered }
     }
 
     pub(crate) fn now(decision: &Decision) -> Self {
-        let told = Answered::from(&decision.answer);
+        let answered = Answered::from(&decision.answer);
         let would = decision.would.as_ref().map(|Would { answer, .. }| Answered::from(answer));
-        Self { would: would.unwrap_or_else(|| told.clone()), told }
+        Self { would: would.unwrap_or_else(|| answered.clone()), answered }
     }
 
     /// How this differs from what came before, and from what to what.
     pub(crate) fn differs(&self, before: &Self) -> Option<(Kind, Answered, Answered)> {
-        let told = |kind| Some((kind, before.told.clone(), self.told.clone()));
-        match (&before.told, &self.told) {
-            (Answered::Allow, Answered::Deny { .. }) => told(Kind::NowDenied),
-            (Answered::Deny { .. }, Answered::Allow) => told(Kind::NowAllowed),
-            (Answered::Deny { reason }, Answered::Deny { reason: now }) if reason != now => told(Kind::OtherReason),
+        let change = |kind| Some((kind, before.answered.clone(), self.answered.clone()));
+        match (&before.answered, &self.answered) {
+            (Answered::Allow, Answered::Deny { .. }) => change(Kind::NowDenied),
+            (Answered::Deny { .. }, Answered::Allow) => change(Kind::NowAllowed),
+            (Answered::Deny { reason }, Answered::Deny { reason: now }) if reason != now => change(Kind::OtherReason),
             (Answered::Allow, Answered::Allow) | (Answered::Deny { .. }, Answered::Deny { .. }) => {
                 (before.would != self.would).then(|| (Kind::Observed, before.would.clone(), self.would.clone()))
             }
@@ -90,12 +90,12 @@ impl Kind {
 mod tests {
     use super::*;
 
-    fn outcome(told: Option<&str>, would: Option<&str>) -> Outcome {
+    fn outcome(answered: Option<&str>, would: Option<&str>) -> Outcome {
         let said = |reason: Option<&str>| match reason {
             None => Answered::Allow,
             Some(reason) => Answered::Deny { reason: reason.to_owned() },
         };
-        Outcome { told: said(told), would: said(would) }
+        Outcome { answered: said(answered), would: said(would) }
     }
 
     #[test]

@@ -269,11 +269,11 @@ mod tests {
         other.merge(count(&[1, 4, 7, 9]));
         let reports = [one, other].map(|count| count.report(Report::default()));
         for report in &reports {
-            let told: Vec<_> =
+            let message: Vec<_> =
                 report.changes.iter().map(|change| (change.user.as_str(), change.count, &change.examples)).collect();
             let bob = vec!["id3".to_owned(), "id5".to_owned()];
             let ann = vec!["id4".to_owned(), "id8".to_owned()];
-            assert_eq!(told, [("bob", 4, &bob), ("ann", 2, &ann)]);
+            assert_eq!(message, [("bob", 4, &bob), ("ann", 2, &ann)]);
             assert_eq!((report.replayed, report.unchanged, report.changed), (8, 2, 6));
             assert_eq!((report.uncertain_changed, report.uncertain_unchanged), (1, 0));
             assert_eq!(report.kinds, BTreeMap::from([(Kind::NowDenied, 6)]));

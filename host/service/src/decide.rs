@@ -149,8 +149,8 @@ impl Evaluator {
         budget: &Arc<TenantBudget>,
     ) -> Option<DryRun> {
         let snapshot = self.live.load();
-        let refused = |cause, told: &str, problem, about| {
-            let decision = Decision::refuse(cause, told, snapshot.generation);
+        let refused = |cause, message: &str, problem, about| {
+            let decision = Decision::refuse(cause, message, snapshot.generation);
             Evaluation { problem, ..Evaluation::refused(decision, None, about) }
         };
         let named = match tenant {
@@ -159,8 +159,8 @@ impl Evaluator {
         };
         let call = match call {
             Ok(call) => call,
-            Err(told) => {
-                let evaluation = refused(Cause::BadCall, &told, None, About::Nothing);
+            Err(message) => {
+                let evaluation = refused(Cause::BadCall, &message, None, About::Nothing);
                 return Some(DryRun { evaluation, snapshot, explained: None });
             }
         };
@@ -183,7 +183,9 @@ impl Evaluator {
                 let reading = Reading { listener, tenant: &name, budget, is_large, deadline };
                 self.read_and_ask(&snapshot, tenant, call, reading, Some(budget)).await
             }
-            Err(unplaced) => refused(Cause::Unplaced, &unplaced.told(), Some(unplaced.to_string()), About::of(call)),
+            Err(unplaced) => {
+                refused(Cause::Unplaced, &unplaced.public_message(), Some(unplaced.to_string()), About::of(call))
+            }
         };
         Some(DryRun { evaluation, snapshot, explained })
     }
@@ -226,7 +228,7 @@ impl Evaluator {
         let tenant = match snapshot.place(&Arrival { listener, call: &call }) {
             Ok(tenant) => Arc::clone(tenant),
             Err(unplaced) => {
-                let decision = Decision::refuse(Cause::Unplaced, &unplaced.told(), snapshot.generation);
+                let decision = Decision::refuse(Cause::Unplaced, &unplaced.public_message(), snapshot.generation);
                 let problem = Some(unplaced.to_string());
                 return Evaluation { problem, times, ..Evaluation::refused(decision, None, About::of(call)) };
             }
@@ -238,8 +240,8 @@ impl Evaluator {
         let _place = match place {
             Ok(place) => place,
             Err(overload) => {
-                let told = "too many decisions are in flight";
-                let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
+                let message = "too many decisions are in flight";
+                let decision = Decision::refuse(Cause::Overloaded, message, snapshot.generation);
                 let problem = Some(overload.to_string());
                 return Evaluation { problem, times, ..Evaluation::refused(decision, Some(tenant), About::of(call)) };
             }
@@ -350,8 +352,8 @@ impl Evaluator {
             Unread::Lost => Decision::refuse(Cause::Internal, "the host failed; its log says how", snapshot.generation),
             Unread::Late => self.too_late(snapshot.generation),
             Unread::TooMuch(fault) => {
-                let told = "the large calls of this tenant hold too much memory";
-                let decision = Decision::refuse(Cause::Overloaded, told, snapshot.generation);
+                let message = "the large calls of this tenant hold too much memory";
+                let decision = Decision::refuse(Cause::Overloaded, message, snapshot.generation);
                 let problem = Some(format!("{fault}: large calls are charged to it, too"));
                 return Evaluation { problem, ..Evaluation::refused(decision, tenant, About::Nothing) };
             }
@@ -360,8 +362,8 @@ impl Evaluator {
     }
 
     fn too_late(&self, generation: Generation) -> Decision {
-        let told = format!("no decision within {}", Span(self.timeout));
-        Decision::refuse(Cause::Overloaded, &told, generation)
+        let message = format!("no decision within {}", Span(self.timeout));
+        Decision::refuse(Cause::Overloaded, &message, generation)
     }
 
     /// Asks about a call that could be read.
@@ -540,8 +542,8 @@ impl Authorizer {
     }
 
     /// Denies a call that could not even be received.
-    pub async fn refuse(&self, cause: Cause, told: &str, sender: &Sender) -> Answer {
-        let decision = Decision::refuse(cause, told, self.evaluator.live.load().generation);
+    pub async fn refuse(&self, cause: Cause, message: &str, sender: &Sender) -> Answer {
+        let decision = Decision::refuse(cause, message, self.evaluator.live.load().generation);
         self.conclude(Evaluation::refused(decision, None, About::Nothing), Arrived::now(sender, 0)).await
     }
 

@@ -17,7 +17,7 @@ const LOST: &str = "state.redb.lost-";
 /// Moves the damaged store out of its place. What the operator must know is the answer.
 pub(crate) fn set_aside(dir: &Path, file: &fs::File, damage: &str) -> String {
     match moved(dir, file) {
-        Ok(Some(name)) => told(dir, &name, Some(damage)),
+        Ok(Some(name)) => notice(dir, &name, Some(damage)),
         Ok(None) => format!("`{}` was damaged ({damage}) and is no longer in its place", dir.join(FILE).display()),
         Err(error) => {
             let path = dir.join(FILE);
@@ -31,7 +31,7 @@ pub(crate) fn standing(dir: &Path) -> io::Result<Option<String>> {
     if dir.join(FILE).try_exists()? {
         return Ok(None);
     }
-    Ok(damaged(dir)?.last().map(|name| told(dir, name, None)))
+    Ok(damaged(dir)?.last().map(|name| notice(dir, name, None)))
 }
 
 /// Gives all damaged files names that stand in no store's way: those are the answer.
@@ -91,7 +91,7 @@ fn damaged(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn told(dir: &Path, name: &str, damage: Option<&str>) -> String {
+fn notice(dir: &Path, name: &str, damage: Option<&str>) -> String {
     let damage = damage.map(|damage| format!(" ({damage})")).unwrap_or_default();
     format!(
         "`{}` was damaged{damage} and set aside as `{name}`: put a backup in its place and start again, or accept an \

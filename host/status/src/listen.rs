@@ -121,8 +121,11 @@ mod tests {
     fn a_unit_without_a_network_is_told_of_by_its_drop_in() {
         let source = io::Error::from_raw_os_error(Errno::AFNOSUPPORT.raw_os_error());
         let address = (Ipv4Addr::LOCALHOST, 9000).into();
-        let told = ListenError { service: Service::Metrics, address, source }.to_string();
-        assert!(told.contains("`[metrics] listen`") && told.contains("portcullis.service.d/network.conf"), "{told}");
+        let message = ListenError { service: Service::Metrics, address, source }.to_string();
+        assert!(
+            message.contains("`[metrics] listen`") && message.contains("portcullis.service.d/network.conf"),
+            "{message}"
+        );
     }
 
     #[tokio::test]

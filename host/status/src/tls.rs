@@ -34,9 +34,9 @@ pub struct Loaded {
 /// Reads the files, or says everything that is wrong with them.
 pub fn load(files: &TlsFiles) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
-    let chain = told(certificates(&files.certificate, "certificate"), &files.certificate, &mut problems);
-    let key = told(key(&files.key), &files.key, &mut problems);
-    let roots = files.client_ca.as_ref().map(|path| told(authorities(path), path, &mut problems));
+    let chain = message(certificates(&files.certificate, "certificate"), &files.certificate, &mut problems);
+    let key = message(key(&files.key), &files.key, &mut problems);
+    let roots = files.client_ca.as_ref().map(|path| message(authorities(path), path, &mut problems));
     if let (Some(chain), Some(key), None | Some(Some(_))) = (chain, key, &roots) {
         let ends = ends(files, &chain);
         match config(chain, key, roots.flatten()) {
@@ -47,7 +47,7 @@ pub fn load(files: &TlsFiles) -> Result<Loaded, Problems> {
     Err(problems)
 }
 
-fn told<T>(read: Result<T, Mistake>, path: &Path, problems: &mut Problems) -> Option<T> {
+fn message<T>(read: Result<T, Mistake>, path: &Path, problems: &mut Problems) -> Option<T> {
     read.map_err(|(what, help)| problems.add(path, None, what, help)).ok()
 }
 

@@ -37,8 +37,8 @@ impl Archive {
         let Some(file) = self.file.clone() else { return Ok(None) };
         let found = timeout(SEARCHED_WITHIN, self.search(file, wanted)).await;
         let silent = || {
-            let told = format!("the log file could not be searched within {} s", SEARCHED_WITHIN.as_secs());
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, told)
+            let message = format!("the log file could not be searched within {} s", SEARCHED_WITHIN.as_secs());
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, message)
         };
         let found = found.map_err(|_| silent())??;
         let is_theirs = |record: &DecisionRecord| {
@@ -63,9 +63,9 @@ impl Archive {
 
 /// In the file and in those beside it whose names begin with its own.
 fn search(file: &std::path::Path, wanted: &Wanted) -> Result<Option<DecisionRecord>, Failure> {
-    let told = |error: &dyn std::fmt::Display| failed(format!("the log file cannot be searched: {error}"));
-    let logs = Logs::open(&rotated(file)).map_err(|error| told(&error))?;
-    logs.find(|id| wanted.is(id)).map_err(|error| told(&error))
+    let message = |error: &dyn std::fmt::Display| failed(format!("the log file cannot be searched: {error}"));
+    let logs = Logs::open(&rotated(file)).map_err(|error| message(&error))?;
+    logs.find(|id| wanted.is(id)).map_err(|error| message(&error))
 }
 
 fn rotated(file: &std::path::Path) -> Vec<PathBuf> {
@@ -80,6 +80,6 @@ fn rotated(file: &std::path::Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(is_its).collect()
 }
 
-fn failed(told: String) -> Failure {
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, told)
+fn failed(message: String) -> Failure {
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, message)
 }

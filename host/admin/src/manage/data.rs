@@ -271,7 +271,7 @@ impl Manager {
         };
         let tag = file.map(|file| file.tag());
         for (answer, outcome) in outcomes {
-            let told = match (outcome, &written) {
+            let message = match (outcome, &written) {
                 (Outcome::Failed(error), _) => Err(error),
                 (_, Err(problem)) => Err(problem.clone().into()),
                 (Outcome::Overtaken, _) => Err(edit::overtaken(&name, tag.as_deref())),
@@ -285,7 +285,7 @@ impl Manager {
                 }
             };
             // An error means that he has gone.
-            let _ = answer.send(told);
+            let _ = answer.send(message);
         }
     }
 }

@@ -51,13 +51,13 @@ mod tests {
 
     #[tokio::test]
     async fn lines_are_handed_over_until_there_are_enough() {
-        let mut told = Vec::new();
+        let mut message = Vec::new();
         let body = Full::new(Bytes::from_static(b"one\r\ntwo\n\nthree\nfour"));
         let ended = lines(body, None, |line| {
-            told.push(line.to_owned());
-            told.len() < 4
+            message.push(line.to_owned());
+            message.len() < 4
         });
         assert_eq!(ended.await, Ok(()));
-        assert_eq!(told, ["one", "two", "", "three"]);
+        assert_eq!(message, ["one", "two", "", "three"]);
     }
 }

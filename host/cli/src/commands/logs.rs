@@ -180,9 +180,9 @@ fn one_line(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
         out,
         "{dim}{time} {id}{dim:#} {style}{word:<5}{style:#} {what} {dim}user{dim:#} {user} {dim}tenant{dim:#} {tenant}"
     )?;
-    let told = reason.as_ref().or_else(|| would.as_ref().and_then(|would| would.reason.as_ref()));
-    if let Some(told) = told {
-        write!(out, "  {style}{}{style:#}", plain(told))?;
+    let message = reason.as_ref().or_else(|| would.as_ref().and_then(|would| would.reason.as_ref()));
+    if let Some(message) = message {
+        write!(out, "  {style}{}{style:#}", plain(message))?;
     }
     writeln!(out, "  {dim}{}{dim:#}", micros(*took_us))
 }
@@ -195,8 +195,8 @@ mod tests {
     fn events_are_read_line_by_line() {
         let mut event = Event::default();
         let lines = [":", "", "event: decision", "id: 7", "data: {\"a\":", "data:1}", "", "data: x", "retry: 3", ""];
-        let told: Vec<_> = lines.iter().filter_map(|line| event.line(line)).collect();
-        let told: Vec<_> = told.iter().map(|(kind, data)| (kind.as_str(), data.as_str())).collect();
-        assert_eq!(told, [("decision", "{\"a\":1}"), ("", "x")]);
+        let message: Vec<_> = lines.iter().filter_map(|line| event.line(line)).collect();
+        let message: Vec<_> = message.iter().map(|(kind, data)| (kind.as_str(), data.as_str())).collect();
+        assert_eq!(message, [("decision", "{\"a\":1}"), ("", "x")]);
     }
 }

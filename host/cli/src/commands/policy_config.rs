@@ -27,7 +27,7 @@ fn get(PolicyConfigGet { whose, name, effective }: &PolicyConfigGet) -> Result<(
 fn set(PolicyConfigSet { whose, name, file, merge, if_match }: &PolicyConfigSet) -> Result<(), Exit> {
     let method = if *merge { Method::PATCH } else { Method::PUT };
     let call = Call::new(method, format!("{}/config", place(whose, name))).header("content-type", "application/json");
-    told(&call.if_match(if_match.as_ref()).body(read_request(file)?).json(&whose.host)?);
+    print(&call.if_match(if_match.as_ref()).body(read_request(file)?).json(&whose.host)?);
     Ok(())
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn mode(PolicyMode { whose, name, mode, if_match }: &PolicyMode) -> R
         Mode::Observe => "observe",
     };
     let call = Call::new(Method::PUT, format!("{}/mode", place(whose, name))).if_match(if_match.as_ref());
-    told(&call.body(json!({ "mode": mode }).to_string().into_bytes()).json(&whose.host)?);
+    print(&call.body(json!({ "mode": mode }).to_string().into_bytes()).json(&whose.host)?);
     Ok(())
 }
 
@@ -53,11 +53,11 @@ pub(crate) fn settings(PolicySettings { whose, name, file, if_match }: &PolicySe
         return out::json(&settings);
     };
     let call = Call::new(Method::PUT, path).if_match(if_match.as_ref());
-    told(&call.body(read_request(file)?).json(&whose.host)?);
+    print(&call.body(read_request(file)?).json(&whose.host)?);
     Ok(())
 }
 
-fn told(answer: &Value) {
+fn print(answer: &Value) {
     let text = |key| answer.get(key).and_then(Value::as_str).unwrap_or_default();
     let generation = answer.get("generation").and_then(Value::as_u64).unwrap_or_default();
     if answer.get("active").and_then(Value::as_bool) == Some(true) {

@@ -83,9 +83,9 @@ fn print(status: &Status) {
     } else {
         say!("not ready: calls are denied because of");
         // What stands below in full is only named here.
-        let told: Vec<_> = all_problems(status).map(|problem| &problem.problem).collect();
+        let message: Vec<_> = all_problems(status).map(|problem| &problem.problem).collect();
         for finding in &status.denying {
-            let is_told = told.contains(&&finding.problem);
+            let is_told = message.contains(&&finding.problem);
             let text = if is_told { finding.subject() } else { finding.to_string().replace('\n', "\n    ") };
             say!("  {text}");
         }

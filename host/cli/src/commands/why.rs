@@ -66,7 +66,7 @@ fn tell(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
         };
         paragraph(out, "would", &format!("if nothing were only observed, the call would have been {said}"))?;
     }
-    told(out, record)?;
+    summary(out, record)?;
     paragraph(out, "took", &times(record))?;
     let DecisionRecord { generation, id, .. } = record;
     paragraph(out, "active", &format!("generation {generation} of policies and data"))?;
@@ -208,7 +208,7 @@ fn verdict(record: &DecisionRecord) -> String {
     text + &problem
 }
 
-fn told(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
+fn summary(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     match &record.reason {
         Some(reason) => paragraph(out, "told", &format!("{} [{}]", plain(reason), short(&record.id))),
         None if record.answer == "allow" => paragraph(out, "told", "nothing: dockerd carried the call out"),
@@ -279,9 +279,9 @@ mod tests {
             ("internal", "deny", "enforce", "denied: the host itself failed"),
             ("of-a-later-version", "deny", "enforce", "deny: of-a-later-version"),
         ];
-        for (cause, answer, mode, told) in cases {
+        for (cause, answer, mode, message) in cases {
             let said = verdict(&record(cause, answer, mode));
-            assert!(said.starts_with(told) && said.ends_with(" (the bound)"), "{cause}: {said}");
+            assert!(said.starts_with(message) && said.ends_with(" (the bound)"), "{cause}: {said}");
         }
     }
 
@@ -289,8 +289,8 @@ mod tests {
     fn a_record_of_which_little_is_known_is_told() {
         let mut out = Vec::new();
         tell(&mut out, &record("bad-call", "deny", "enforce")).expect("a vector takes all");
-        let told = anstream::adapter::strip_bytes(&out).into_vec();
-        let told = String::from_utf8(told).expect("is text");
+        let message = anstream::adapter::strip_bytes(&out).into_vec();
+        let message = String::from_utf8(message).expect("is text");
         for text in [
             "denied  a call that could not be read, 2026-11-25 08:00:00 UTC  [PD01234567]",
             "unknown: Portcullis could not tell",
@@ -298,7 +298,7 @@ mod tests {
             "then     b (the tenant's): failed (panic)",
             "took     1.5 ms: 40 µs to read the call",
         ] {
-            assert!(told.contains(text), "{text} is not in\n{told}");
+            assert!(message.contains(text), "{text} is not in\n{message}");
         }
     }
 }

@@ -202,7 +202,7 @@ async fn until_stop(signals: &mut Signals, reloader: &Arc<Reloader>) {
         }
     };
     tokio::select! {
-        () = stop.told() => {}
+        () = stop.end() => {}
         () = reload => {}
     }
 }

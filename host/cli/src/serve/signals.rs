@@ -85,7 +85,7 @@ impl Signals {
 
 impl Stop {
     /// Ready when the host is told to end.
-    pub(crate) async fn told(&mut self) {
+    pub(crate) async fn end(&mut self) {
         // The guard that this gives must not live across an await. An error means that the process is ending.
         drop(self.0.wait_for(|stop| *stop).await);
     }

@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn what_would_surprise_is_refused_with_its_place() {
-        for (text, told) in [
+        for (text, message) in [
             ("a: 1\nb: 2\na: 3\n", "the key `a` is there twice"),
             ("a: {b: 1, b: 2}\n", "the key `b` is there twice"),
             ("base: &b {x: 1}\nc:\n  <<: *b\n", "merge keys"),
@@ -370,7 +370,7 @@ mod tests {
             ("# nothing yet\n", "there is nothing in it"),
         ] {
             let error = made(text).expect_err(text);
-            assert!(error.contains(told), "{text}: {error}");
+            assert!(error.contains(message), "{text}: {error}");
         }
         let twice = made("a: 1\nb: 2\na: 3\n").expect_err("twice");
         assert!(twice.contains("line 3"), "{twice}");

@@ -107,9 +107,9 @@ fn what_is_no_toml_is_written_anew() {
 #[test]
 fn what_toml_does_not_have_is_told_all_at_once() {
     let wanted = object(json!({ "settings": { "a": null, "b": [1, null], "c": u64::MAX } }));
-    let told = rewrite(FILE, &wanted).expect_err("cannot be written").to_string();
+    let message = rewrite(FILE, &wanted).expect_err("cannot be written").to_string();
     for part in ["`/settings/a` is null", "`/settings/b/1` is null", "`/settings/c` is a larger number"] {
-        assert!(told.contains(part), "{told}");
+        assert!(message.contains(part), "{message}");
     }
-    assert_eq!(told.lines().count(), 3);
+    assert_eq!(message.lines().count(), 3);
 }

@@ -249,9 +249,9 @@ fn no_body_of_any_operation_tells_what_is_not_known_to_be_harmless() {
         let redactor = Redactor::default();
         body::Body::new(&redactor, &mut out, &mut redacted).write(operation.id, root.root(), shape);
         let written: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
-        let mut told = Vec::new();
-        texts(&written, String::new(), &mut told);
-        for pointer in told {
+        let mut message = Vec::new();
+        texts(&written, String::new(), &mut message);
+        for pointer in message {
             let name = pointer.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or_default();
             unused.remove(name);
             if !PLAIN.contains(&name) {
@@ -268,14 +268,14 @@ fn no_body_of_any_operation_tells_what_is_not_known_to_be_harmless() {
 }
 
 /// Where a text still tells what must not be told.
-fn texts(value: &Value, pointer: String, told: &mut Vec<String>) {
+fn texts(value: &Value, pointer: String, message: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.contains(SECRET) || text.contains("aHVu") => told.push(pointer),
+        Value::String(text) if text.contains(SECRET) || text.contains("aHVu") => message.push(pointer),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, item)| texts(item, format!("{pointer}/{at}"), told));
+            items.iter().enumerate().for_each(|(at, item)| texts(item, format!("{pointer}/{at}"), message));
         }
         Value::Object(members) => {
-            members.iter().for_each(|(name, member)| texts(member, format!("{pointer}/{name}"), told));
+            members.iter().for_each(|(name, member)| texts(member, format!("{pointer}/{name}"), message));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }

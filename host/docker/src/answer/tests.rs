@@ -33,7 +33,7 @@ fn answer(method: &str, uri: &str, body: &str, status: Option<u16>, answer: &str
     format!("{{{}}}\n", fields.join(","))
 }
 
-fn told(answer: &str) -> String {
+fn summary_of(answer: &str) -> String {
     let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
     assert_eq!(is_telling(answer.as_bytes()), Some(true), "{answer}");
     format!("{:?}", read(answer.as_bytes(), &reader).expect("an answer").1)
@@ -118,7 +118,7 @@ fn what_was_changed_is_told() {
         ("POST", "/volumes/prune", "", Some(200), r#"{"VolumesDeleted":null}"#, "Nothing".into()),
     ];
     for (method, uri, body, status, answered, expected) in rows {
-        assert_eq!(told(&answer(method, uri, body, status, answered)), expected, "{method} {uri}");
+        assert_eq!(summary_of(&answer(method, uri, body, status, answered)), expected, "{method} {uri}");
     }
 }
 

@@ -169,8 +169,8 @@ fn a_mistake_is_told_with_its_operation_its_place_and_what_is_there() {
     }
     assert_eq!(message(document, "{}"), "a patch is a list of operations, and this is an object");
     let long = format!(r#"[{{"op":"test","path":"/users","value":"{}"}}]"#, "é".repeat(100));
-    let told = message(document, &long);
-    assert!(told.contains(&format!("expected \"{}…, found", "é".repeat(31))), "{told}");
+    let message = message(document, &long);
+    assert!(message.contains(&format!("expected \"{}…, found", "é".repeat(31))), "{message}");
 }
 
 #[test]
@@ -260,8 +260,8 @@ fn ten_thousand_operations_are_one_patch() {
 fn copies_of_copies_come_to_an_end() {
     let doubling = r#"{"op":"copy","from":"/a","path":"/a/-"}"#;
     let patch = format!("[{}]", vec![doubling; 60].join(","));
-    let told = message(r#"{"a":["a text of some length"]}"#, &patch);
-    assert!(told.contains("copies, moves and replaces more than 67108864 bytes altogether"), "{told}");
+    let message = message(r#"{"a":["a text of some length"]}"#, &patch);
+    assert!(message.contains("copies, moves and replaces more than 67108864 bytes altogether"), "{message}");
 }
 
 #[test]

@@ -168,11 +168,11 @@ impl Budget {
     /// From here on, this process is ended where it uses more.
     fn keep(self) -> Result<(), LoadError> {
         // Told first: whoever is killed cannot say why.
-        let told = writeln!(std::io::stderr(), "{} {}", self.memory / MIB, self.seconds);
+        let message = writeln!(std::io::stderr(), "{} {}", self.memory / MIB, self.seconds);
         let kept = limit(Resource::Cpu, self.seconds, 1)
             .and_then(|()| limit(Resource::Data, self.memory, 0))
             .and_then(|()| limit(Resource::As, self.memory.saturating_add(ADDRESSES), 0));
-        told.and_then(|()| kept.map_err(Into::into)).map_err(|error| LoadError::Store(error.to_string()))
+        message.and_then(|()| kept.map_err(Into::into)).map_err(|error| LoadError::Store(error.to_string()))
     }
 }
 

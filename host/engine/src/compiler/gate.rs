@@ -62,7 +62,7 @@ mod tests {
     fn one_more_than_there_are_places_waits_until_somebody_leaves() {
         let gate = Gate::new(2);
         let (first, second) = (gate.enter(), gate.enter());
-        let (entered, told) = mpsc::channel();
+        let (entered, message) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(|| {
                 let _third = gate.enter();
@@ -71,9 +71,9 @@ mod tests {
             while gate.lock().came < 3 {
                 thread::yield_now();
             }
-            assert!(told.try_recv().is_err(), "two places are two places");
+            assert!(message.try_recv().is_err(), "two places are two places");
             drop(second);
-            told.recv().expect("it enters");
+            message.recv().expect("it enters");
         });
         drop(first);
         assert_eq!(gate.lock().left, 3);

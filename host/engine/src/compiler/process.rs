@@ -201,8 +201,8 @@ mod tests {
             (exited(1), "", "cannot be compiled: the process that compiled it ended with exit status: 1"),
             (None, "224 4\n", "compiling it took more than 60 s"),
         ] {
-            let told = outcome_of(status, said, COMPILE_TIMEOUT).expect_err(expected).to_string();
-            assert!(told.contains(expected), "{told}");
+            let message = outcome_of(status, said, COMPILE_TIMEOUT).expect_err(expected).to_string();
+            assert!(message.contains(expected), "{message}");
         }
         assert_eq!(outcome_of(exited(0), "224 4\n", COMPILE_TIMEOUT), Ok(()));
     }

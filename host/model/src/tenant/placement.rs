@@ -120,7 +120,7 @@ impl Group {
 
 impl Unplaced {
     /// For the caller: it names no tenant.
-    pub fn told(&self) -> &'static str {
+    pub fn public_message(&self) -> &'static str {
         match self {
             Self::Ambiguous { .. } => "it cannot be told whose rules are to be asked",
             Self::Certificate(_) => "a certificate of the caller cannot be read",

@@ -106,7 +106,7 @@ fn a_caller_of_two_tenants_is_told_no_names() {
     let caller = Someone::new("user=x organizational_unit=B organizational_unit=A");
     let unplaced = placement.expect("none overlap").find(&caller).expect_err("is of two");
     assert_eq!(unplaced.to_string(), "the caller belongs to tenant `t1` and to tenant `t2`");
-    assert!(!unplaced.told().contains("t1") && !unplaced.told().contains("t2"));
+    assert!(!unplaced.public_message().contains("t1") && !unplaced.public_message().contains("t2"));
 }
 
 /// Whether an unreadable certificate matters, and whether one is looked at.

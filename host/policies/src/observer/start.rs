@@ -103,7 +103,7 @@ impl Observer {
 
     /// Has every tenant's folder read once, and says how far that is.
     fn read_all(&mut self, tenants: usize) {
-        let (start, mut told, mut advanced) = (Instant::now(), Instant::now(), Instant::now());
+        let (start, mut message, mut advanced) = (Instant::now(), Instant::now(), Instant::now());
         let mut others = Vec::new();
         let mut left: BTreeSet<_> = self.folders.keys().filter(|scope| scope.is_some()).cloned().collect();
         while !left.is_empty() && advanced.elapsed() < STALLED {
@@ -122,8 +122,8 @@ impl Observer {
             // Nobody belongs to it.
             left.retain(|scope| scope.as_ref().is_some_and(|name| self.registry.has(name)));
             left.retain(|scope| !self.silent.contains(scope));
-            if told.elapsed() > PROGRESS {
-                told = Instant::now();
+            if message.elapsed() > PROGRESS {
+                message = Instant::now();
                 info!(loaded = tenants - left.len(), tenants, "loading tenants");
             }
         }

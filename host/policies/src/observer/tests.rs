@@ -53,11 +53,11 @@ async fn a_folder_that_no_thread_can_read_is_told_and_read_again() {
     for scope in &scopes {
         observer.read(scope.clone(), [None; 3]);
     }
-    let told = warnings(&observer);
-    assert_eq!(told.len(), 2, "{told:?}");
-    for (told, (whose, path)) in told.iter().zip([("folder: ", ""), ("folder of tenant ci: ", "/tenants/ci")]) {
+    let message = warnings(&observer);
+    assert_eq!(message.len(), 2, "{message:?}");
+    for (message, (whose, path)) in message.iter().zip([("folder: ", ""), ("folder of tenant ci: ", "/tenants/ci")]) {
         let path = format!("{}{path}: there is no thread to read the folder: ", folder.path().display());
-        assert!(told.starts_with(&format!("{whose}{path}")) && told.contains("TasksMax="), "{told}");
+        assert!(message.starts_with(&format!("{whose}{path}")) && message.contains("TasksMax="), "{message}");
     }
     assert!(observer.running.is_empty());
 

@@ -162,11 +162,11 @@ impl<'n> Version<'n> {
     }
 
     fn unfit(&self, error: &ChangeError) -> ManageError {
-        let told = format!("{}: {error}", label(self.name));
+        let message = format!("{}: {error}", label(self.name));
         match error.why {
-            Why::Nothing { .. } | Why::PastEnd { .. } => ManageError::Missing(told),
-            Why::NotPointer => ManageError::Malformed(told),
-            Why::Size { .. } => ManageError::TooLarge(told),
+            Why::Nothing { .. } | Why::PastEnd { .. } => ManageError::Missing(message),
+            Why::NotPointer => ManageError::Malformed(message),
+            Why::Size { .. } => ManageError::TooLarge(message),
             Why::Scalar { .. }
             | Why::NotPosition { .. }
             | Why::Root
@@ -174,20 +174,20 @@ impl<'n> Version<'n> {
             | Why::Differs { .. }
             | Why::Depth
             | Why::Work { .. }
-            | Why::Over => ManageError::Invalid(told),
+            | Why::Over => ManageError::Invalid(message),
         }
     }
 
     fn unpatched(&self, error: &patch::PatchError) -> ManageError {
-        let told = format!("{}: {error}", label(self.name));
+        let message = format!("{}: {error}", label(self.name));
         if !error.is_of_document() {
             ManageError::Malformed(error.to_string())
         } else if matches!(error.why(), Some(Why::Size { .. })) {
-            ManageError::TooLarge(told)
+            ManageError::TooLarge(message)
         } else if error.is_test() {
-            ManageError::Conflict(told)
+            ManageError::Conflict(message)
         } else {
-            ManageError::Invalid(told)
+            ManageError::Invalid(message)
         }
     }
 }

@@ -153,8 +153,11 @@ fn of_a_damaged_file_what_is_not_known_never_resolves() {
             for (listener, called) in [("docker", "unknown"), ("docker", &id(9)), ("new", "quirky_fermi")] {
                 assert_eq!(host.on(listener, "b", called), [LOST], "{known}");
             }
-            let told = host.problems();
-            assert!(told.starts_with("forgotten: ") && told.contains("stop the host, and remove the file"), "{told}");
+            let message = host.problems();
+            assert!(
+                message.starts_with("forgotten: ") && message.contains("stop the host, and remove the file"),
+                "{message}"
+            );
         }
         assert_eq!(
             fs::read(next.path().with_extension("journal.damaged")).unwrap(),
@@ -270,7 +273,7 @@ fn every_kind_of_event_is_read_as_it_was_written() {
     };
     let line = file::line("docker", &event);
     let read: Entry = serde_json::from_slice(content(&line).unwrap()).unwrap();
-    let told = format!("{:?}", read.event);
-    let Event::Container { held: read, .. } = read.event else { panic!("{told}") };
+    let message = format!("{:?}", read.event);
+    let Event::Container { held: read, .. } = read.event else { panic!("{message}") };
     assert_eq!(read, held);
 }

@@ -51,8 +51,8 @@ fn what_is_no_question_is_told_with_its_name() {
         (r#"{"method": "GET", "path": "/", "certificates": [1]}"#, "expected a list of PEM texts"),
         (r#"{"method": "GET", "path": "/", "query": {"a": [null]}}"#, "`query/a` of the question is null"),
     ];
-    for (text, told) in cases {
+    for (text, message) in cases {
         let error = Question::read(text.as_bytes()).expect_err(text).to_string();
-        assert!(error.contains(told), "{text}: {error}");
+        assert!(error.contains(message), "{text}: {error}");
     }
 }
