@@ -554,7 +554,7 @@ impl Authorizer {
         let Evaluation { decision, tenant, problem, about, lines, times } = evaluation;
         let times = Times { whole: start.elapsed(), ..times };
         let counters = tenant.as_ref().map_or(&self.unmatched, |tenant| &*tenant.resources.counters);
-        counters.count(&decision, times.whole);
+        counters.note(&decision);
         if let Some(tenant) = &tenant {
             tenant.set.count(&decision);
         }
@@ -576,10 +576,7 @@ impl Authorizer {
         self.recorder.finish(noted, counters, kept.is_ok(), start.elapsed());
         match kept {
             Ok(()) => answer,
-            Err(Unkept) => {
-                counters.overturn();
-                with_id(&Answer::deny(UNWRITTEN), id)
-            }
+            Err(Unkept) => with_id(&Answer::deny(UNWRITTEN), id),
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct Buckets {
     /// In seconds.
     pub sum: f64,
     pub count: u64,
-    /// Where each bucket ends, in seconds, and what is in it and in no smaller one.
+    /// Where each bucket ends, in seconds, and what is in it and in no smaller one; the last ends nowhere.
     pub buckets: Vec<(f64, u64)>,
 }
 
@@ -62,6 +62,26 @@ impl Histogram {
     }
 }
 
+// === impl Buckets ===
+
+impl Buckets {
+    /// What so many percent took at most: in a straight line from where a bucket begins to where it ends, as Prometheus's
+    /// `histogram_quantile` has it. What is longer than all bounds counts as the largest of them; zero where there is nothing.
+    pub fn quantile(&self, percent: u64) -> Duration {
+        let rank = (self.count * percent).div_ceil(100);
+        let (mut before, mut begins) = (0, 0.0);
+        for (end, count) in &self.buckets {
+            if *count > 0 && before + count >= rank {
+                let part = (rank - before) as f64 / *count as f64;
+                let ends = if end.is_finite() { *end } else { begins };
+                return Duration::from_secs_f64(begins + (ends - begins) * part);
+            }
+            (before, begins) = (before + count, if end.is_finite() { *end } else { begins });
+        }
+        Duration::ZERO
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +105,20 @@ mod tests {
             assert_eq!((read.count, read.sum), (1, nanoseconds as f64 / 1e9), "{nanoseconds}");
         }
         assert!([OF_CALLS, OF_WORK].iter().all(|bounds| bounds.is_sorted()));
+    }
+
+    #[test]
+    fn a_quantile_lies_in_the_bucket_of_its_rank() {
+        let histogram = Histogram::new(OF_CALLS);
+        assert_eq!(histogram.read().quantile(50), Duration::ZERO);
+        for _ in 0..98 {
+            histogram.observe(Duration::from_micros(90));
+        }
+        (0..2).for_each(|_| histogram.observe(Duration::from_secs(60)));
+        let read = histogram.read();
+        // The 50th of 98 between 50 and 100 µs; what is longer than all bounds is told as the largest.
+        assert_eq!(read.quantile(50).as_micros(), 50 + 50 * 50 / 98);
+        assert_eq!(read.quantile(98), Duration::from_micros(100));
+        assert_eq!(read.quantile(99), Duration::from_secs(5));
     }
 }

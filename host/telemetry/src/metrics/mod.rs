@@ -6,7 +6,7 @@ pub mod histogram;
 pub mod swaps;
 mod verdict_counts;
 
-pub use calls::{Calls, Noted};
+pub use calls::{Calls, Count, Noted};
 pub use commits::Commits;
 pub use swaps::Swaps;
 pub use verdict_counts::VerdictCounts;
