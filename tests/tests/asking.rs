@@ -125,7 +125,7 @@ fn what_is_no_question_is_told() -> Result<()> {
         ("/v1/decide", r#"{"method":"GET"}"#, 400, "no `path`"),
         ("/v1/decide", r#"{"method":"GET","path":"/","usr":"bob"}"#, 400, "`usr`"),
         ("/v1/decide?explian=true", good, 400, "explain=true"),
-        ("/v1/decide?listener=x", good, 422, "the configuration has: docker"),
+        ("/v1/decide?listener=x", good, 422, "there are: docker"),
         ("/v1/tenants/nobody/decide", good, 404, "nobody"),
         ("/v1/tenants/No!/decide", good, 400, "not a tenant's name"),
     ];

@@ -70,7 +70,7 @@ fn a_token_is_random_and_only_its_owner_can_read_it() -> Result<()> {
     assert!(!toml.contains(second.trim()), "what goes to the host is not the token: {toml}");
     assert_eq!(toml, admin::token("two", second.trim(), &["read"], None));
     let again = portcullis::run(&["token", "--name", "one", "--scope", "read", "--output", &one])?;
-    assert!(again.code() == Some(1) && again.stderr.contains("exists"), "{again:?}");
+    assert!(again.code() == Some(1) && again.stderr.contains("is there already"), "{again:?}");
     assert_eq!(fs::read_to_string(&one).map_err(io)?, first);
     let shown = portcullis::run(&["token", "--name", "three", "--scope", "read"])?;
     assert!(shown.stderr.contains("  portcullis_") && !shown.stdout.contains("portcullis_"), "{shown:?}");

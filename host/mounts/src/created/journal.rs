@@ -49,7 +49,7 @@ pub(super) struct Journal(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// None where there is no thread.
-    orders: Option<SyncSender<CompileRequest>>,
+    orders: Option<SyncSender<Command>>,
     state: Arc<State>,
 }
 
@@ -66,7 +66,7 @@ struct State {
     missing: Option<String>,
 }
 
-enum CompileRequest {
+enum Command {
     Keep { listener: Arc<str>, number: u64, event: Event, kept: oneshot::Sender<()> },
     Close(std::sync::mpsc::Sender<()>),
 }
@@ -130,7 +130,7 @@ impl Journal {
         }
         let (kept, receiver) = oneshot::channel();
         state.waiting.fetch_add(size, Ordering::Relaxed);
-        match orders.as_ref()?.try_send(CompileRequest::Keep { listener: Arc::clone(listener), number, event, kept }) {
+        match orders.as_ref()?.try_send(Command::Keep { listener: Arc::clone(listener), number, event, kept }) {
             Ok(()) => state.problem.load().is_none().then_some(receiver),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 state.waiting.fetch_sub(size, Ordering::Relaxed);
@@ -149,7 +149,7 @@ impl Journal {
     /// Ready when all is written that was handed over, or cannot be.
     pub(super) fn close(&self) {
         let (done, closed) = std::sync::mpsc::channel();
-        let sent = self.0.orders.as_ref().is_some_and(|orders| orders.send(CompileRequest::Close(done)).is_ok());
+        let sent = self.0.orders.as_ref().is_some_and(|orders| orders.send(Command::Close(done)).is_ok());
         if sent {
             // An error means that the thread has ended.
             let _ = closed.recv();
@@ -160,7 +160,7 @@ impl Journal {
 // === impl Writer ===
 
 impl Writer {
-    fn run(mut self, orders: &Receiver<CompileRequest>) {
+    fn run(mut self, orders: &Receiver<Command>) {
         loop {
             let first = match orders.recv_timeout(if self.is_stale() { REST } else { LOOK }) {
                 Ok(order) => Some(order),
@@ -175,10 +175,8 @@ impl Writer {
             let mut next = first;
             while let Some(order) = next {
                 match order {
-                    CompileRequest::Keep { listener, number, event, kept } => {
-                        batch.push((listener, number, event, kept))
-                    }
-                    CompileRequest::Close(done) => closing = Some(done),
+                    Command::Keep { listener, number, event, kept } => batch.push((listener, number, event, kept)),
+                    Command::Close(done) => closing = Some(done),
                 }
                 next = if batch.len() < WAITING { orders.try_recv().ok() } else { None };
             }

@@ -177,7 +177,7 @@ fn of_two_that_claim_the_same_callers_the_changed_one_is_not_taken() {
     assert_eq!((tenants.owner("a-1").as_deref(), tenants.owner("b-2").as_deref()), (Some("a"), Some("b")));
     let problems = tenants.problems();
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].starts_with("/a/tenant.toml: claims the same callers as /b/tenant.toml: user"), "{problems:?}");
+    assert!(problems[0].starts_with("/b/tenant.toml: claims the same callers as /a/tenant.toml: user"), "{problems:?}");
     // The other one gives way, and it is taken though it did not change.
     tenants.user("a", "anna");
     assert_eq!(tenants.look(), ["a", "b"]);
