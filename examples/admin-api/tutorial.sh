@@ -76,7 +76,7 @@ expect '"readOnly":false' api GET /v1/data/users/alice
 expect '404' api GET /v1/data/users/nobody --output /dev/null --write-out '%{http_code}'
 
 step "14. Put the policy that knows users, and tell it where their names are"
-expect '"in_force":false' api PUT /v1/policies/20-user-roles/config --data '{"settings": {"user_header": "Authz-User"}}'
+expect '"active":false' api PUT /v1/policies/20-user-roles/config --data '{"settings": {"user_header": "Authz-User"}}'
 expect '"generation"' api PUT /v1/policies/20-user-roles --data-binary "@$WASM/user_roles.wasm"
 
 step "15. Bob may look, and may not run a container"

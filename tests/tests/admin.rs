@@ -43,7 +43,7 @@ fn file_of(package: &str) -> Result<String> {
 }
 
 #[test]
-fn status_tells_what_is_in_force_what_is_not_and_what_became_of_calls() -> Result<()> {
+fn status_tells_what_is_active_what_is_not_and_what_became_of_calls() -> Result<()> {
     let config = Config::new()?.policy("allow-all")?.tenant("ci", TENANT)?.tenant_policy("ci", "deny-all")?;
     let host = config.tenant("bad", "default = 3\n")?.start()?;
     ask(&host)?;

@@ -142,8 +142,8 @@ fn all_mistakes_are_told_at_once_whatever_is_wrong_with_portcullis_toml() -> Res
     let (told, json) = check(&folder)?;
     let problems = texts(&json, "mistakes");
     for expected in [
-        "portcullis.toml: unknown key `statedir`",
-        "portcullis.toml: `[limits] connections` is 0",
+        "portcullis.toml:4: unknown key `statedir`",
+        "portcullis.toml:6: `[limits] connections` is 0",
         "ca.key: does not fit the certificate",
         "the listener `other`: the tenant that it is bound to is not there",
         "policies/x.wasm: not WebAssembly",

@@ -345,7 +345,7 @@ fn why_tells_the_story_of_every_cause() -> Result<()> {
     let told = story(&host, &id)?;
     assert_told(
         &told,
-        &["denied  ContainerList", &format!("[{id}]"), "tenant denies", "name (the tenant's): deny: not here"],
+        &["denied  ContainerList", &format!("[{id}]"), "tenant   denies", "name (the tenant's): deny: not here"],
     );
     assert_told(&told, &["so       denied: name denied it", &format!("told     name: not here [{id}]")]);
 
@@ -358,7 +358,7 @@ fn why_tells_the_story_of_every_cause() -> Result<()> {
     let told = story(&host, &newest(&host, "allowed")?)?;
     assert_told(
         &told,
-        &["tenant watched", "which is only observed", "name (the tenant's, only observed): deny: not yet"],
+        &["tenant   watched", "which is only observed", "name (the tenant's, only observed): deny: not yet"],
     );
     assert_told(&told, &["would    if nothing were only observed, the call would have been denied: name: not yet"]);
 

@@ -145,7 +145,7 @@ fn what_policies_keep_is_backed_up_and_restored_by_the_commands_of_the_page() ->
     let file = backup.join("state.redb").display().to_string();
     let twice = run(&["state", "backup", &file, "--config", &folder])?;
     assert_eq!(twice.code(), Some(1), "{twice:?}");
-    assert!(twice.stderr.contains("File exists"), "{twice:?}");
+    assert!(twice.stderr.contains("is there already"), "{twice:?}");
 
     let cleared = run(&["state", "clear", "--tenant", "default", "--config", &folder])?;
     assert_eq!(cleared.code(), Some(0), "{cleared:?}");

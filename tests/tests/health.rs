@@ -50,24 +50,19 @@ fn what_has_calls_denied_makes_a_host_not_ready_and_the_rest_is_a_warning() -> R
             vec!["policy x of -"],
             vec![],
         ),
-        ("broken data", plain()?.file("data/x.json", b"{")?, vec!["data  of -"], vec!["data x of -"]),
+        ("broken data", plain()?.file("data/x.json", b"{")?, vec!["data x of -"], vec![]),
         (
             "a tenant's broken policy",
             plain()?.tenant("ci", "[[match]]\nuser = \"alice\"\n")?.file("tenants/ci/policies/x.wasm", BROKEN)?,
             vec!["policy x of ci"],
             vec![],
         ),
-        (
-            "a tenant that cannot be told",
-            plain()?.tenant("ci", "default = 3\n")?,
-            vec!["tenant  of -"],
-            vec!["tenant ci of ci"],
-        ),
+        ("a tenant that cannot be told", plain()?.tenant("ci", "default = 3\n")?, vec!["tenant ci of ci"], vec![]),
         (
             "a broken file of the tenant that all others fall back to",
             plain()?.toml("default = \"allow\"").tenant("default", "default = 3\n")?,
-            vec!["tenant  of -"],
             vec!["tenant default of default"],
+            vec![],
         ),
         (
             "a broken policy of a tenant that is observed",

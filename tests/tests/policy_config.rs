@@ -48,7 +48,7 @@ fn text(host: &Portcullis, name: &str) -> Result<String> {
 }
 
 #[test]
-fn what_is_written_is_read_replaced_changed_and_removed_and_in_force_when_it_is_answered() -> Result<()> {
+fn what_is_written_is_read_replaced_changed_and_removed_and_active_when_it_is_answered() -> Result<()> {
     let host = Config::new()?.policy("allow-all")?.policy("deny-all")?.start()?;
     let path = "/v1/policies/deny-all/config";
     assert_eq!(got(&host, path)?, json!({}));

@@ -139,7 +139,7 @@ fn replace(portcullis: &Portcullis, version: u64) -> Result<()> {
 }
 
 #[test]
-fn two_hundred_swaps_under_load_lose_no_call_and_are_soon_in_force() -> Result<()> {
+fn two_hundred_swaps_under_load_lose_no_call_and_are_soon_active() -> Result<()> {
     let portcullis = Config::new()?.file("policies/answer.wasm", &guest(1)?)?.start()?;
     warm_the_cache(&portcullis)?;
     let mark = portcullis.mark();

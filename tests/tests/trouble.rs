@@ -383,7 +383,7 @@ fn a_trouble_is_told_once_and_says_whether_the_last_good_version_stays() -> Resu
 }
 
 #[test]
-fn folders_that_are_removed_leave_what_was_loaded_in_force() -> Result<()> {
+fn folders_that_are_removed_leave_what_was_loaded_active() -> Result<()> {
     let host = Config::new()?
         .policy("allow-all")?
         .file("data/good.json", b"1")?

@@ -39,7 +39,7 @@ pub enum Change {
     },
     Volume {
         name: String,
-        /// Whether it has no options of its driver, whatever was asked of it: there was one of that name.
+        /// Whether it is a folder of the daemon's own, without options, whatever was asked of it: there was one of that name.
         is_plain: bool,
     },
     /// A service, whose tasks make its volumes.
@@ -70,6 +70,8 @@ struct Body {
     name: Option<String>,
     containers_deleted: Option<Vec<String>>,
     volumes_deleted: Option<Vec<String>>,
+    /// Of a volume; none where the daemon does not say.
+    driver: Option<String>,
     /// Of a volume: null where it has none.
     #[serde(default = "not_told")]
     options: serde_json::Value,
@@ -129,7 +131,8 @@ fn change(request: &DockerRequest, body: Body) -> Option<Change> {
     Some(match request.operation() {
         "ContainerCreate" => Change::Container { id: body.id?, name: asked("name").filter(|name| !name.is_empty()) },
         "VolumeCreate" => {
-            let is_plain = body.options.is_null() || body.options.as_object().is_some_and(serde_json::Map::is_empty);
+            let has_none = body.options.is_null() || body.options.as_object().is_some_and(serde_json::Map::is_empty);
+            let is_plain = has_none && matches!(body.driver.as_deref(), None | Some("" | "local"));
             Change::Volume { name: body.name?, is_plain }
         }
         "ServiceCreate" | "ServiceUpdate" => Change::Service,

@@ -228,8 +228,8 @@ impl LayerLoader {
         };
         let of_policies = self.policies.problems().map(issue(POLICY.what));
         let of_folder = self.problem.iter().map(|broken| ("", broken, self.has_layer)).map(issue("folder"));
-        let not_in_force = of_folder.chain(of_policies).chain(self.data.problems().map(issue(DOCUMENT.what)));
-        not_in_force.chain(self.remarks.all().cloned())
+        let inactive = of_folder.chain(of_policies).chain(self.data.problems().map(issue(DOCUMENT.what)));
+        inactive.chain(self.remarks.all().cloned())
     }
 
     fn is_built_in(&self) -> bool {

@@ -92,11 +92,11 @@ impl Live {
 impl Snapshot {
     /// Whether nobody else holds what of it is not active any more: no call that was under way goes on.
     pub(crate) fn is_retired(this: &Arc<Self>, now: &Self) -> bool {
-        let is_in_force = |tenant: &Arc<Tenant>| {
+        let is_active = |tenant: &Arc<Tenant>| {
             let at = now.tenants.binary_search_by(|other| other.name.cmp(&tenant.name)).ok();
             at.and_then(|at| now.tenants.get(at)).is_some_and(|other| Arc::ptr_eq(other, tenant))
         };
-        let is_left = |tenant: &Arc<Tenant>| Arc::strong_count(tenant) == 1 || is_in_force(tenant);
+        let is_left = |tenant: &Arc<Tenant>| Arc::strong_count(tenant) == 1 || is_active(tenant);
         Arc::strong_count(this) == 1 && this.tenants.iter().all(is_left)
     }
 

@@ -194,12 +194,12 @@ fn give(host: &Portcullis, neighbour: &str, policy: Option<&[u8]>) -> Result<()>
         None => host.config().remove(&file)?,
     }
     let taken = Cell::new(false);
-    let is_in_force = |record: &Record| {
+    let is_active = |record: &Record| {
         let is_its = record.field("tenant").is_some_and(|tenant| tenant == neighbour);
         taken.set(taken.get() || is_its && record.message() == message);
         taken.get() && is_its && record.message() == "generation published"
     };
-    host.wait_for(mark, &format!("`{message}` of {neighbour}"), is_in_force).map(drop)
+    host.wait_for(mark, &format!("`{message}` of {neighbour}"), is_active).map(drop)
 }
 
 fn file_of(neighbour: &str) -> String {

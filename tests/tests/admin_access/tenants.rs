@@ -62,7 +62,7 @@ fn what_a_host_wide_policy_keeps_for_a_tenant_is_not_the_tenants_to_clear() -> R
 }
 
 #[test]
-fn why_a_tenants_file_is_not_in_force_is_for_the_operator_since_it_can_name_others() -> Result<()> {
+fn why_a_tenants_file_is_not_active_is_for_the_operator_since_it_can_name_others() -> Result<()> {
     let authority = Authority::new()?;
     let (host, door) = start(config()?, &authority, &tokens())?;
     host.config().put("tenants/ci/tenant.toml", OPS_TOML.as_bytes())?;

@@ -224,7 +224,7 @@ fn two_tenants_hand_a_caller_to_each_other() -> Result<()> {
 }
 
 #[test]
-fn a_reload_ends_when_what_lies_there_is_in_force() -> Result<()> {
+fn a_reload_ends_when_what_lies_there_is_active() -> Result<()> {
     let host = with_tenants(Config::new()?, &[DEFAULT])?.start()?;
     let caller = Caller::named("mover");
     for round in 0..10 {

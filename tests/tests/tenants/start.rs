@@ -122,7 +122,7 @@ fn what_breaks_while_the_host_runs_keeps_its_last_good_one() -> Result<()> {
 
 /// One that comes broken to a host that runs claims nobody either.
 #[test]
-fn a_broken_tenant_that_comes_later_is_not_in_force() -> Result<()> {
+fn a_broken_tenant_that_comes_later_is_not_active() -> Result<()> {
     let host = with_tenants(Config::new()?, &GOOD)?.start()?;
     let mark = host.mark();
     host.config().put_tenant("late", "match = 5")?;
@@ -134,7 +134,7 @@ fn a_broken_tenant_that_comes_later_is_not_in_force() -> Result<()> {
 }
 
 #[test]
-fn two_tenants_that_overlap_at_the_start_are_neither_in_force() -> Result<()> {
+fn two_tenants_that_overlap_at_the_start_are_neither_active() -> Result<()> {
     let overlapping = [("one", "match = [{ user = \"ci-*\" }]"), ("two", "match = [{ user = [\"x\", \"*-7\"] }]")];
     let host = with_tenants(with_tenants(Config::new()?, &GOOD)?, &overlapping)?.start()?;
     let file = |tenant: &str| host.config().path().join("tenants").join(tenant).join("tenant.toml");

@@ -90,7 +90,7 @@ fn what_was_changed_is_told() {
             "/volumes/create",
             "{}",
             Some(201),
-            r#"{"Name":"v","Options":{}}"#,
+            r#"{"Name":"v","Driver":"local","Options":{}}"#,
             "Volume { name: \"v\", is_plain: true }".into(),
         ),
         ("POST", "/services/create", "{}", Some(201), r#"{"ID":"x"}"#, "Service".into()),

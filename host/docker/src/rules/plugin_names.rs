@@ -40,16 +40,13 @@ const NAMES: &[(&str, &[&str])] = &[
 const SERVICE: &[&str] =
     &["TaskTemplate/LogDriver/Name", "TaskTemplate/ContainerSpec/Mounts/*/VolumeOptions/DriverConfig/Name"];
 
-/// How many characters of a name are repeated to the caller.
-const MAX_SHOWN: usize = 80;
-
 /// The first name that leads elsewhere, and where it stands.
 pub(crate) fn stray(facts: Facts<'_>) -> Option<String> {
     let (_, pointers) = NAMES.iter().find(|(operation, _)| *operation == facts.operation)?;
     pointers.iter().find_map(|pointer| {
-        let name = at(facts.body, pointer).into_iter().find(|name| leads_out(name))?;
-        let shown: String = name.chars().take(MAX_SHOWN).collect();
-        Some(format!("`{}` is `{shown}`, a path, and not the name of a driver or plugin", pointer.replace('/', ".")))
+        at(facts.body, pointer).into_iter().find(|name| leads_out(name))?;
+        // The text itself can hold a password, as in an address.
+        Some(format!("`{}` is a path, and not the name of a driver or plugin", pointer.replace('/', ".")))
     })
 }
 

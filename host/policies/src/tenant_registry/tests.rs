@@ -80,7 +80,7 @@ fn tenants_come_change_and_go_with_their_folders() {
 }
 
 #[test]
-fn what_is_broken_leaves_the_last_good_one_in_force() {
+fn what_is_broken_leaves_the_last_good_one_active() {
     let mut tenants = Tenants::new();
     tenants.user("a", "alice");
     tenants.look();
