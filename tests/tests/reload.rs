@@ -232,10 +232,11 @@ fn is_well(host: &Portcullis) -> Result<()> {
 fn what_a_reload_did_not_take_is_told_until_it_is_mended_or_the_host_restarted() -> Result<()> {
     let mut host = Config::new()?.policy("allow-all")?.start()?;
     let toml = fs::read_to_string(host.config().path().join("portcullis.toml")).map_err(io)?;
+    let limited = toml.replace("[limits]\n", "[limits]\nconnections = 77\n");
     is_well(&host)?;
     for (text, words) in [
         (format!("defualt = \"allow\"\n{toml}"), "portcullis.toml:1: unknown key `defualt`"),
-        (format!("{toml}\n[limits]\nconnections = 77\n"), "`[limits]` is not what the host was started with"),
+        (limited.clone(), "`[limits]` is not what the host was started with"),
     ] {
         host.config().put("portcullis.toml", text.as_bytes())?;
         reload(&host)?;
@@ -247,7 +248,7 @@ fn what_a_reload_did_not_take_is_told_until_it_is_mended_or_the_host_restarted()
         assert!(reload(&host)?.1.is_whole);
         is_well(&host)?;
     }
-    host.config().put("portcullis.toml", format!("{toml}\n[limits]\nconnections = 77\n").as_bytes())?;
+    host.config().put("portcullis.toml", limited.as_bytes())?;
     assert_eq!(reload(&host)?.1.needs_restart, ["[limits]"]);
     told_of(&host, "`[limits]` is not what")?;
     host.restart()?;

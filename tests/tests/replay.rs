@@ -364,8 +364,8 @@ fn mistakes_are_told_before_anything_is_asked() -> Result<()> {
         (&["/nothing/here.log", "--config", &folder], 1, "`/nothing/here.log` cannot be read"),
         (&["-", "--config", "/nothing"], 2, "cannot be read"),
         (&["--config", &folder], 2, "<LOG>"),
-        (&["-", "--config", &folder, "--since", "yesterday"], 2, "`yesterday` is no time"),
-        (&["-", "--config", &folder, "--answer", "maybe"], 2, "`maybe` is no answer"),
+        (&["-", "--config", &folder, "--since", "yesterday"], 2, "`yesterday` is not a time"),
+        (&["-", "--config", &folder, "--answer", "maybe"], 2, "`maybe` is not an answer"),
     ];
     for (arguments, code, told) in cases {
         let finished = portcullis::run(&[&["replay"][..], arguments].concat())?;
