@@ -295,7 +295,7 @@ fn told(supervisor: &UnixDatagram, expected: &str) -> Result<()> {
     let mut text = [0; 64];
     loop {
         let length = supervisor.recv(&mut text).map_err(io)?;
-        if text.get(..length) == Some(expected.as_bytes()) {
+        if text.get(..length).map(<[u8]>::trim_ascii_end) == Some(expected.as_bytes()) {
             return Ok(());
         }
     }

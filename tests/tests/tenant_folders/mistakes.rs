@@ -72,7 +72,7 @@ const CASES: &[Case] = &[
     ("[[match]]\nusr = \"x\"\nuser = \"y\"", &[(2, "unknown key `[[match]] usr`", "did you mean `user`?")]),
     ("[[match]]\nuser = 5\norganization = \"x\"", &[(2, "`[[match]] user` is an integer", TEXTS)]),
     ("[[match]]\nuser = [\"x\", 5]\norganization = \"x\"", &[(2, "`[[match]] user` has an item that is an integer (expected text in quotes)", TEXTS)]),
-    ("[[match]]\norganization = []", &[(2, "`organization` is an empty list, which matches nobody", "name at least one, or leave it out"), (1, NOTHING, SOMETHING)]),
+    ("[[match]]\norganization = []", &[(1, NOTHING, SOMETHING), (2, "`organization` is an empty list, which matches nobody", "name at least one, or leave it out")]),
     ("[[match]]\norganizational_unit = \"\"\nuser = \"x\"", &[(2, "`organizational_unit`: a value must not be empty: `*` stands for any", PATTERN)]),
     ("[[match]]\nalternative_name = \"URI:\\u0007\"\nuser = \"x\"", &[(2, "`alternative_name`: a value must have no control characters: \"URI:\\u{7}\"", PATTERN)]),
     ("[[match]]\nlistener = \"nowhere\"", &[(2, "`listener` names `nowhere`, which is not a listener", "portcullis.toml has: docker, free")]),
@@ -85,10 +85,10 @@ const CASES: &[Case] = &[
     ("[[match]]\nheader = { X-Team = \"a\", x-team = \"b\" }", &[(1, "`header x-team` is named twice", "name each attribute once")]),
 
     ("defalt = \"deny\"\n[[match]]\nuser = 7\n[limits]\ndecisions = 0\n", &[
-        (3, "`[[match]] user` is an integer", TEXTS),
-        (2, NOTHING, SOMETHING),
-        (5, "`[limits] decisions` is 0", "expected at least 1"),
         (1, "unknown key `defalt`", "did you mean `default`?"),
+        (2, NOTHING, SOMETHING),
+        (3, "`[[match]] user` is an integer", TEXTS),
+        (5, "`[limits] decisions` is 0", "expected at least 1"),
     ]),
 ];
 
