@@ -164,7 +164,7 @@ fn folders_whose_names_are_no_tenants_are_told_and_those_that_are_hidden_are_not
     for name in bad {
         let expected = format!(
             "{}: `{name}` is not a tenant's name: at most 64 lower-case letters, digits, `-` and `_`, the first a \
-             letter or digit",
+             letter or digit\n  help: rename the folder",
             tenants.join(name).display()
         );
         host.wait_for(Log::START, name, |record| record.text("problem") == expected && record.level() == "ERROR")?;
