@@ -375,7 +375,8 @@ fn every_mistake_has_file_line_field_and_a_way_to_mend_it_and_counts_as_one() ->
 #[test]
 fn more_mistakes_than_are_listed_are_not_counted_as_fewer() -> Result<()> {
     let many: String = (0..150).map(|number| format!("key{number} = 1\n")).collect();
-    let folder = Config::new()?.policy("allow-all")?.write()?;
+    let config = Config::new()?.policy("allow-all")?;
+    let folder = config.write()?;
     let toml = fs::read_to_string(folder.join("portcullis.toml")).map_err(io)?;
     fs::write(folder.join("portcullis.toml"), many + &toml).map_err(io)?;
     let told = run(&["config", "check", &folder.display().to_string()])?;

@@ -352,7 +352,7 @@ fn why_tells_the_story_of_every_cause() -> Result<()> {
     let (_, id) = self::told(&host, "fails")?;
     let told = story(&host, &id)?;
     assert_told(&told, &["bad (the tenant's): failed (not-loadable)", "so       denied: bad gave no verdict"]);
-    assert_told(&told, &["file that could not be read"]);
+    assert_told(&told, &["file (could not be read)"]);
 
     assert!(list(&host, "watched")?);
     let told = story(&host, &newest(&host, "allowed")?)?;
