@@ -181,7 +181,7 @@ fn a_socket_that_is_removed_under_the_host_is_told_and_what_to_do() -> Result<()
             denying(&host)
                 .ok()?
                 .into_iter()
-                .find(|found| found.contains("it was removed, so nobody can reach the host"))
+                .find(|found| found.contains("it was removed, so the host cannot be reached there"))
         })?;
         assert!(found.starts_with("socket ") && found.ends_with("restart the host"), "{found}");
         let ready = run(&["ready", "--config", &host.config().path().display().to_string()])?;
