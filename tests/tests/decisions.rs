@@ -368,7 +368,7 @@ fn why_tells_the_story_of_every_cause() -> Result<()> {
             "rule",
             "by the host rule `unknown-operation`",
         ),
-        (json!({ "RequestMethod": "GET", "RequestUri": "/_ping" }), "exempt", "without asking: it is a ping"),
+        (json!({ "RequestMethod": "GET", "RequestUri": "/_ping" }), "exempt", "without asking a policy: it is a ping"),
     ];
     for (call, cause, told) in cases {
         plugin::ask(&host.socket(), call.to_string().as_bytes())?;
@@ -380,7 +380,7 @@ fn why_tells_the_story_of_every_cause() -> Result<()> {
         &told,
         &[
             "a call that could not be read",
-            "nothing of the call is in the log",
+            "the log keeps nothing of this call's content",
             "the plugin call itself could not be read",
         ],
     );
