@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::Admin;
 use crate::error::Failure;
-use crate::manage::{ConnectionPermit, Edit, Given, Scope};
+use crate::manage::{DocumentPath, Edit, Given, Scope};
 use crate::policies::{precondition, tag};
 
 use self::body::{receive, write};
@@ -134,7 +134,7 @@ async fn change(
     admin: &Admin,
     headers: &HeaderMap,
     scope: Scope,
-    place: ConnectionPermit,
+    place: DocumentPath,
     edit: Edit,
 ) -> Result<Response, Failure> {
     let name = place.name.clone();
@@ -146,9 +146,9 @@ async fn change(
 }
 
 /// Whose documents, and which place.
-fn place(uri: &Uri) -> Result<(Scope, ConnectionPermit), Failure> {
+fn place(uri: &Uri) -> Result<(Scope, DocumentPath), Failure> {
     let (scope, rest) = parts(uri)?;
-    Ok((scope, ConnectionPermit::of_path(rest)?))
+    Ok((scope, DocumentPath::of_path(rest)?))
 }
 
 /// Whose documents, and what follows `/data/` in the path as it was sent: a `/` that is percent-encoded is none.

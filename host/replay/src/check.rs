@@ -53,7 +53,7 @@ pub fn check(dir: &Path) -> Result<Checked, WorkshopError> {
     let (snapshot, issues) = (live.load(), live.issues());
     for (tenant, issue) in issues.iter().flat_map(|(tenant, all)| all.iter().map(move |one| (tenant, one))) {
         let list = if issue.is_remark() { &mut warnings } else { &mut mistakes };
-        list.extend(Mistake::of_trouble(tenant.as_ref(), issue));
+        list.extend(Mistake::of_issue(tenant.as_ref(), issue));
     }
     let unbound = Readiness::of(&snapshot, &issues, None).denying;
     mistakes.extend(unbound.into_iter().filter(|finding| finding.what == "listener").map(Mistake::from));
@@ -88,7 +88,7 @@ impl Mistake {
     }
 
     /// Each mistake by itself.
-    fn of_trouble(tenant: Option<&TenantName>, issue: &LoadIssue) -> Vec<Self> {
+    fn of_issue(tenant: Option<&TenantName>, issue: &LoadIssue) -> Vec<Self> {
         let LoadIssue { what, problem, mistakes, .. } = issue;
         let tenant = tenant.map(ToString::to_string);
         if mistakes.is_empty() {

@@ -183,10 +183,10 @@ fn needs_state(snapshot: &Snapshot) -> bool {
 impl Finding {
     /// What lies in folders and is not active, and what is wrong with them.
     pub fn of_issues(issues: &LoadIssues) -> impl Iterator<Item = Self> {
-        issues.iter().flat_map(|(tenant, issues)| issues.iter().map(|issue| Self::of_trouble(tenant.as_ref(), issue)))
+        issues.iter().flat_map(|(tenant, issues)| issues.iter().map(|issue| Self::of_issue(tenant.as_ref(), issue)))
     }
 
-    fn of_trouble(tenant: Option<&TenantName>, issue: &LoadIssue) -> Self {
+    fn of_issue(tenant: Option<&TenantName>, issue: &LoadIssue) -> Self {
         let LoadIssue { what, name, problem, effect, .. } = issue;
         let last_good_stays = *effect == Effect::LastGoodStays;
         Self { last_good_stays, ..Self::new(tenant, what, name, problem) }
@@ -197,7 +197,7 @@ impl Finding {
         Self { last_good_stays: true, ..Self::of_host(what, name, problem) }
     }
 
-    /// The troubles for which this has calls denied, or itself where none is known.
+    /// The issues for which this has calls denied, or itself where none is known.
     fn in_full(self, issues: &LoadIssues) -> Vec<Self> {
         let is_mine = |tenant: Option<&TenantName>, issue: &LoadIssue| {
             let is_same = self.what == issue.what;
@@ -213,7 +213,7 @@ impl Finding {
         let all = issues.iter().flat_map(|(tenant, of_tenant)| of_tenant.iter().map(move |one| (tenant.as_ref(), one)));
         let mine = all.filter(|(tenant, issue)| is_mine(*tenant, issue));
         let found: Vec<_> =
-            mine.map(|(tenant, issue)| Self { last_good_stays: false, ..Self::of_trouble(tenant, issue) }).collect();
+            mine.map(|(tenant, issue)| Self { last_good_stays: false, ..Self::of_issue(tenant, issue) }).collect();
         if found.is_empty() { vec![self] } else { found }
     }
 

@@ -27,7 +27,7 @@ use self::edit::Version;
 use self::write_queue::Waiting;
 use crate::manage::{DISK_ANSWERS, ManageError, Manager, Precondition, Scope};
 
-pub(crate) use self::document_path::ConnectionPermit;
+pub(crate) use self::document_path::DocumentPath;
 pub(crate) use self::edit::{Edit, Given};
 pub(crate) use self::write_queue::WriteQueues;
 
@@ -122,7 +122,7 @@ impl Manager {
     pub(crate) async fn change_data(
         &self,
         scope: Scope,
-        place: ConnectionPermit,
+        place: DocumentPath,
         edit: Edit,
         precondition: Precondition,
     ) -> Result<DataChange, ManageError> {

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 pub use portcullis_policies::Scope;
 
 pub use config::{ConfigChange, PolicyConfig};
-pub(crate) use data::{ConnectionPermit, Edit, Given};
+pub(crate) use data::{DocumentPath, Edit, Given};
 pub use policies::{PolicyChange, Precondition};
 
 /// A disk that takes longer than this to read or write a file does not answer.

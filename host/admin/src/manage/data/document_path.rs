@@ -9,16 +9,16 @@ const MAX_NAME: usize = 200;
 
 /// A document, and a place in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConnectionPermit {
+pub(crate) struct DocumentPath {
     /// The file's, without its extension.
     pub(crate) name: String,
     /// An RFC 6901 pointer from the document's root.
     pub(crate) pointer: String,
 }
 
-// === impl ConnectionPermit ===
+// === impl DocumentPath ===
 
-impl ConnectionPermit {
+impl DocumentPath {
     /// Of what follows `/v1/data/` in a path: an RFC 6901 pointer, each token percent-encoded, whose first token is the document.
     pub(crate) fn of_path(path: &str) -> Result<Self, ManageError> {
         let mut tokens = path.split('/').map(token);
@@ -78,7 +78,7 @@ mod tests {
             ("a.b c/-", "a.b c", "/-"),
             ("x~0", "x~", ""),
         ] {
-            let place = ConnectionPermit::of_path(path).expect(path);
+            let place = DocumentPath::of_path(path).expect(path);
             assert_eq!((place.name.as_str(), place.pointer.as_str()), (name, pointer), "{path}");
         }
     }
@@ -105,7 +105,7 @@ mod tests {
             "users/%7E",
             &long,
         ] {
-            assert!(matches!(ConnectionPermit::of_path(path), Err(ManageError::Malformed(_))), "{path}");
+            assert!(matches!(DocumentPath::of_path(path), Err(ManageError::Malformed(_))), "{path}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portcullis_document::{Bounds, ChangeError, Document, Why, patch};
 
-use crate::manage::data::{ConnectionPermit, no_document};
+use crate::manage::data::{DocumentPath, no_document};
 use crate::manage::{ManageError, Precondition};
 
 /// What is to become of a place.
@@ -71,12 +71,7 @@ impl<'n> Version<'n> {
     }
 
     /// Makes one change, or none.
-    pub(super) fn apply(
-        &mut self,
-        place: &ConnectionPermit,
-        edit: Edit,
-        bounds: Bounds<'_>,
-    ) -> Result<(), ManageError> {
+    pub(super) fn apply(&mut self, place: &DocumentPath, edit: Edit, bounds: Bounds<'_>) -> Result<(), ManageError> {
         let pointer = place.pointer.as_str();
         let is_whole = pointer.is_empty();
         let (after, text) = match edit {
@@ -217,8 +212,8 @@ mod tests {
         Edit::Put(Given { document: portcullis_config::document::from_json(json).expect("JSON"), yaml: None })
     }
 
-    fn place(path: &str) -> ConnectionPermit {
-        ConnectionPermit::of_path(path).expect(path)
+    fn place(path: &str) -> DocumentPath {
+        DocumentPath::of_path(path).expect(path)
     }
 
     fn files(names: &[&str]) -> Vec<String> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::manage::data::{ConnectionPermit, DataChange, Edit};
+use crate::manage::data::{DataChange, DocumentPath, Edit};
 use crate::manage::{ManageError, Precondition, Scope};
 
 /// Changes of one folder that wait.
@@ -38,7 +38,7 @@ pub(super) struct WriteQueue {
 /// A change, and who wants to know what came of it.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub(crate) place: ConnectionPermit,
+    pub(crate) place: DocumentPath,
     pub(crate) edit: Edit,
     pub(crate) precondition: Precondition,
     pub(crate) answer: oneshot::Sender<Result<DataChange, ManageError>>,
