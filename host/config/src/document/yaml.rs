@@ -138,7 +138,7 @@ impl Maker {
             Meaning::Boolean(true) => self.push("true")?,
             Meaning::Boolean(false) => self.push("false")?,
             Meaning::Number(number) => self.push(&number)?,
-            Meaning::Text => self.push(&serde_json::to_string(text).map_err(|error| error.to_string())?)?,
+            Meaning::Text => self.push(&json_text(text)?)?,
         }
         self.anchor(anchor, start);
         self.after_value()
@@ -210,6 +210,29 @@ impl Maker {
         self.json.push_str(text);
         Ok(())
     }
+}
+
+/// A text as JSON that is YAML, too: YAML takes these characters only where they are escaped.
+fn json_text(text: &str) -> Result<String, String> {
+    let json = serde_json::to_string(text).map_err(|error| error.to_string())?;
+    if !json.contains(is_escaped_in_yaml) {
+        return Ok(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_escaped_in_yaml(character) {
+            // All of them are in the first plane: four digits say which.
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    Ok(escaped)
+}
+
+/// What YAML 1.2 calls not printable (section 5.1), and the breaks of YAML 1.1.
+fn is_escaped_in_yaml(character: char) -> bool {
+    matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// What a scalar stands for, by YAML's core schema.
@@ -304,6 +327,8 @@ fn number(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn made(text: &str) -> Result<String, String> {
@@ -344,6 +369,31 @@ mod tests {
         ] {
             assert_eq!(made(text).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn the_json_of_any_text_is_yaml_of_the_same_text() {
+        let characters = (0..=0xffff).chain([0x1_0000, 0x1_fffe, 0x10_ffff]).filter_map(char::from_u32);
+        for character in characters {
+            for text in [format!("{character}"), format!("a{character} b")] {
+                let json =
+                    serde_json::to_string(&json!({ "k": text })).expect("JSON").replace(character, &escape(character));
+                let expected = json!({ "k": text });
+                let once = made(&json).unwrap_or_else(|error| panic!("{character:?}: {error}"));
+                assert_eq!(serde_json::from_str::<Value>(&once).expect("JSON"), expected);
+                let key = format!("{{{}: 1}}", &once["{\"k\":".len()..once.len() - 1]);
+                for again in [once, key] {
+                    let twice = made(&again).unwrap_or_else(|error| panic!("{character:?} again: {error}"));
+                    assert_eq!(made(&twice), Ok(twice));
+                }
+            }
+        }
+    }
+
+    /// As the first text has it: any character of the first plane, escaped.
+    fn escape(character: char) -> String {
+        let code = u32::from(character);
+        if matches!(code, 0x7f..=0xd7ff | 0xe000..=0xffff) { format!("\\u{code:04x}") } else { character.to_string() }
     }
 
     #[test]
