@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portcullis_document::Document;
-use portcullis_engine::Grants;
+use portcullis_engine::{Grant, Grants};
 use portcullis_model::decision::Mode;
 use portcullis_model::{Limits, Reason};
 
@@ -95,8 +95,7 @@ pub(crate) fn read_mode(file: &mut Table<'_, '_, '_>) -> Mode {
 
 fn grants(file: &mut Table<'_, '_, '_>, quota: &Quota) -> Grants {
     let granted = read_grants(file);
-    let beyond = [("log", granted.log && !quota.grants.log), ("state", granted.state && !quota.grants.state)];
-    for (name, _) in beyond.into_iter().filter(|(_, is_beyond)| *is_beyond) {
+    for name in granted.iter().filter(|grant| !quota.grants.has(*grant)).map(Grant::name) {
         let line = file.line_of("grants");
         let help = format!("ask the operator to put `{name}` into `grants` of tenant.toml");
         file.problem(line, format!("`grants` has `{name}`, which the tenant is not granted"), help);
@@ -109,7 +108,7 @@ pub(crate) fn read_grants(file: &mut Table<'_, '_, '_>) -> Grants {
     let mut granted = Grants::default();
     file.get_checked("grants", |names: &Vec<String>| {
         granted = Grants::from_names(names.iter().map(String::as_str)).map_err(|unknown| {
-            (format!("names `{}`, which is not a grant", unknown.0), "there are: log, state".to_owned())
+            (format!("names `{}`, which is not a grant", unknown.0), format!("there are: {}", Grants::ALL))
         })?;
         Ok(())
     });

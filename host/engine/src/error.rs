@@ -60,7 +60,9 @@ impl fmt::Display for Ungranted<'_> {
         for (position, import) in self.0.iter().enumerate() {
             let separator = if position == 0 { "" } else { ", and " };
             match import.grant {
-                Some(grant) => write!(f, "{separator}`{}`, which needs `grants = [\"{grant}\"]`", import.name)?,
+                Some(grant) => {
+                    write!(f, "{separator}`{}`, which needs `grants = [\"{}\"]`", import.name, grant.name())?;
+                }
                 None => write!(f, "{separator}`{}`, which this host does not have", import.name)?,
             }
         }

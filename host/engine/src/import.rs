@@ -2,17 +2,19 @@
 
 use wasmtime::component::types::ComponentItem;
 
-use crate::grants::Grants;
+use crate::grants::{Grant, Grants};
 
 /// The contract's package; its version follows the `@`.
 const PACKAGE: &str = "portcullis:policy/";
+/// The interfaces that every policy has.
+const GIVEN: [&str; 3] = ["types", "settings", "fault"];
 
 /// One interface that a policy imports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
     pub name: String,
     /// The grant that it needs; none where every policy has it.
-    pub grant: Option<&'static str>,
+    pub grant: Option<Grant>,
     /// Whether the host has it at all.
     pub known: bool,
 }
@@ -21,23 +23,20 @@ pub struct Import {
 
 impl Import {
     pub(crate) fn new(name: &str) -> Self {
-        let (grant, known) = match Self::interface(name) {
-            Some("log") => (Some("log"), true),
-            Some("state") => (Some("state"), true),
-            Some(_) => (None, true),
-            None => (None, false),
-        };
+        let interface = Self::interface(name);
+        let grant = interface.and_then(Grant::named);
+        let known = grant.is_some() || interface.is_some_and(|interface| GIVEN.contains(&interface));
         Self { name: name.to_owned(), grant, known }
     }
 
-    /// `log` for `portcullis:policy/log@0.2.0`; none for what is not the contract's.
+    /// `log` for `portcullis:policy/log@0.2.0`; none for another package's.
     fn interface(name: &str) -> Option<&str> {
         let (interface, _version) = name.strip_prefix(PACKAGE)?.split_once('@')?;
-        Grants::ALL.allow(interface).then_some(interface)
+        Some(interface)
     }
 
     pub(crate) fn is_granted(&self, grants: Grants) -> bool {
-        Self::interface(&self.name).is_some_and(|interface| grants.allow(interface))
+        self.known && self.grant.is_none_or(|grant| grants.has(grant))
     }
 }
 

@@ -39,7 +39,7 @@ pub use compile_request::{CompileRequest, Owner, When};
 pub use compiler::{Compiler, compile_if_asked};
 pub use decide::{Outcome, Question};
 pub use error::{LoadError, SandboxError};
-pub use grants::{Grants, UnknownGrant};
+pub use grants::{Grant, Grants, UnknownGrant};
 pub use host::state::{State, StateFuture};
 pub use import::Import;
 pub use log::{Level, LogLine, PolicyLog};

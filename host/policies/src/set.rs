@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use portcullis_config::TenantFile;
-use portcullis_engine::{Outcome, PolicyLog, Question, State, TenantBudget};
+use portcullis_engine::{Grant, Outcome, PolicyLog, Question, State, TenantBudget};
 use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
 use portcullis_model::limits::StateLimits;
 use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, Request, TenantName, Verdict};
@@ -59,7 +59,7 @@ impl PolicySet {
         let asked = documents(host, own).map(|(host_data, own_data)| {
             let state = |member: &Member, origin, granted: bool| {
                 let space = SpaceName::new(tenant, origin, &member.name);
-                let is_granted = granted && member.file.grants.state;
+                let is_granted = granted && member.file.grants.has(Grant::State);
                 let state = is_granted.then(|| spaces.of(space.clone(), member.file.limits.state, file.limits.state));
                 state.map(|state| Kept { state, space, sum: file.limits.state })
             };
@@ -74,7 +74,7 @@ impl PolicySet {
                 member: Arc::clone(member),
                 origin: Origin::Tenant,
                 data: Arc::clone(&own_data),
-                state: state(member, Origin::Tenant, file.grants.state),
+                state: state(member, Origin::Tenant, file.grants.has(Grant::State)),
                 limits: member.file.limits.at_most(&file.limits.policy),
             });
             of_host.chain(of_tenant).collect()

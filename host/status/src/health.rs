@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use portcullis_decision_log::DecisionLog;
+use portcullis_engine::Grant;
 use portcullis_model::TenantName;
 use portcullis_model::decision::Mode;
 use portcullis_mounts::resolve::Stuck;
@@ -172,9 +173,10 @@ fn counts(member: &Member, mode: Mode) -> bool {
 
 /// Whether some policy that counts keeps something.
 fn needs_state(snapshot: &Snapshot) -> bool {
-    let keeps =
-        |layer: &Layer, mode| layer.members.iter().any(|member| counts(member, mode) && member.file.grants.state);
-    let of_tenant = |tenant: &Tenant| tenant.file.grants.state && keeps(&tenant.layer, tenant.mode());
+    let keeps = |layer: &Layer, mode| {
+        layer.members.iter().any(|member| counts(member, mode) && member.file.grants.has(Grant::State))
+    };
+    let of_tenant = |tenant: &Tenant| tenant.file.grants.has(Grant::State) && keeps(&tenant.layer, tenant.mode());
     keeps(&snapshot.host, Mode::Enforce) || snapshot.tenants.iter().any(|tenant| of_tenant(tenant))
 }
 

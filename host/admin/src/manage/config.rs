@@ -4,7 +4,7 @@ use std::io::Write;
 
 use portcullis_config::fs::Root;
 use portcullis_config::{POLICIES, PolicyFile, policy_edit};
-use portcullis_engine::Grants;
+use portcullis_engine::Grant;
 use portcullis_model::decision::Mode;
 use portcullis_model::{Limits, PolicyName};
 use portcullis_policies::MAX_SETTINGS;
@@ -223,15 +223,13 @@ fn effective(file: &PolicyFile) -> Map<String, Value> {
         Mode::Enforce => "enforce",
         Mode::Observe => "observe",
     };
-    let Grants { log, state } = grants;
-    let granted = [("log", *log), ("state", *state)].into_iter().filter_map(|(name, is)| is.then_some(name));
     // What the host wrote is JSON.
     let settings = serde_json::from_str(&settings.root().to_json()).unwrap_or_else(|_| json!({}));
     let remarks = [("message", message), ("help", help)];
     let remarks = remarks.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into())));
     let says = [
         ("mode".to_owned(), mode.into()),
-        ("grants".to_owned(), granted.collect()),
+        ("grants".to_owned(), grants.iter().map(Grant::name).collect()),
         ("limits".to_owned(), limits_json(limits)),
         ("settings".to_owned(), settings),
     ];

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portcullis_engine::{CompileRequest, Compiler, Grants, Inspection, Owner, Sandbox, SandboxConfig, When};
+use portcullis_engine::{CompileRequest, Compiler, Grant, Grants, Inspection, Owner, Sandbox, SandboxConfig, When};
 use portcullis_model::Limits;
 use serde_json::json;
 
@@ -54,7 +54,7 @@ fn print(args: &Check, inspection: &Inspection, problem: Option<&str>) -> Result
         let imports: Vec<_> = inspection
             .imports
             .iter()
-            .map(|import| json!({ "name": import.name, "grant": import.grant, "known": import.known }))
+            .map(|import| json!({ "name": import.name, "grant": import.grant.map(Grant::name), "known": import.known }))
             .collect();
         let report = json!({
             "file": args.file.display().to_string(),
@@ -74,7 +74,7 @@ fn print(args: &Check, inspection: &Inspection, problem: Option<&str>) -> Result
     for import in &inspection.imports {
         let note = match (import.known, import.grant) {
             (false, _) => "  (this host does not have it)".to_owned(),
-            (true, Some(grant)) => format!("  (needs the grant `{grant}`)"),
+            (true, Some(grant)) => format!("  (needs the grant `{}`)", grant.name()),
             (true, None) => String::new(),
         };
         say!("imports  {}{note}", import.name);

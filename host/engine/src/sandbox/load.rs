@@ -38,8 +38,8 @@ pub struct Compiled {
 /// What is the same for all who have the same file.
 pub(crate) struct Code {
     component: Component,
-    /// Linked, for each choice of grants.
-    linked: [OnceLock<Arc<PolicyPre<Host>>>; 4],
+    /// Linked, for each set of grants.
+    linked: [OnceLock<Arc<PolicyPre<Host>>>; Grants::SETS],
     inspection: Inspection,
     metered: bool,
 }
@@ -132,21 +132,17 @@ impl Compiled {
             return Err(LoadError::NoDecide(inspection.exports.clone()));
         }
         let linker = self.sandbox.instance(self.is_metered())?.linker(grants);
+        let (Some(linker), Some(linked)) = (linker, self.code.linked.get(grants.index())) else {
+            return Err(LoadError::Contract("no such grants".into()));
+        };
         let pre = linker
             .instantiate_pre(&self.code.component)
             .and_then(PolicyPre::new)
             .map_err(|error| LoadError::Contract(format!("{error:#}")))?;
         // One for all who share the code: what is asked often is then warm, whoever asks it. Made by each all the same, as
         // in `registry.rs`.
-        let linked = self.code.linked(grants).map(|linked| Arc::clone(linked.get_or_init(|| Arc::new(pre))));
-        let pre = linked.ok_or_else(|| LoadError::Contract("no such grants".into()))?;
+        let pre = Arc::clone(linked.get_or_init(|| Arc::new(pre)));
         Ok(Policy { compiled: Arc::clone(self), pre })
-    }
-}
-
-impl Code {
-    fn linked(&self, grants: Grants) -> Option<&OnceLock<Arc<PolicyPre<Host>>>> {
-        self.linked.get(usize::from(grants.log) | usize::from(grants.state) << 1)
     }
 }
 

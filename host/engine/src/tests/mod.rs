@@ -16,7 +16,9 @@ use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use crate::host::state::State;
-use crate::{CompileRequest, Compiler, Grants, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When};
+use crate::{
+    CompileRequest, Compiler, Grant, Grants, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When,
+};
 
 pub(crate) const ALLOW: &str = include_str!("../../../../tests/guests/allow.wat");
 const MEBIBYTE: usize = 1 << 20;
@@ -122,4 +124,16 @@ async fn until(what: impl Fn() -> bool) {
     while !what() {
         tokio::task::yield_now().await;
     }
+}
+
+#[test]
+fn a_set_has_what_it_was_named_and_nothing_else() {
+    for grant in Grant::ALL {
+        let only = Grants::from_names([grant.name()]).expect("a grant");
+        assert_eq!(only.iter().collect::<Vec<_>>(), [*grant]);
+        assert_eq!(Grants::from_names(["log", "nothing"]).expect_err("refused").0, "nothing");
+    }
+    let all = Grants::from_names(Grant::ALL.iter().map(|grant| grant.name())).expect("grants");
+    assert_eq!((all, all.to_string().as_str()), (Grants::ALL, "log, state"));
+    assert_eq!(Grants::default().iter().count(), 0);
 }
