@@ -33,4 +33,7 @@ fn ask_everything(request: &impl portcullis_model::Request) {
     let _ = (request.certificates(), request.body().map(|body| body.root().to_json()));
     let _ = (request.image(), request.mounts(), request.security_options(), request.capabilities());
     let _ = (request.privileged(), request.devices(), request.namespaces(), request.ports(), request.run_as());
+    let _ = (request.sysctls(), request.container(), request.environment(), request.labels(), request.resources());
+    let _ = (request.seccomp(), request.networks(), request.created_network(), request.service(), request.build());
+    let _ = (request.plugin(), request.swarm(), request.tags());
 }

@@ -82,5 +82,5 @@ impl FileSystem {
 }
 
 fn texts(list: &Value) -> Option<Vec<String>> {
-    if list.kind() == Some(Kind::List) { list.items().map(|item| item.text()).collect() } else { None }
+    if list.kind() == Some(Kind::Array) { list.items().map(|item| item.text()).collect() } else { None }
 }

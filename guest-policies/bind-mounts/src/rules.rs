@@ -133,7 +133,7 @@ pub(crate) fn entries<T>(
     let list = settings.at([name]);
     match list.kind() {
         None => Ok(None),
-        Some(Kind::List) => {
+        Some(Kind::Array) => {
             let items = list.items().zip(1..).map(|(entry, number)| {
                 of(&entry)
                     .map_err(|expected| format!("the settings cannot be used: entry {number} of `{name}` {expected}"))

@@ -92,7 +92,7 @@ impl<'a> Value<'a> {
     /// A list's items; nothing where this is no list.
     pub fn items(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
         let list = self.clone();
-        let length = if self.kind() == Some(Kind::List) { self.len().unwrap_or(0) } else { 0 };
+        let length = if self.kind() == Some(Kind::Array) { self.len().unwrap_or(0) } else { 0 };
         (0..length).map(move |number| list.at([&number.to_string()]))
     }
 

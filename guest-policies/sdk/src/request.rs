@@ -2,7 +2,10 @@
 
 use crate::document::Document;
 use crate::host::types;
-use crate::view::{Access, Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl};
+use crate::view::{
+    Access, Build, Capabilities, Certificate, Container, Device, Image, Label, Mount, Namespace, Network,
+    NetworkAttachment, Plugin, Port, Resources, SeccompProfile, SecurityOption, Service, Swarm, Sysctl,
+};
 
 /// One Docker Engine API call, as the daemon will carry it out.
 ///
@@ -125,5 +128,66 @@ impl Request {
     /// The user that the container or exec runs as, where the call says.
     pub fn run_as(&self) -> Option<String> {
         self.0.run_as()
+    }
+
+    /// What a container gets beside the other views: runtime, cgroup parent, groups, log, … None where the call neither makes nor
+    /// changes one.
+    pub fn container(&self) -> Option<Container> {
+        self.0.container()
+    }
+
+    /// The names of environment variables, in a container, a service's tasks, an exec.
+    pub fn environment(&self) -> Vec<String> {
+        self.0.environment()
+    }
+
+    /// All labels that the call sets.
+    pub fn labels(&self) -> Vec<Label> {
+        self.0.labels()
+    }
+
+    /// What the call asks for of memory, processors, …
+    pub fn resources(&self) -> Resources {
+        self.0.resources()
+    }
+
+    /// The seccomp profile of a container or a service. None where the call makes no container.
+    pub fn seccomp(&self) -> Option<SeccompProfile> {
+        self.0.seccomp()
+    }
+
+    /// The networks that a container or a service's tasks join.
+    pub fn networks(&self) -> Vec<NetworkAttachment> {
+        self.0.networks()
+    }
+
+    /// The network that the call makes.
+    pub fn created_network(&self) -> Option<Network> {
+        self.0.created_network()
+    }
+
+    /// The service that the call makes or changes, beside what its containers get.
+    pub fn service(&self) -> Option<Service> {
+        self.0.service()
+    }
+
+    /// The parameters of a build.
+    pub fn build(&self) -> Option<Build> {
+        self.0.build()
+    }
+
+    /// The plugin that the call installs or changes.
+    pub fn plugin(&self) -> Option<Plugin> {
+        self.0.plugin()
+    }
+
+    /// What the call does to the swarm, or to a node.
+    pub fn swarm(&self) -> Option<Swarm> {
+        self.0.swarm()
+    }
+
+    /// The names that the call gives to images.
+    pub fn tags(&self) -> Vec<Image> {
+        self.0.tags()
     }
 }

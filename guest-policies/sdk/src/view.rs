@@ -2,8 +2,10 @@
 
 pub use crate::bindings::Verdict;
 pub use crate::bindings::portcullis::policy::types::{
-    Access, Capabilities, Certificate, Device, DevicePath, Image, Kind, Mount, MountKind, Namespace, NamespaceKind,
-    NamespaceMode, Port, SecurityOption, Sysctl,
+    Access, BlockIo, BlockIoKind, Build, Capabilities, Certificate, CertificateAuthority, Container, Device,
+    DevicePath, DeviceRequest, Driver, Entry, Image, Kind, Label, Labelled, Mount, MountKind, Namespace, NamespaceKind,
+    NamespaceMode, Network, NetworkAttachment, Plugin, PluginPrivilege, Port, Reference, Resources, RestartPolicy,
+    SeccompKind, SeccompProfile, SecurityOption, Service, ServiceMode, Subnet, Swarm, Sysctl, Ulimit,
 };
 
 impl Verdict {

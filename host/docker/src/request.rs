@@ -1,20 +1,27 @@
 //! One call, as policies see it.
 
+mod rare;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use portcullis_document::Document;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{
-    Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl,
+    Build, Capabilities, Certificate, Container, Device, Image, Label, Mount, Namespace, Network, NetworkAttachment,
+    Plugin, Port, Resources, SeccompProfile, SecurityOption, Service, Swarm, Sysctl,
 };
 use portcullis_model::{Access, Request};
 
+use self::rare::RareViews;
 use crate::json::{Reading, Shape};
 use crate::operation::{Body, Operation, Parameters};
 use crate::resolve::{NoResolve, Resolve, Resolved, clean_path};
 use crate::target::Target;
-use crate::view::{Facts, devices, image, mounts, namespaces, ports, security, sysctls};
+use crate::view::{
+    Facts, build, cluster, container, devices, image, mounts, namespaces, networks, ports, resources, seccomp,
+    security, service, sysctls,
+};
 use crate::wire::Call;
 
 /// What is known of the machine that the daemon runs on.
@@ -39,6 +46,7 @@ pub struct Remains {
     _body: Option<Reading>,
     _mounts: Option<Vec<Mount>>,
     _ports: Option<Vec<Port>>,
+    _rare: Option<Box<RareViews>>,
 }
 
 /// One call, read. Each view is made when it is first asked for.
@@ -61,6 +69,7 @@ pub struct DockerRequest {
     namespaces: OnceLock<Vec<Namespace>>,
     sysctls: OnceLock<Vec<Sysctl>>,
     ports: OnceLock<Vec<Port>>,
+    rare: OnceLock<Box<RareViews>>,
     keeper: Option<Keeper>,
 }
 
@@ -102,6 +111,7 @@ impl DockerRequest {
             namespaces: OnceLock::new(),
             sysctls: OnceLock::new(),
             ports: OnceLock::new(),
+            rare: OnceLock::new(),
             keeper: None,
         }
     }
@@ -119,7 +129,8 @@ impl DockerRequest {
         let others = self.body.as_ref().map_or(0, |body| body.document.json_len());
         let mounts = self.mounts.get().map_or(0, |mounts| mounts.iter().map(size_of_mount).sum());
         let ports = self.ports.get().map_or(0, |ports| ports.len() * size_of::<Port>());
-        body + headers + others + mounts + ports
+        let rare = self.rare.get().map_or(0, |rare| rare.memory());
+        body + headers + others + mounts + ports + rare
     }
 
     /// The call's target as it was sent.
@@ -189,6 +200,18 @@ impl DockerRequest {
         self.namespaces();
         self.ports();
         self.sysctls();
+        self.container();
+        self.environment();
+        self.labels();
+        self.resources();
+        self.seccomp();
+        self.networks();
+        self.created_network();
+        self.service();
+        self.build();
+        self.plugin();
+        self.swarm();
+        self.tags();
     }
 
     /// The mounts, if somebody asked for them: nothing is looked up on this machine.
@@ -207,6 +230,10 @@ impl DockerRequest {
         mounts::look_up(&mut again, resolver);
         mounts.extend(again);
         mounts
+    }
+
+    fn rare(&self) -> &RareViews {
+        self.rare.get_or_init(Box::default)
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -237,6 +264,7 @@ impl Drop for DockerRequest {
             _body: self.body.take(),
             _mounts: self.mounts.take(),
             _ports: self.ports.take(),
+            _rare: self.rare.take(),
         });
     }
 }
@@ -334,5 +362,54 @@ impl Request for DockerRequest {
 
     fn run_as(&self) -> Option<&str> {
         self.facts().run_as()
+    }
+
+    fn container(&self) -> Option<&Container> {
+        self.rare().container.get_or_init(|| container::container(self.facts())).as_ref()
+    }
+
+    fn environment(&self) -> &[String] {
+        self.rare().environment.get_or_init(|| container::environment(self.facts()))
+    }
+
+    fn labels(&self) -> &[Label] {
+        self.rare().labels.get_or_init(|| container::labels(self.facts()))
+    }
+
+    fn resources(&self) -> &Resources {
+        self.rare().resources.get_or_init(|| resources::resources(self.facts()))
+    }
+
+    fn seccomp(&self) -> Option<&SeccompProfile> {
+        let made = self.rare().seccomp.get_or_init(|| seccomp::seccomp(self.facts(), self.security_options()));
+        made.as_ref()
+    }
+
+    fn networks(&self) -> &[NetworkAttachment] {
+        self.rare().networks.get_or_init(|| networks::networks(self.facts()))
+    }
+
+    fn created_network(&self) -> Option<&Network> {
+        self.rare().created_network.get_or_init(|| networks::created(self.facts())).as_ref()
+    }
+
+    fn service(&self) -> Option<&Service> {
+        self.rare().service.get_or_init(|| service::service(self.facts())).as_ref()
+    }
+
+    fn build(&self) -> Option<&Build> {
+        self.rare().build.get_or_init(|| build::build(self.facts())).as_ref()
+    }
+
+    fn plugin(&self) -> Option<&Plugin> {
+        self.rare().plugin.get_or_init(|| cluster::plugin(self.facts())).as_ref()
+    }
+
+    fn swarm(&self) -> Option<&Swarm> {
+        self.rare().swarm.get_or_init(|| cluster::swarm(self.facts())).as_ref()
+    }
+
+    fn tags(&self) -> &[Image] {
+        self.rare().tags.get_or_init(|| image::tags(self.facts()))
     }
 }

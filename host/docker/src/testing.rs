@@ -1,6 +1,10 @@
 //! Calls for tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use portcullis_model::Request as _;
+use serde_json::{Value, json};
 
 use crate::wire::Call;
 use crate::{DockerRequest, Reader, Refusal, Resolve, Resolved, Rules};
@@ -46,4 +50,32 @@ pub(crate) fn read(call: Call) -> Result<DockerRequest, Refusal> {
 
 pub(crate) fn read_by(rules: Rules, call: Call) -> Result<DockerRequest, Refusal> {
     Reader::new(rules, Arc::new(TestHost)).read(call)
+}
+
+/// Every view of a call, by its name.
+pub(crate) fn views(request: &DockerRequest) -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("image", json!(request.image())),
+        ("mounts", json!(request.mounts())),
+        ("security_options", json!(request.security_options())),
+        ("capabilities", json!(request.capabilities())),
+        ("privileged", json!(request.privileged())),
+        ("devices", json!(request.devices())),
+        ("namespaces", json!(request.namespaces())),
+        ("sysctls", json!(request.sysctls())),
+        ("ports", json!(request.ports())),
+        ("run_as", json!(request.run_as())),
+        ("container", json!(request.container())),
+        ("environment", json!(request.environment())),
+        ("labels", json!(request.labels())),
+        ("resources", json!(request.resources())),
+        ("seccomp", json!(request.seccomp())),
+        ("networks", json!(request.networks())),
+        ("created_network", json!(request.created_network())),
+        ("service", json!(request.service())),
+        ("build", json!(request.build())),
+        ("plugin", json!(request.plugin())),
+        ("swarm", json!(request.swarm())),
+        ("tags", json!(request.tags())),
+    ])
 }

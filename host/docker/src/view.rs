@@ -3,19 +3,31 @@
 //! Containers, services, volumes, builds and updates have shapes of their own; a rule about mounts, capabilities or
 //! security options is written once and holds for all of them. `portcullis_model::view` has the shapes.
 
+pub(crate) mod build;
+pub(crate) mod cluster;
+pub(crate) mod container;
 pub(crate) mod devices;
 pub(crate) mod image;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
+pub(crate) mod networks;
 pub(crate) mod ports;
+pub(crate) mod resources;
+pub(crate) mod seccomp;
 pub(crate) mod security;
+pub(crate) mod service;
 pub(crate) mod sysctls;
 #[cfg(test)]
 mod tests;
 
-use portcullis_document::{Kind, Value};
+use portcullis_document::{Document, Kind, Value};
+use portcullis_model::view::{Driver, Entry};
 
 use crate::ApiVersion;
+use crate::json::{self, Shape};
+
+/// So many items may be in a query parameter that is JSON.
+const MOST_ITEMS: usize = 4096;
 
 /// What the views are made from.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +52,27 @@ impl<'a> Facts<'a> {
     fn query(self, name: &str) -> Option<&'a str> {
         let first = self.query.iter().find(|(other, _)| other == name);
         first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// All values of a query parameter, unless they are empty.
+    fn query_all(self, name: &str) -> impl Iterator<Item = &'a str> {
+        let all = self.query.iter().filter(move |(other, _)| other == name);
+        all.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// As moby's `httputils.BoolValue`.
+    fn flag(self, name: &str) -> bool {
+        let value = self.query(name).unwrap_or_default().trim().to_lowercase();
+        !matches!(&*value, "" | "0" | "no" | "false" | "none")
+    }
+
+    /// A query parameter of the operation that is JSON; its text where the daemon would refuse it, or take the last of two that
+    /// have one key.
+    fn json_parameter(self, operation: &str, name: &str, shape: Shape) -> Option<Result<Document, &'a str>> {
+        let text = self.query(name).filter(|_| self.operation == operation)?;
+        let read = json::read(text, shape).ok();
+        let read = read.filter(|document| document.root().len().unwrap_or_default() <= MOST_ITEMS);
+        Some(read.ok_or(text))
     }
 
     /// The `container.Config` of a create.
@@ -109,6 +142,33 @@ pub(crate) fn text(value: Option<Value<'_>>) -> &str {
 /// A list's texts; null counts as empty, as the daemon reads it.
 pub(crate) fn texts<'a>(list: Option<Value<'a>>) -> impl Iterator<Item = &'a str> {
     list.into_iter().flat_map(|list| list.items()).map(|item| text(Some(item)))
+}
+
+/// A list's texts, of their own.
+pub(crate) fn owned(list: Option<Value<'_>>) -> Vec<String> {
+    texts(list).map(str::to_owned).collect()
+}
+
+/// A text that is not empty.
+pub(crate) fn given(value: Option<Value<'_>>) -> Option<String> {
+    Some(text(value)).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A whole number that is not below 0, as large as Go's `uint64` can be.
+fn unsigned(value: Option<Value<'_>>) -> Option<u64> {
+    value?.number_text()?.parse().ok()
+}
+
+/// The members of an object whose values are texts.
+fn entries(object: Option<Value<'_>>) -> Vec<Entry> {
+    let entry = |(name, value): (&str, Value<'_>)| Entry { name: name.to_owned(), value: text(Some(value)).to_owned() };
+    members(object).map(entry).collect()
+}
+
+/// A driver's name and options, unless both are empty.
+fn driver(value: Value<'_>, name: &str, options: &str) -> Option<Driver> {
+    let (name, options) = (text(member(Some(value), name)).to_owned(), entries(member(Some(value), options)));
+    (!name.is_empty() || !options.is_empty()).then_some(Driver { name, options })
 }
 
 fn is_true(value: Option<Value<'_>>) -> bool {

@@ -2,7 +2,10 @@
 
 use portcullis_document::Document;
 
-use crate::view::{Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl};
+use crate::view::{
+    Build, Capabilities, Certificate, Container, Device, Image, Label, Mount, Namespace, Network, NetworkAttachment,
+    Plugin, Port, Resources, SeccompProfile, SecurityOption, Service, Swarm, Sysctl,
+};
 
 /// Whether an operation can change anything: told by operation, never by HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,4 +58,17 @@ pub trait Request: Send + Sync + 'static {
     fn sysctls(&self) -> &[Sysctl];
     fn ports(&self) -> &[Port];
     fn run_as(&self) -> Option<&str>;
+
+    fn container(&self) -> Option<&Container>;
+    fn environment(&self) -> &[String];
+    fn labels(&self) -> &[Label];
+    fn resources(&self) -> &Resources;
+    fn seccomp(&self) -> Option<&SeccompProfile>;
+    fn networks(&self) -> &[NetworkAttachment];
+    fn created_network(&self) -> Option<&Network>;
+    fn service(&self) -> Option<&Service>;
+    fn build(&self) -> Option<&Build>;
+    fn plugin(&self) -> Option<&Plugin>;
+    fn swarm(&self) -> Option<&Swarm>;
+    fn tags(&self) -> &[Image];
 }

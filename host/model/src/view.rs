@@ -1,7 +1,31 @@
 //! The normalised views of a request. One shape whatever the spelling: a mount is a mount in `Binds`, `Mounts`, a local
 //! volume with `o=bind` or a service. `wit/policy.wit` documents each field.
 
+mod cluster;
+mod container;
+mod network;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::cluster::{Build, CertificateAuthority, Plugin, PluginPrivilege, Reference, Service, ServiceMode, Swarm};
+pub use self::container::{
+    BlockIo, BlockIoKind, Container, Label, Labelled, Resources, RestartPolicy, SeccompKind, SeccompProfile, Ulimit,
+};
+pub use self::network::{Network, NetworkAttachment, Subnet};
+
+/// A name with its value, as in an object of the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    pub name: String,
+    pub value: String,
+}
+
+/// A driver and its options.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Driver {
+    pub name: String,
+    pub options: Vec<Entry>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Certificate {
@@ -111,6 +135,17 @@ pub struct Capabilities {
     pub dropped: Vec<String>,
 }
 
+/// Devices that a driver chooses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceRequest {
+    pub driver: String,
+    /// -1 for all.
+    pub count: i64,
+    pub ids: Vec<String>,
+    pub capabilities: Vec<Vec<String>>,
+    pub options: Vec<Entry>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Device {
@@ -119,8 +154,7 @@ pub enum Device {
         container: String,
         permissions: String,
     },
-    /// A device request (GPUs, CDI): the driver's name.
-    Request(String),
+    Request(DeviceRequest),
     /// `c 1:3 mr`
     CgroupRule(String),
 }

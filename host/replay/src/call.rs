@@ -19,9 +19,6 @@ const OF_BODIES: [HostRule; 9] = [
     HostRule::Oversized,
 ];
 
-/// Where bodies have the options of volume drivers.
-const OPTIONS: [&str; 2] = ["/DriverConfig/Options/", "/DriverOpts/"];
-
 /// What was written down of a call, so that it can be asked about again.
 #[derive(Debug)]
 pub(crate) struct Recorded {
@@ -35,9 +32,8 @@ pub(crate) struct Recorded {
 pub(crate) struct Missing {
     /// The body is not there, though there was one.
     pub(crate) has_no_body: bool,
-    pub(crate) in_body: bool,
-    /// An option of a volume's driver was replaced.
-    pub(crate) in_options: bool,
+    /// Where in the body values were replaced, as pointers that begin with `/body`.
+    pub(crate) in_body: Vec<String>,
     pub(crate) in_query: bool,
     /// Headers of which the value was replaced.
     pub(crate) headers: Vec<String>,
@@ -109,8 +105,7 @@ impl Missing {
         };
         Self {
             has_no_body: request.body.is_none() && request.left_out.iter().any(|pointer| pointer == "/body"),
-            in_body: request.redacted.iter().any(|pointer| is_below(pointer, "/body")),
-            in_options: request.redacted.iter().any(|pointer| OPTIONS.iter().any(|name| pointer.contains(name))),
+            in_body: request.redacted.iter().filter(|pointer| is_below(pointer, "/body")).cloned().collect(),
             in_query: request.redacted.iter().any(|pointer| is_below(pointer, "/uri")),
             headers: request.redacted.iter().filter_map(header).collect(),
             mounts: request.left_out.iter().any(|pointer| pointer == "/resolved"),
@@ -184,7 +179,7 @@ mod tests {
         let body = call.body.clone().unwrap_or_default();
         assert_eq!(call.header("content-length"), Some(body.len().to_string().as_str()));
         let headers = vec!["X-Team".to_owned()];
-        assert_eq!(missing, Missing { in_body: true, headers, ..Missing::default() });
+        assert_eq!(missing, Missing { in_body: vec!["/body/Env/0".to_owned()], headers, ..Missing::default() });
         let linked = |led: &str, link: &str| Resolved { links: vec![link.to_owned()], ..Resolved::plain(led) };
         for (path, led) in [
             ("/a/../b", linked("/elsewhere", "/a")),
@@ -209,7 +204,7 @@ mod tests {
             (json!({ "uri": "/x", "redacted": ["/bodyguard"] }), Missing::default()),
             (
                 json!({ "uri": "/x", "redacted": ["/body/DriverOpts/o"] }),
-                Missing { in_body: true, in_options: true, ..Missing::default() },
+                Missing { in_body: vec!["/body/DriverOpts/o".to_owned()], ..Missing::default() },
             ),
         ];
         for (request, missing) in cases {

@@ -6,12 +6,16 @@ use portcullis_docker::DockerRequest;
 use portcullis_document::Document;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{
-    Capabilities, Certificate, Device, Image, Mount, MountKind, Namespace, Port, SecurityOption, Sysctl,
+    Build, Capabilities, Certificate, Container, Device, Image, Label, Mount, MountKind, Namespace, Network,
+    NetworkAttachment, Plugin, Port, Resources, SeccompProfile, SecurityOption, Service, Swarm, Sysctl,
 };
 use portcullis_model::{Access, Request};
 use portcullis_mounts::created;
 
 use crate::call::Missing;
+
+/// Where bodies have the options of volume drivers.
+const VOLUME_OPTIONS: [&str; 2] = ["Options", "DriverOpts"];
 
 /// A call of a record, as policies see it.
 #[derive(Debug)]
@@ -39,11 +43,17 @@ impl Watched {
         }
     }
 
-    /// The call, of which something is made that needs the body. What is taken out of bodies is in
-    /// no view but that of mounts, which reads drivers' options.
+    /// The call, of which something is made that needs the body.
     fn of_body(&self) -> &DockerRequest {
         self.note(self.missing.has_no_body);
         &self.request
+    }
+
+    /// The call, of which something is made that shows values of objects with these names.
+    fn with_values(&self, names: &[&str]) -> &DockerRequest {
+        let is_below = |pointer: &String| names.iter().any(|name| pointer.split('/').any(|part| part == *name));
+        self.note(self.missing.in_body.iter().any(is_below));
+        self.of_body()
     }
 }
 
@@ -95,7 +105,7 @@ impl Request for Watched {
     }
 
     fn body(&self) -> Option<&Document> {
-        self.note(self.missing.in_body);
+        self.note(!self.missing.in_body.is_empty());
         self.of_body().body()
     }
 
@@ -105,10 +115,10 @@ impl Request for Watched {
     }
 
     fn mounts(&self) -> &[Mount] {
-        let mounts = self.of_body().mounts();
+        let mounts = self.with_values(&VOLUME_OPTIONS).mounts();
         let is_open = self.missing.mounts && mounts.iter().any(|mount| mount.kind == MountKind::Bind);
         // What the container was created with is not in the record.
-        self.note(is_open || self.missing.in_options || created::is_mounting(self.request.operation()));
+        self.note(is_open || created::is_mounting(self.request.operation()));
         mounts
     }
 
@@ -142,5 +152,58 @@ impl Request for Watched {
 
     fn run_as(&self) -> Option<&str> {
         self.of_body().run_as()
+    }
+
+    fn container(&self) -> Option<&Container> {
+        self.with_values(&["Config", "LogDriver", "Annotations"]).container()
+    }
+
+    fn environment(&self) -> &[String] {
+        self.of_body().environment()
+    }
+
+    fn labels(&self) -> &[Label] {
+        self.note(self.missing.in_query);
+        self.with_values(&["Labels"]).labels()
+    }
+
+    fn resources(&self) -> &Resources {
+        self.with_values(&["StorageOpt"]).resources()
+    }
+
+    fn seccomp(&self) -> Option<&SeccompProfile> {
+        self.of_body().seccomp()
+    }
+
+    fn networks(&self) -> &[NetworkAttachment] {
+        self.with_values(&["DriverOpts"]).networks()
+    }
+
+    fn created_network(&self) -> Option<&Network> {
+        self.with_values(&["Options", "AuxiliaryAddresses"]).created_network()
+    }
+
+    fn service(&self) -> Option<&Service> {
+        self.of_body().service()
+    }
+
+    fn build(&self) -> Option<&Build> {
+        self.note(self.missing.in_query);
+        self.of_body().build()
+    }
+
+    fn plugin(&self) -> Option<&Plugin> {
+        // What a plugin is set to is taken out of each item of a list.
+        self.note(!self.missing.in_body.is_empty());
+        self.of_body().plugin()
+    }
+
+    fn swarm(&self) -> Option<&Swarm> {
+        self.with_values(&["Options"]).swarm()
+    }
+
+    fn tags(&self) -> &[Image] {
+        self.note(self.missing.in_query);
+        self.of_body().tags()
     }
 }

@@ -44,6 +44,18 @@ fn described(request: &DockerRequest) -> Value {
         "sysctls": value(request.sysctls()),
         "ports": value(request.ports()),
         "run_as": request.run_as(),
+        "container": value(&request.container()),
+        "environment": value(request.environment()),
+        "labels": value(request.labels()),
+        "resources": value(request.resources()),
+        "seccomp": value(&request.seccomp()),
+        "networks": value(request.networks()),
+        "created_network": value(&request.created_network()),
+        "service": value(&request.service()),
+        "build": value(&request.build()),
+        "plugin": value(&request.plugin()),
+        "swarm": value(&request.swarm()),
+        "tags": value(request.tags()),
         "body": body,
     })
 }

@@ -81,7 +81,7 @@ impl From<view::Device> for contract::Device {
             view::Device::Path { host, container, permissions } => {
                 Self::Path(contract::DevicePath { host, container, permissions })
             }
-            view::Device::Request(driver) => Self::Request(driver),
+            view::Device::Request(request) => Self::Request(request.into()),
             view::Device::CgroupRule(rule) => Self::CgroupRule(rule),
         }
     }
@@ -127,4 +127,89 @@ impl From<view::Port> for contract::Port {
     fn from(view::Port { container, protocol, address, first, last }: view::Port) -> Self {
         Self { container, protocol, address, first, last }
     }
+}
+
+/// A record, some of them, or one that may not be there.
+trait Convert<T> {
+    fn convert(self) -> T;
+}
+
+impl<V, T: From<V>> Convert<Vec<T>> for Vec<V> {
+    fn convert(self) -> Vec<T> {
+        self.into_iter().map(T::from).collect()
+    }
+}
+
+impl<V, T: From<V>> Convert<Option<T>> for Option<V> {
+    fn convert(self) -> Option<T> {
+        self.map(T::from)
+    }
+}
+
+macro_rules! alone {
+    ($($name:ident)*) => {$(
+        impl Convert<contract::$name> for view::$name {
+            fn convert(self) -> contract::$name {
+                self.into()
+            }
+        }
+    )*};
+}
+
+alone! { Driver Labelled BlockIoKind SeccompKind ServiceMode }
+
+/// Records that have the same fields on both sides: those that stay as they are, and those whose items are such records.
+macro_rules! records {
+    ($($name:ident { $($same:ident),* $(; $($inner:ident),*)? })*) => {$(
+        impl From<view::$name> for contract::$name {
+            fn from(from: view::$name) -> Self {
+                Self {
+                    $($same: from.$same,)*
+                    $($($inner: from.$inner.convert(),)*)?
+                }
+            }
+        }
+    )*};
+}
+
+macro_rules! enums {
+    ($($name:ident { $($case:ident),* })*) => {$(
+        impl From<view::$name> for contract::$name {
+            fn from(from: view::$name) -> Self {
+                match from {
+                    $(view::$name::$case => Self::$case,)*
+                }
+            }
+        }
+    )*};
+}
+
+records! {
+    Entry { name, value }
+    Driver { name; options }
+    DeviceRequest { driver, count, ids, capabilities; options }
+    RestartPolicy { name, maximum_retries }
+    Container { runtime, cgroup_parent, isolation, groups, read_only_root, init, hostname, domainname, hosts, name_servers, links, auto_remove; restart, log, annotations }
+    Label { name, value; of }
+    Ulimit { name, soft, hard }
+    BlockIo { device, value; kind }
+    Resources { memory, memory_reservation, memory_swap, memory_swappiness, kernel_memory, kernel_memory_tcp, shared_memory, nano_cpus, nano_cpus_reservation, cpu_shares, cpu_period, cpu_quota, cpu_realtime_period, cpu_realtime_runtime, cpus, memory_nodes, pids, oom_kill_disable, oom_score_adjustment; block_io, ulimits, storage, generic }
+    SeccompProfile { default_action, actions, listener, digest; kind }
+    NetworkAttachment { network, aliases, addresses, mac_address, links; options }
+    Subnet { subnet, ip_range, gateway; auxiliary }
+    Network { name, driver, parent, scope, internal, attachable, ingress, config_only, config_from, ipv4, ipv6; options, ipam, subnets }
+    Reference { id, name, file, uid, gid, mode }
+    Service { name, runtime, replicas, constraints; mode, secrets, configs }
+    Build { builder, remote, session, dockerfile, target, platform, arguments, cache_from, pull, no_cache, squash, security_options, unreadable; outputs }
+    PluginPrivilege { name, description, values }
+    Plugin { name; privileges, settings }
+    CertificateAuthority { protocol, url; options }
+    Swarm { listen_address, advertise_address, data_path_address, data_path_port, remote_addresses, address_pools, subnet_size, force_new_cluster, auto_lock, role, availability, signing_certificate, rotates; certificate_authorities, log }
+}
+
+enums! {
+    Labelled { Object, Task, Volume }
+    BlockIoKind { Weight, ReadBytes, WriteBytes, ReadOperations, WriteOperations }
+    SeccompKind { Default, Builtin, Unconfined, Custom, Unreadable }
+    ServiceMode { Replicated, Global, ReplicatedJob, GlobalJob }
 }

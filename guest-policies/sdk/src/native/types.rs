@@ -8,7 +8,8 @@ use portcullis_model::Fault;
 use portcullis_model::data::Found;
 
 use crate::view::{
-    Access, Capabilities, Certificate, Device, Image, Kind, Mount, Namespace, Port, SecurityOption, Sysctl,
+    Access, Build, Capabilities, Certificate, Container, Device, Image, Kind, Label, Mount, Namespace, Network,
+    NetworkAttachment, Plugin, Port, Resources, SeccompProfile, SecurityOption, Service, Swarm, Sysctl,
 };
 
 /// Somewhere a JSON value is held.
@@ -41,7 +42,7 @@ impl Document {
                 ModelKind::Boolean => Kind::Boolean,
                 ModelKind::Number => Kind::Number,
                 ModelKind::Text => Kind::Text,
-                ModelKind::List => Kind::List,
+                ModelKind::List => Kind::Array,
                 ModelKind::Object => Kind::Object,
             })
         })
@@ -185,6 +186,54 @@ impl Request {
 
     pub(crate) fn run_as(&self) -> Option<String> {
         self.0.run_as().map(str::to_owned)
+    }
+
+    pub(crate) fn container(&self) -> Option<Container> {
+        self.0.container().cloned().map(Into::into)
+    }
+
+    pub(crate) fn environment(&self) -> Vec<String> {
+        self.0.environment().to_vec()
+    }
+
+    pub(crate) fn labels(&self) -> Vec<Label> {
+        converted(self.0.labels())
+    }
+
+    pub(crate) fn resources(&self) -> Resources {
+        self.0.resources().clone().into()
+    }
+
+    pub(crate) fn seccomp(&self) -> Option<SeccompProfile> {
+        self.0.seccomp().cloned().map(Into::into)
+    }
+
+    pub(crate) fn networks(&self) -> Vec<NetworkAttachment> {
+        converted(self.0.networks())
+    }
+
+    pub(crate) fn created_network(&self) -> Option<Network> {
+        self.0.created_network().cloned().map(Into::into)
+    }
+
+    pub(crate) fn service(&self) -> Option<Service> {
+        self.0.service().cloned().map(Into::into)
+    }
+
+    pub(crate) fn build(&self) -> Option<Build> {
+        self.0.build().cloned().map(Into::into)
+    }
+
+    pub(crate) fn plugin(&self) -> Option<Plugin> {
+        self.0.plugin().cloned().map(Into::into)
+    }
+
+    pub(crate) fn swarm(&self) -> Option<Swarm> {
+        self.0.swarm().cloned().map(Into::into)
+    }
+
+    pub(crate) fn tags(&self) -> Vec<Image> {
+        converted(self.0.tags())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::out::{self, fail, note, say};
 use crate::setup::{read_config, runtime};
 
 /// What is printed of a request, what matters most at the top and what is longest at the end.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 32] = [
     "operation",
     "access",
     "method",
@@ -38,6 +38,18 @@ const ORDER: [&str; 20] = [
     "sysctls",
     "ports",
     "run_as",
+    "container",
+    "environment",
+    "labels",
+    "resources",
+    "seccomp",
+    "networks",
+    "created_network",
+    "service",
+    "build",
+    "plugin",
+    "swarm",
+    "tags",
     "body",
 ];
 

@@ -57,6 +57,12 @@ pub enum Counted {
     Capabilities,
     Networks,
     Ports,
+    Labels,
+    Environment,
+    Options,
+    Limits,
+    Names,
+    References,
 }
 
 // === impl Shape ===
@@ -105,7 +111,7 @@ impl Shape {
 // === impl Counted ===
 
 impl Counted {
-    pub(super) const KINDS: usize = 6;
+    pub(super) const KINDS: usize = 12;
 
     /// As they are called in messages.
     pub(crate) fn name(self) -> &'static str {
@@ -116,6 +122,12 @@ impl Counted {
             Self::Capabilities => "capabilities",
             Self::Networks => "networks",
             Self::Ports => "ports",
+            Self::Labels => "labels and annotations",
+            Self::Environment => "environment variables",
+            Self::Options => "options of drivers",
+            Self::Limits => "limits of resources",
+            Self::Names => "names and addresses",
+            Self::References => "secrets and configs",
         }
     }
 
@@ -124,7 +136,17 @@ impl Counted {
         match self {
             // They are published by ranges, and each counts.
             Self::Ports => 16 << 10,
-            Self::Mounts | Self::Devices | Self::SecurityOptions | Self::Capabilities | Self::Networks => 4096,
+            // Lists of hosts can be long.
+            Self::Names | Self::Environment => 16 << 10,
+            Self::Mounts
+            | Self::Devices
+            | Self::SecurityOptions
+            | Self::Capabilities
+            | Self::Networks
+            | Self::Labels
+            | Self::Options
+            | Self::Limits
+            | Self::References => 4096,
         }
     }
 }

@@ -53,6 +53,7 @@ fn counts(facts: Facts<'_>) -> Option<String> {
         ),
         (Counted::Networks, len(networks) + len(member(task, "Networks")) + len(member(facts.service(), "Networks"))),
         (Counted::Ports, ports(facts)),
+        (Counted::Names, if facts.operation.starts_with("Plugin") { len(facts.body) } else { 0 }),
     ];
     counts.into_iter().find(|(counted, count)| *count > counted.most()).map(|(counted, _)| too_many(counted))
 }

@@ -1,8 +1,9 @@
 //! Devices of the host.
 
-use portcullis_model::view::Device;
+use portcullis_document::Value;
+use portcullis_model::view::{Device, DeviceRequest};
 
-use super::{Facts, items, member, text, texts};
+use super::{Facts, entries, items, member, owned, text, texts};
 
 pub(crate) fn devices(facts: Facts<'_>) -> Vec<Device> {
     let host = facts.host_config();
@@ -14,8 +15,19 @@ pub(crate) fn devices(facts: Facts<'_>) -> Vec<Device> {
             permissions: field("CgroupPermissions"),
         }
     });
-    let requests = items(member(host, "DeviceRequests"))
-        .map(|request| Device::Request(text(member(Some(request), "Driver")).to_owned()));
+    let requests = items(member(host, "DeviceRequests")).map(|asked| Device::Request(request(asked)));
     let rules = texts(member(host, "DeviceCgroupRules")).map(|rule| Device::CgroupRule(rule.to_owned()));
     paths.chain(requests).chain(rules).collect()
+}
+
+/// A `container.DeviceRequest`.
+fn request(request: Value<'_>) -> DeviceRequest {
+    let request = Some(request);
+    DeviceRequest {
+        driver: text(member(request, "Driver")).to_owned(),
+        count: member(request, "Count").and_then(Value::as_i64).unwrap_or_default(),
+        ids: owned(member(request, "DeviceIDs")),
+        capabilities: items(member(request, "Capabilities")).map(|all| owned(Some(all))).collect(),
+        options: entries(member(request, "Options")),
+    }
 }

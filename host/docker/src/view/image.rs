@@ -20,8 +20,11 @@ pub(crate) fn image(facts: Facts<'_>) -> Option<Image> {
     let service = member(facts.service(), "TaskTemplate");
     match facts.operation {
         "ContainerCreate" => local(text(member(facts.body, "Image"))),
-        "ServiceCreate" | "ServiceUpdate" => local(text(member(member(service, "ContainerSpec"), "Image")))
-            .or_else(|| local(text(member(member(service, "PluginSpec"), "remote")))),
+        // `ServiceSpecToGRPC` in moby's `daemon/cluster/convert/service.go` takes the one that the runtime names.
+        "ServiceCreate" | "ServiceUpdate" if text(member(service, "Runtime")) == "plugin" => {
+            local(text(member(member(service, "PluginSpec"), "remote")))
+        }
+        "ServiceCreate" | "ServiceUpdate" => local(text(member(member(service, "ContainerSpec"), "Image"))),
         "ImageCreate" => {
             let name = facts.query("fromImage")?;
             Some(with_tag(name.strip_suffix(':').unwrap_or(name), facts.query("tag")))
@@ -33,6 +36,23 @@ pub(crate) fn image(facts: Facts<'_>) -> Option<Image> {
         }
         "DistributionInspect" => Some(named(facts.name?, Ids::NotTaken)),
         _ => None,
+    }
+}
+
+/// The names that the call gives to images: `RepoTagReference` in moby's `daemon/server/httputils`, and `sanitizeRepoAndTags` in
+/// its `daemon/builder/backend/tag.go`.
+pub(crate) fn tags(facts: Facts<'_>) -> Vec<Image> {
+    let of_repository = |repository: Option<&str>| {
+        repository.map(|name| match facts.query("tag") {
+            Some(tag) => with_tag(name, Some(tag)),
+            None => named(name, Ids::NotTaken),
+        })
+    };
+    match facts.operation {
+        "ImageBuild" => facts.query_all("t").map(|name| named(name, Ids::NotTaken)).collect(),
+        "ImageCommit" | "ImageTag" => of_repository(facts.query("repo")).into_iter().collect(),
+        "ImageCreate" if facts.query("fromImage").is_none() => of_repository(facts.query("repo")).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -108,6 +108,13 @@ fn of_privileges(privileges: Value<'_>) -> Vec<SecurityOption> {
             options.push(option("label", &format!("{name}:{value}")));
         }
     }
+    // Of Windows.
+    for (pointer, scheme) in [("Config", "config"), ("File", "file"), ("Registry", "registry")] {
+        let value = text(at(&format!("/CredentialSpec/{pointer}")));
+        if !value.is_empty() {
+            options.push(option("credentialspec", &format!("{scheme}://{value}")));
+        }
+    }
     if is_true(at("/NoNewPrivileges")) {
         options.push(option("no-new-privileges", "true"));
     }

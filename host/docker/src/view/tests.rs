@@ -1,7 +1,11 @@
 //! One shape for every spelling.
 
+mod rows;
+
 use portcullis_model::Request as _;
-use portcullis_model::view::{Device, Image, Namespace, NamespaceMode, Port, SecurityOption, Sysctl};
+use portcullis_model::view::{
+    Device, DeviceRequest, Entry, Image, Namespace, NamespaceMode, Port, SecurityOption, Sysctl,
+};
 
 use std::sync::Arc;
 
@@ -157,13 +161,27 @@ fn privileged_and_user_are_told_of_containers_execs_and_services() {
 fn devices_are_paths_requests_and_rules() {
     let request = create(
         r#""Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/dev/x","CgroupPermissions":"rwm"}],
-        "DeviceRequests":[{"Driver":"nvidia","Count":-1},{"Capabilities":[["gpu"]]}],"DeviceCgroupRules":["c 1:3 mr"]"#,
+        "DeviceRequests":[{"Driver":"cdi","Count":-1,"DeviceIDs":["a/b=c"],"Options":{"o":"p"}},
+        {"Capabilities":[["gpu","x"],null]}],"DeviceCgroupRules":["c 1:3 mr"]"#,
     );
     let path =
         Device::Path { host: "/dev/sda".to_owned(), container: "/dev/x".to_owned(), permissions: "rwm".to_owned() };
     let rule = Device::CgroupRule("c 1:3 mr".to_owned());
-    let request_of = |driver: &str| Device::Request(driver.to_owned());
-    assert_eq!(request.devices(), [path, request_of("nvidia"), request_of(""), rule.clone()]);
+    let cdi = Device::Request(DeviceRequest {
+        driver: "cdi".to_owned(),
+        count: -1,
+        ids: vec!["a/b=c".to_owned()],
+        capabilities: Vec::new(),
+        options: vec![Entry { name: "o".to_owned(), value: "p".to_owned() }],
+    });
+    let gpu = Device::Request(DeviceRequest {
+        driver: String::new(),
+        count: 0,
+        ids: Vec::new(),
+        capabilities: vec![vec!["gpu".to_owned(), "x".to_owned()], Vec::new()],
+        options: Vec::new(),
+    });
+    assert_eq!(request.devices(), [path, cdi, gpu, rule.clone()]);
     assert_eq!(post("/containers/x/update", r#"{"DeviceCgroupRules":["c 1:3 mr"]}"#).devices(), [rule]);
 }
 
@@ -411,6 +429,14 @@ fn every_operation_that_takes_an_image_tells_it() {
     let plugin =
         post("/services/create", r#"{"TaskTemplate":{"PluginSpec":{"Remote":"vieux/sshfs"},"Runtime":"plugin"}}"#);
     assert_eq!(image(&plugin), "docker.io vieux/sshfs :latest");
+    // The runtime says which of two it is.
+    for (runtime, expected) in [("plugin", "docker.io evil/x :latest"), ("container", "docker.io library/good :latest")]
+    {
+        let body = format!(
+            r#"{{"TaskTemplate":{{"Runtime":"{runtime}","PluginSpec":{{"Remote":"evil/x"}},"ContainerSpec":{{"Image":"good"}}}}}}"#
+        );
+        assert_eq!(image(&post("/services/create", &body)), expected, "{runtime}");
+    }
     assert_eq!(image(&post("/containers/create", r#"{"Image":""}"#)), "none");
 }
 

@@ -6,6 +6,7 @@ mod log;
 mod settings;
 pub(crate) mod state;
 mod types;
+mod views;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

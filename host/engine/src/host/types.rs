@@ -8,7 +8,7 @@ use wasmtime::component::Resource;
 use crate::contract::portcullis::policy::types;
 use crate::contract::{DocumentHandle, RequestHandle};
 use crate::fault::stop;
-use crate::heavy::off_worker;
+use crate::host::views::converted;
 use crate::host::{Held, Host, large};
 
 type Handle = Resource<DocumentHandle>;
@@ -43,7 +43,7 @@ impl types::HostDocument for Host {
                 Kind::Boolean => types::Kind::Boolean,
                 Kind::Number => types::Kind::Number,
                 Kind::Text => types::Kind::Text,
-                Kind::List => types::Kind::List,
+                Kind::List => types::Kind::Array,
                 Kind::Object => types::Kind::Object,
             })
         })
@@ -195,118 +195,55 @@ impl types::HostRequest for Host {
         Ok(self.request()?.run_as().map(str::to_owned))
     }
 
+    fn container(&mut self, _: Resource<RequestHandle>) -> Answer<types::Container> {
+        Ok(self.request()?.container().cloned().map(Into::into))
+    }
+
+    fn environment(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<String>> {
+        Ok(converted(self.request()?.environment()))
+    }
+
+    fn labels(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Label>> {
+        Ok(converted(self.request()?.labels()))
+    }
+
+    fn resources(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<types::Resources> {
+        Ok(self.request()?.resources().clone().into())
+    }
+
+    fn seccomp(&mut self, _: Resource<RequestHandle>) -> Answer<types::SeccompProfile> {
+        Ok(self.request()?.seccomp().cloned().map(Into::into))
+    }
+
+    fn networks(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::NetworkAttachment>> {
+        Ok(converted(self.request()?.networks()))
+    }
+
+    fn created_network(&mut self, _: Resource<RequestHandle>) -> Answer<types::Network> {
+        Ok(self.request()?.created_network().cloned().map(Into::into))
+    }
+
+    fn service(&mut self, _: Resource<RequestHandle>) -> Answer<types::Service> {
+        Ok(self.request()?.service().cloned().map(Into::into))
+    }
+
+    fn build(&mut self, _: Resource<RequestHandle>) -> Answer<types::Build> {
+        Ok(self.request()?.build().cloned().map(Into::into))
+    }
+
+    fn plugin(&mut self, _: Resource<RequestHandle>) -> Answer<types::Plugin> {
+        Ok(self.request()?.plugin().cloned().map(Into::into))
+    }
+
+    fn swarm(&mut self, _: Resource<RequestHandle>) -> Answer<types::Swarm> {
+        Ok(self.request()?.swarm().cloned().map(Into::into))
+    }
+
+    fn tags(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Image>> {
+        Ok(converted(self.request()?.tags()))
+    }
+
     fn drop(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<()> {
         Ok(())
-    }
-}
-
-// === the views, in the contract's types ===
-
-fn converted<V: Clone, T: From<V>>(views: &[V]) -> Vec<T> {
-    let converted = || views.iter().cloned().map(T::from).collect();
-    if views.len() > large::ITEMS { off_worker(converted) } else { converted() }
-}
-
-impl From<view::Certificate> for types::Certificate {
-    fn from(view: view::Certificate) -> Self {
-        Self {
-            subject: view.subject,
-            common_name: view.common_name,
-            organizations: view.organizations,
-            organizational_units: view.organizational_units,
-            alternative_names: view.alternative_names,
-            fingerprint: view.fingerprint,
-            not_after: view.not_after,
-        }
-    }
-}
-
-impl From<view::Image> for types::Image {
-    fn from(view::Image { registry, repository, tag, digest }: view::Image) -> Self {
-        Self { registry, repository, tag, digest }
-    }
-}
-
-impl From<view::Mount> for types::Mount {
-    fn from(view: view::Mount) -> Self {
-        let kind = match view.kind {
-            view::MountKind::Bind => types::MountKind::Bind,
-            view::MountKind::Volume => types::MountKind::Volume,
-            view::MountKind::Tmpfs => types::MountKind::Tmpfs,
-            view::MountKind::FileSystem => types::MountKind::FileSystem,
-            view::MountKind::Image => types::MountKind::Image,
-            view::MountKind::Cluster => types::MountKind::Cluster,
-            view::MountKind::Npipe => types::MountKind::Npipe,
-            view::MountKind::Container => types::MountKind::Container,
-            view::MountKind::Other => types::MountKind::Other,
-        };
-        Self {
-            kind,
-            source: view.source,
-            resolved: view.resolved,
-            links: view.links,
-            missing: view.missing,
-            target: view.target,
-            read_only: view.read_only,
-            read_only_recursive: view.read_only_recursive,
-            propagation: view.propagation,
-            driver: view.driver,
-            file_system: view.file_system,
-            options: view.options,
-            subpath: view.subpath,
-            makes_volume: view.makes_volume,
-            copies_image: view.copies_image,
-            makes_source: view.makes_source,
-        }
-    }
-}
-
-impl From<view::SecurityOption> for types::SecurityOption {
-    fn from(view::SecurityOption { name, value }: view::SecurityOption) -> Self {
-        Self { name, value }
-    }
-}
-
-impl From<view::Device> for types::Device {
-    fn from(view: view::Device) -> Self {
-        match view {
-            view::Device::Path { host, container, permissions } => {
-                Self::Path(types::DevicePath { host, container, permissions })
-            }
-            view::Device::Request(driver) => Self::Request(driver),
-            view::Device::CgroupRule(rule) => Self::CgroupRule(rule),
-        }
-    }
-}
-
-impl From<view::Namespace> for types::Namespace {
-    fn from(view: view::Namespace) -> Self {
-        let kind = match view.kind {
-            view::NamespaceKind::Cgroup => types::NamespaceKind::Cgroup,
-            view::NamespaceKind::Ipc => types::NamespaceKind::Ipc,
-            view::NamespaceKind::Network => types::NamespaceKind::Network,
-            view::NamespaceKind::Pid => types::NamespaceKind::Pid,
-            view::NamespaceKind::User => types::NamespaceKind::User,
-            view::NamespaceKind::Uts => types::NamespaceKind::Uts,
-        };
-        let mode = match view.mode {
-            view::NamespaceMode::Host => types::NamespaceMode::Host,
-            view::NamespaceMode::Container(name) => types::NamespaceMode::Container(name),
-            view::NamespaceMode::Unknown(text) => types::NamespaceMode::Unknown(text),
-            view::NamespaceMode::Other(mode) => types::NamespaceMode::Other(mode),
-        };
-        Self { kind, mode }
-    }
-}
-
-impl From<view::Sysctl> for types::Sysctl {
-    fn from(view::Sysctl { name, value }: view::Sysctl) -> Self {
-        Self { name, value }
-    }
-}
-
-impl From<view::Port> for types::Port {
-    fn from(view::Port { container, protocol, address, first, last }: view::Port) -> Self {
-        Self { container, protocol, address, first, last }
     }
 }

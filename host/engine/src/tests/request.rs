@@ -3,13 +3,15 @@
 use portcullis_document::Document;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::view::{
-    Capabilities, Certificate, Device, Image, Mount, Namespace, Port, SecurityOption, Sysctl,
+    Build, Capabilities, Certificate, Container, Device, Image, Label, Mount, Namespace, Network, NetworkAttachment,
+    Plugin, Port, Resources, SeccompProfile, SecurityOption, Service, Swarm, Sysctl,
 };
 use portcullis_model::{Access, Request};
 
 pub(super) struct Nothing;
 
 static NO_CAPABILITIES: std::sync::LazyLock<Capabilities> = std::sync::LazyLock::new(Capabilities::default);
+static NO_RESOURCES: std::sync::LazyLock<Resources> = std::sync::LazyLock::new(Resources::default);
 
 impl Request for Nothing {
     fn operation(&self) -> &str {
@@ -78,5 +80,41 @@ impl Request for Nothing {
     }
     fn run_as(&self) -> Option<&str> {
         None
+    }
+    fn container(&self) -> Option<&Container> {
+        None
+    }
+    fn environment(&self) -> &[String] {
+        &[]
+    }
+    fn labels(&self) -> &[Label] {
+        &[]
+    }
+    fn resources(&self) -> &Resources {
+        &NO_RESOURCES
+    }
+    fn seccomp(&self) -> Option<&SeccompProfile> {
+        None
+    }
+    fn networks(&self) -> &[NetworkAttachment] {
+        &[]
+    }
+    fn created_network(&self) -> Option<&Network> {
+        None
+    }
+    fn service(&self) -> Option<&Service> {
+        None
+    }
+    fn build(&self) -> Option<&Build> {
+        None
+    }
+    fn plugin(&self) -> Option<&Plugin> {
+        None
+    }
+    fn swarm(&self) -> Option<&Swarm> {
+        None
+    }
+    fn tags(&self) -> &[Image] {
+        &[]
     }
 }

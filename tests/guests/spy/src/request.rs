@@ -58,5 +58,21 @@ pub(crate) fn everything(request: &Request) -> String {
         request.ports(),
         request.run_as(),
     );
-    [call, views, named.join(" ")].join(" ")
+    let rare = format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        request.sysctls(),
+        request.container(),
+        request.environment(),
+        request.labels(),
+        request.resources(),
+        request.seccomp(),
+        request.networks(),
+        request.created_network(),
+        request.service(),
+        request.build(),
+        request.plugin(),
+        request.swarm(),
+        request.tags(),
+    );
+    [call, views, rare, named.join(" ")].join(" ")
 }

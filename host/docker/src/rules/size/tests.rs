@@ -8,9 +8,11 @@ use crate::testing::{read, with_json};
 
 const ITEMS: usize = 4096;
 const PORTS: usize = 16 << 10;
+const NAMES: usize = 16 << 10;
 
 const CREATE: &str = "/v1.44/containers/create";
 const SERVICE: &str = "/v1.44/services/create";
+const NETWORK: &str = "/v1.44/networks/create";
 const UPDATE: &str = "/v1.44/services/x/update?version=1";
 const VOLUME: &str = "/v1.44/volumes/create";
 
@@ -48,7 +50,7 @@ fn container(name: &str, value: &str) -> String {
 /// Shapes of a body by how many items it has, and what the refusal calls them.
 type Row = (&'static str, fn(usize) -> String, &'static str, usize);
 
-const LISTS: [Row; 24] = [
+const LISTS: [Row; 44] = [
     (CREATE, |n| host("Binds", &list(n, r#""/a:/b""#)), "mounts", ITEMS),
     (CREATE, |n| host("Mounts", &list(n, "{}")), "mounts", ITEMS),
     (CREATE, |n| host("VolumesFrom", &list(n, r#""x""#)), "mounts", ITEMS),
@@ -73,6 +75,41 @@ const LISTS: [Row; 24] = [
     (CREATE, |n| format!(r#"{{"ExposedPorts":{}}}"#, object(n, "{}")), "ports", PORTS),
     (SERVICE, |n| format!(r#"{{"EndpointSpec":{{"Ports":{}}}}}"#, list(n, "{}")), "ports", PORTS),
     (SERVICE, |n| format!(r#"{{"Networks":{}}}"#, list(n, "{}")), "networks", ITEMS),
+    (CREATE, |n| format!(r#"{{"Labels":{}}}"#, object(n, r#""""#)), "labels and annotations", ITEMS),
+    (CREATE, |n| host("Annotations", &object(n, r#""""#)), "labels and annotations", ITEMS),
+    (SERVICE, |n| container("Labels", &object(n, r#""""#)), "labels and annotations", ITEMS),
+    (VOLUME, |n| format!(r#"{{"Labels":{}}}"#, object(n, r#""""#)), "labels and annotations", ITEMS),
+    (CREATE, |n| format!(r#"{{"Env":{}}}"#, list(n, r#""""#)), "environment variables", NAMES),
+    (SERVICE, |n| container("Env", &list(n, r#""""#)), "environment variables", NAMES),
+    (CREATE, |n| host("StorageOpt", &object(n, r#""""#)), "options of drivers", ITEMS),
+    (CREATE, |n| host("LogConfig", &format!(r#"{{"Config":{}}}"#, object(n, r#""""#))), "options of drivers", ITEMS),
+    (NETWORK, |n| format!(r#"{{"Name":"n","Options":{}}}"#, object(n, r#""""#)), "options of drivers", ITEMS),
+    (CREATE, |n| host("Ulimits", &list(n, "{}")), "limits of resources", ITEMS),
+    (CREATE, |n| host("BlkioDeviceReadBps", &list(n, "{}")), "limits of resources", ITEMS),
+    (SERVICE, |n| container("Ulimits", &list(n, "{}")), "limits of resources", ITEMS),
+    (CREATE, |n| host("GroupAdd", &list(n, r#""""#)), "names and addresses", NAMES),
+    (CREATE, |n| host("ExtraHosts", &list(n, r#""""#)), "names and addresses", NAMES),
+    (
+        CREATE,
+        |n| host("DeviceRequests", &format!(r#"[{{"DeviceIDs":{}}}]"#, list(n, r#""""#))),
+        "names and addresses",
+        NAMES,
+    ),
+    (
+        CREATE,
+        |n| host("DeviceRequests", &format!(r#"[{{"Capabilities":[{}]}}]"#, list(n - 1, r#""""#))),
+        "names and addresses",
+        NAMES,
+    ),
+    (NETWORK, |n| format!(r#"{{"Name":"n","IPAM":{{"Config":{}}}}}"#, list(n, "{}")), "names and addresses", NAMES),
+    (SERVICE, |n| container("Secrets", &list(n, "{}")), "secrets and configs", ITEMS),
+    (SERVICE, |n| container("Configs", &list(n, "{}")), "secrets and configs", ITEMS),
+    (
+        SERVICE,
+        |n| format!(r#"{{"TaskTemplate":{{"Placement":{{"Constraints":{}}}}}}}"#, list(n, r#""""#)),
+        "names and addresses",
+        NAMES,
+    ),
 ];
 
 #[test]
@@ -161,7 +198,7 @@ fn texts_are_taken_up_to_their_bound() {
 fn what_is_in_no_view_may_be_large() {
     let long = "x".repeat(1 << 20);
     for body in [
-        format!(r#"{{"Env":{},"Cmd":{}}}"#, list(50_000, r#""A=1""#), list(50_000, r#""a""#)),
+        format!(r#"{{"Env":{},"Cmd":{}}}"#, list(10_000, r#""A=1""#), list(50_000, r#""a""#)),
         format!(r#"{{"Labels":{{"a":"{long}"}}}}"#),
         host("SecurityOpt", &format!(r#"["seccomp={long}"]"#)),
         host("Mounts", &format!(r#"[{{"Type":"volume","VolumeOptions":{{"Labels":{{"a":"{long}"}}}}}}]"#)),

@@ -54,13 +54,16 @@ impl MountContext {
                 };
                 local::expand(volume, member(driver, "Options"))
             }
-            MountKind::Tmpfs
-            | MountKind::FileSystem
-            | MountKind::Image
-            | MountKind::Cluster
-            | MountKind::Npipe
-            | MountKind::Container
-            | MountKind::Other => vec![Mount { read_only, ..mount }],
+            MountKind::Tmpfs => {
+                vec![Mount { read_only, options: tmpfs::listed_options(member(value, "TmpfsOptions")), ..mount }]
+            }
+            MountKind::Image => {
+                let subpath = some(text(member(member(value, "ImageOptions"), "Subpath")));
+                vec![Mount { read_only, subpath, ..mount }]
+            }
+            MountKind::FileSystem | MountKind::Cluster | MountKind::Npipe | MountKind::Container | MountKind::Other => {
+                vec![Mount { read_only, ..mount }]
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use portcullis_document::Value;
 use portcullis_model::view::{Mount, MountKind};
 
-use super::{items, listed, member, text};
+use super::{items, listed, member, text, texts};
 
 /// Flags that a tmpfs may have and that mount nothing else. `bind` and `remount` are flags, too, for the daemon: it gives
 /// them to runc, which then makes something else of the mount.
@@ -53,4 +53,13 @@ pub(super) fn are_plain(options: Option<Value<'_>>) -> bool {
         let mut words = option.items().map(|word| text(Some(word)));
         matches!((words.next(), words.next()), (Some("exec" | "noexec"), None))
     })
+}
+
+/// The options that the daemon makes of them (`ConvertTmpfsOptions`), a size in bytes.
+pub(super) fn listed_options(options: Option<Value<'_>>) -> Vec<String> {
+    let number = |name| member(options, name).and_then(Value::as_i64).filter(|number| *number != 0);
+    let mode = number("Mode").map(|mode| format!("mode={mode:o}"));
+    let size = number("SizeBytes").map(|size| format!("size={size}"));
+    let flags = items(member(options, "Options")).flat_map(|option| texts(Some(option)).map(str::to_owned));
+    mode.into_iter().chain(size).chain(flags).collect()
 }
