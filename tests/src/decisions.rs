@@ -99,13 +99,13 @@ impl LogFile {
     }
 
     /// Every decision in it; a line that is neither that nor JSON is an error.
-    pub fn records(&self) -> Result<Vec<DecisionRecord>> {
+    pub fn records(&self) -> Result<Vec<DecisionRecord<'static>>> {
         self.lines()?.iter().filter_map(|line| record(line).transpose()).collect()
     }
 }
 
 /// A line's decision; none where it is of something else.
-pub fn record(line: &str) -> Result<Option<DecisionRecord>> {
+pub fn record(line: &str) -> Result<Option<DecisionRecord<'static>>> {
     let unreadable = |error: serde_json::Error| Error::Unexpected(format!("{error}: {line}"));
     let value: Value = serde_json::from_str(line).map_err(unreadable)?;
     if value.get("message").and_then(Value::as_str) != Some("decision") {

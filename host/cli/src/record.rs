@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::out::{fail, note};
 
 /// Every decision of these logs, in the order in which they were made; damaged lines are told on stderr.
-pub(crate) fn of_logs(paths: &[PathBuf], mut each: impl FnMut(DecisionRecord) -> bool) -> Result<(), Exit> {
+pub(crate) fn of_logs(paths: &[PathBuf], mut each: impl FnMut(DecisionRecord<'static>) -> bool) -> Result<(), Exit> {
     let logs = Logs::open(paths).map_err(|error| fail(Exit::Failed, error))?;
     for line in logs.lines() {
         let Line { file, number, content, .. } = line.map_err(|error| fail(Exit::Failed, error))?;

@@ -45,7 +45,7 @@ pub struct Line {
 /// What a line is.
 #[derive(Debug)]
 pub enum Content {
-    Decision(Box<DecisionRecord>),
+    Decision(Box<DecisionRecord<'static>>),
     /// Of a policy, or of the host.
     Other,
     /// It says that it is a decision, or is no JSON.
@@ -119,7 +119,7 @@ impl Logs {
     }
 
     /// The first decision whose ID is the wanted one. Only that is read as a record.
-    pub fn find(&self, is_wanted: impl Fn(&str) -> bool) -> Result<Option<DecisionRecord>, LogError> {
+    pub fn find(&self, is_wanted: impl Fn(&str) -> bool) -> Result<Option<DecisionRecord<'static>>, LogError> {
         for (at, path) in self.files.iter().enumerate() {
             let unreadable = |source| LogError::Unreadable { path: path.clone(), source };
             let mut lines = Lines::open(at, path)?;
@@ -217,7 +217,7 @@ impl Content {
             return Self::Other;
         }
         // Nearly all lines are decisions, so it is tried first.
-        let error = match serde_json::from_slice::<DecisionRecord>(line) {
+        let error = match serde_json::from_slice::<DecisionRecord<'_>>(line) {
             Ok(record) if record.message == "decision" => return Self::Decision(Box::new(record)),
             Ok(_) => return Self::Other,
             Err(error) => error,

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::entry::Entry;
+use crate::event::DecisionEvent;
 use crate::id::{DecisionId, Wanted};
 
 /// Who may listen at once.
@@ -138,8 +139,9 @@ impl Feed {
 // === impl PublishedRecord ===
 
 impl PublishedRecord {
-    pub fn of(entry: &Entry) -> Self {
-        Self { id: entry.id, tenant: entry.tenant.clone(), line: Arc::clone(&entry.line) }
+    pub(crate) fn of(entry: &Entry) -> Self {
+        let DecisionEvent { id, tenant, .. } = &entry.event;
+        Self { id: *id, tenant: tenant.clone(), line: Arc::clone(&entry.line) }
     }
 }
 

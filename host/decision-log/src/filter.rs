@@ -74,24 +74,24 @@ impl Filter {
         *self == Self::default()
     }
 
-    pub fn admits(&self, record: &DecisionRecord) -> bool {
+    pub fn admits(&self, record: &DecisionRecord<'_>) -> bool {
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
         is(&self.tenant, record.tenant.as_deref())
             && is(&self.user, record.user.as_deref())
             && is(&self.operation, record.operation.as_deref())
             && self.answer.is_none_or(|answer| answer.is_of(record))
             && self.policy.as_ref().is_none_or(|policy| record.policies.iter().any(|part| part.objected(policy)))
-            && self.since.as_ref().is_none_or(|since| record.timestamp >= since.0)
-            && self.until.as_ref().is_none_or(|until| record.timestamp < until.0)
+            && self.since.as_ref().is_none_or(|since| *record.timestamp >= *since.0)
+            && self.until.as_ref().is_none_or(|until| *record.timestamp < *until.0)
     }
 }
 
 // === impl PolicyRecord ===
 
-impl PolicyRecord {
+impl PolicyRecord<'_> {
     /// Whether it denied, or failed.
     pub fn is_objection(&self) -> bool {
-        !matches!(self.verdict.as_str(), "allow" | "abstain")
+        !matches!(&*self.verdict, "allow" | "abstain")
     }
 
     fn objected(&self, policy: &str) -> bool {
@@ -110,7 +110,7 @@ impl AnswerIs {
         }
     }
 
-    fn is_of(self, record: &DecisionRecord) -> bool {
+    fn is_of(self, record: &DecisionRecord<'_>) -> bool {
         let is_allowed = record.answer == "allow";
         match self {
             Self::Allow => is_allowed,
@@ -164,7 +164,7 @@ impl std::str::FromStr for Moment {
 mod tests {
     use super::*;
 
-    fn record() -> DecisionRecord {
+    fn record() -> DecisionRecord<'static> {
         let record = serde_json::json!({
             "timestamp": "2026-11-25T08:00:00.000001Z", "level": "INFO", "message": "decision",
             "id": "01KAXJ3Q7Q2M9X4KPD01234567", "answer": "allow", "cause": "allowed", "mode": "enforce",

@@ -1,5 +1,6 @@
 //! What stderr is told of a decision: lines for a person, and those that policies wrote.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use portcullis_model::printable::{escape, escape_json};
@@ -56,7 +57,7 @@ fn policy_line(record: &DecisionRecord, format: Format, policy: &str, level: &st
 /// Appends a decision as a person reads it: a line, and one more for each fault.
 pub(crate) fn decision(record: &DecisionRecord, out: &mut String) {
     let DecisionRecord { timestamp, id, answer, cause, generation, took_us, .. } = record;
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let or_none = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or("-").to_owned();
     let [path, user, tenant] = [&record.path, &record.user, &record.tenant].map(or_none);
     let [what, method] = [&record.operation, &record.method].map(|text| escape(&or_none(text)).into_owned());
     // A text takes all that is written.

@@ -129,8 +129,8 @@ impl Writer {
 
 /// A call whose answer is no longer waited for was denied.
 fn overturned_if_given_up(mut entry: Entry) -> Entry {
-    if entry.waits.as_ref().is_some_and(|waits| waits.is_closed()) {
-        entry.waits = None;
+    if entry.waits().as_ref().is_some_and(|waits| waits.is_closed()) {
+        *entry.waits() = None;
         entry.overturn();
     }
     entry
@@ -138,7 +138,7 @@ fn overturned_if_given_up(mut entry: Entry) -> Entry {
 
 /// Tells who waits whether the record is kept. Where it is not, it becomes that of the denial, for the other sinks.
 fn settle(entry: &mut Entry, is_kept: bool, figures: &Statistics) {
-    let Some(waits) = entry.waits.take() else { return };
+    let Some(waits) = entry.waits().take() else { return };
     // Who waited may have given up in this very moment: the record then says that the call was allowed, and it was not.
     if is_kept {
         let _ = waits.send(());

@@ -169,6 +169,19 @@ impl Answer {
         matches!(self, Self::Allow)
     }
 
+    /// A word for logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny(_) => "deny",
+        }
+    }
+
+    /// What the caller is told of a denial.
+    pub fn reason(&self) -> Option<&str> {
+        if let Self::Deny(reason) = self { Some(reason.as_str()) } else { None }
+    }
+
     pub fn deny(text: &str) -> Self {
         Self::Deny(Reason::new(text))
     }
@@ -177,6 +190,11 @@ impl Answer {
 // === impl Cause ===
 
 impl Cause {
+    /// The host rule that denied.
+    pub fn rule(&self) -> Option<&'static str> {
+        if let Self::Rule(rule) = *self { Some(rule) } else { None }
+    }
+
     /// A word for logs and metrics.
     pub fn kind(&self) -> &'static str {
         match self {

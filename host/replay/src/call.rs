@@ -1,5 +1,6 @@
 //! A call, made again from its record.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use portcullis_decision_log::record::{DecisionRecord, RequestRecord};
@@ -56,11 +57,11 @@ impl Recorded {
         // A value always has JSON.
         let body = body.map(|body| serde_json::to_vec(&body).unwrap_or_default());
         let mut call = Call {
-            method: record.method?,
+            method: record.method?.into_owned(),
             uri,
             headers,
             body,
-            user: record.user,
+            user: record.user.map(Cow::into_owned),
             authentication,
             certificates: certificates.into(),
         };
@@ -155,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    fn record(request: serde_json::Value) -> DecisionRecord {
+    fn record(request: serde_json::Value) -> DecisionRecord<'static> {
         let record = json!({
             "timestamp": "", "level": "INFO", "message": "decision", "id": "", "answer": "allow", "cause": "allowed",
             "mode": "enforce", "tenant": "ci", "listener": "docker", "generation": 1, "operation": "ContainerCreate",

@@ -15,6 +15,7 @@ mod outcome;
 mod report;
 mod watched;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use portcullis_config::Config;
@@ -260,13 +261,14 @@ impl Circumstance {
 // === impl Before ===
 
 impl Before {
-    fn of(record: &DecisionRecord, is_wanted: bool) -> Self {
+    fn of(record: &DecisionRecord<'_>, is_wanted: bool) -> Self {
+        let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
         Self {
-            id: record.id.clone(),
+            id: record.id.to_string(),
             outcome: Outcome::then(record),
-            operation: record.operation.clone(),
-            user: record.user.clone(),
-            tenant: record.tenant.clone(),
+            operation: text(&record.operation),
+            user: text(&record.user),
+            tenant: text(&record.tenant),
             rule: record.rule.as_deref().and_then(|rule| rule.parse().ok()),
             is_wanted,
         }

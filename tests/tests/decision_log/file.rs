@@ -45,7 +45,7 @@ fn under_load(host: &Portcullis, meanwhile: impl FnOnce() -> Result<()>) -> Resu
 fn assert_all(records: &[DecisionRecord], count: usize) {
     let paths: BTreeSet<_> = records.iter().filter_map(|record| record.path.clone()).collect();
     let missing: Vec<_> =
-        (0..count).filter(|number| !paths.contains(&format!("/containers/c{number}/json"))).take(5).collect();
+        (0..count).filter(|number| !paths.contains(&*format!("/containers/c{number}/json"))).take(5).collect();
     assert!(missing.is_empty(), "of {count} are missing: {missing:?} …");
     assert_eq!(records.len(), count, "each is there once");
 }

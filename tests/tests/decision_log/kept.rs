@@ -90,7 +90,7 @@ impl Load {
         }
         let allowed = self.allowed();
         let lost: Vec<_> =
-            allowed.iter().filter(|number| !kept.contains(&format!("/containers/c{number}/json"))).take(5).collect();
+            allowed.iter().filter(|number| !kept.contains(&*format!("/containers/c{number}/json"))).take(5).collect();
         assert!(lost.is_empty(), "of {} allowed calls are not in the log: {lost:?} …", allowed.len());
         Ok(())
     }

@@ -48,7 +48,7 @@ fn by(user: &str, call: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Asserts that the log has what the caller was told, and gives the record: of an allow, the last one of the user.
-fn logged(host: &Portcullis, reply: &Reply, cause: &str, user: Option<&str>) -> Result<DecisionRecord> {
+fn logged(host: &Portcullis, reply: &Reply, cause: &str, user: Option<&str>) -> Result<DecisionRecord<'static>> {
     let log = log_of(host.config());
     let is_it = |record: &DecisionRecord| {
         let is_of_user = user.is_none_or(|user| record.user.as_deref() == Some(user));
@@ -59,7 +59,7 @@ fn logged(host: &Portcullis, reply: &Reply, cause: &str, user: Option<&str>) -> 
         log.records().ok()?.into_iter().rfind(is_it)
     });
     let record = record.map_err(|error| Error::Unexpected(format!("{error}: {:#?}", log.records())))?;
-    assert_eq!((record.cause.as_str(), record.answer == "allow"), (cause, reply.allow), "{record:?}");
+    assert_eq!((&*record.cause, record.answer == "allow"), (cause, reply.allow), "{record:?}");
     if !reply.allow {
         assert_eq!(reply.id.len(), 10, "{reply:?}");
         assert_eq!(record.reason.as_deref(), Some(reply.msg.as_str()));
@@ -73,7 +73,7 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
     let host = of_every_kind()?.start()?;
     let nothing = json!({});
     let list = call("GET", "/v1.44/containers/json?all=1", &nothing, None);
-    let of = |user: &str, cause: &str| -> Result<DecisionRecord> {
+    let of = |user: &str, cause: &str| -> Result<DecisionRecord<'static>> {
         logged(&host, &ask(&host, &by(user, &list)?)?, cause, Some(user))
     };
 
@@ -139,7 +139,7 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
         causes.extend(decisions::record(line)?.map(|record| record.cause));
     }
     let expected = "allowed bad-call data default denied exempt fault log overloaded rule unplaced";
-    assert_eq!(causes.iter().map(String::as_str).collect::<Vec<_>>().join(" "), expected);
+    assert_eq!(causes.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" "), expected);
     assert_eq!(schema.unseen(), BTreeSet::new(), "the schema names what never occurs");
     Ok(())
 }

@@ -136,7 +136,7 @@ fn no_secret_of_any_operation_is_in_any_sink() -> Result<()> {
     let asked = ask_all(&host)?;
     let log = log_of(host.config());
     let records = wait::until("every record", wait::DEADLINE, || log.records().ok().filter(|all| all.len() == asked))?;
-    let seen: BTreeSet<String> = records.iter().filter_map(|record| record.operation.clone()).collect();
+    let seen: BTreeSet<_> = records.iter().filter_map(|record| record.operation.clone()).collect();
     let missing: Vec<_> = OPERATIONS.iter().map(|operation| operation.id).filter(|id| !seen.contains(*id)).collect();
     assert!(missing.is_empty(), "{missing:?} were not read so far");
     let with_body =

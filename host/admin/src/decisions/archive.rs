@@ -49,7 +49,7 @@ impl Archive {
 }
 
 impl Archive {
-    async fn search(&self, file: PathBuf, wanted: Wanted) -> Result<Option<DecisionRecord>, Failure> {
+    async fn search(&self, file: PathBuf, wanted: Wanted) -> Result<Option<DecisionRecord<'static>>, Failure> {
         // Nobody closes it.
         let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else { return Ok(None) };
         let found = tokio::task::spawn_blocking(move || {
@@ -62,7 +62,7 @@ impl Archive {
 }
 
 /// In the file and in those beside it whose names begin with its own.
-fn search(file: &std::path::Path, wanted: &Wanted) -> Result<Option<DecisionRecord>, Failure> {
+fn search(file: &std::path::Path, wanted: &Wanted) -> Result<Option<DecisionRecord<'static>>, Failure> {
     let message = |error: &dyn std::fmt::Display| failed(format!("the log file cannot be searched: {error}"));
     let logs = Logs::open(&rotated(file)).map_err(|error| message(&error))?;
     logs.find(|id| wanted.is(id)).map_err(|error| message(&error))

@@ -1,5 +1,6 @@
 //! `portcullis logs`
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
@@ -163,7 +164,7 @@ impl Printer {
 fn one_line(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     let DecisionRecord { timestamp, id, answer, operation, method, path, user, tenant, reason, would, took_us, .. } =
         record;
-    let (word, style) = match (answer.as_str(), would) {
+    let (word, style) = match (&**answer, would) {
         ("allow", Some(would)) if would.answer == "deny" => ("would", AnsiColor::Yellow.on_default()),
         ("allow", _) => ("allow", AnsiColor::Green.on_default()),
         _ => ("deny", AnsiColor::Red.on_default()),
@@ -174,7 +175,7 @@ fn one_line(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
         _ => "-".to_owned(),
     };
     let dim = Style::new().dimmed();
-    let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), plain);
+    let text = |text: &Option<Cow<'_, str>>| text.as_deref().map_or_else(|| "-".to_owned(), plain);
     let (time, id, user, tenant) = (when(timestamp), short(id), text(user), text(tenant));
     write!(
         out,

@@ -32,7 +32,7 @@ fn why(args: &Why) -> Result<(), Exit> {
     Ok(())
 }
 
-fn find(args: &Why) -> Result<DecisionRecord, Exit> {
+fn find(args: &Why) -> Result<DecisionRecord<'static>, Exit> {
     let wanted = Wanted::new(&args.id).map_err(|error| fail(Exit::Usage, error))?;
     if args.file.is_empty() {
         return Call::new(Method::GET, format!("/v1/decisions/{}", escaped(wanted.as_str()))).json(&args.host);
@@ -152,7 +152,7 @@ fn asked(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
         let whose = if origin == "tenant" { "the tenant's" } else { "host-wide" };
         let observed = if mode == "observe" { ", only observed" } else { "" };
         let style = style(verdict);
-        let said = match verdict.as_str() {
+        let said = match &**verdict {
             "allow" | "abstain" | "deny" => plain(verdict),
             fault => format!("failed ({})", plain(fault)),
         };
@@ -183,7 +183,7 @@ fn verdict(record: &DecisionRecord) -> String {
     let speaker = speaker.unwrap_or_else(|| "a policy".to_owned());
     let problem = record.problem.as_deref().map(|problem| format!(" ({})", plain(problem))).unwrap_or_default();
     let rule = record.rule.as_deref().map(plain).unwrap_or_default();
-    let text = match record.cause.as_str() {
+    let text = match &*record.cause {
         "allowed" => "allowed: a policy allowed it, and none denied".to_owned(),
         "denied" => format!("denied: {speaker} denied it, and one denial outweighs every allow"),
         "fault" => format!("denied: {speaker} gave no verdict, and a fault denies"),
@@ -245,7 +245,7 @@ mod tests {
 
     use super::*;
 
-    fn record(cause: &str, answer: &str, mode: &str) -> DecisionRecord {
+    fn record(cause: &str, answer: &str, mode: &str) -> DecisionRecord<'static> {
         let record = json!({
             "timestamp": "2026-11-25T08:00:00.000001Z", "level": "INFO", "message": "decision",
             "id": "01KAXJ3Q7Q2M9X4KPD01234567", "answer": answer, "cause": cause, "rule": "start-body", "mode": mode,

@@ -39,7 +39,7 @@ impl JournaldSink {
         }
         for entry in batch.entries {
             self.buffer.clear();
-            fields(&mut self.buffer, &entry.record()?, &entry.line);
+            fields(&mut self.buffer, &entry.record(), &entry.line);
             sender.send(&self.buffer)?;
         }
         self.sender = Some(sender);
@@ -62,7 +62,7 @@ impl Sink for JournaldSink {
     }
 }
 
-fn fields(out: &mut Vec<u8>, record: &DecisionRecord, line: &str) {
+fn fields(out: &mut Vec<u8>, record: &DecisionRecord<'_>, line: &str) {
     let DecisionRecord { id, answer, cause, listener, operation, .. } = record;
     let said = match &record.reason {
         Some(reason) => format!("{answer} {}: {reason}", operation.as_deref().unwrap_or("-")),

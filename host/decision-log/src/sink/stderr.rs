@@ -24,15 +24,12 @@ impl Sink for Stderr {
             (Some(_), Format::Text) => out.push_str(&format!(" WARN {} decisions are missing\n", batch.missing)),
         }
         for entry in batch.entries {
-            let is_read = entry.has_lines || format == Format::Text;
-            let record =
-                if is_read { Some(entry.record().map_err(|error| SinkError::Other(error.to_string()))?) } else { None };
-            if let Some(record) = &record {
-                text::policy_lines(record, format, &mut out);
+            if entry.has_lines() {
+                text::policy_lines(&entry.record(), format, &mut out);
             }
-            match (format, &record) {
-                (Format::Text, Some(record)) => text::decision(record, &mut out),
-                (Format::Json | Format::Text, _) => out.extend([&*entry.line, "\n"]),
+            match format {
+                Format::Text => text::decision(&entry.record(), &mut out),
+                Format::Json => out.extend([&*entry.line, "\n"]),
             }
         }
         self.0.write(out.into_bytes());

@@ -1,12 +1,11 @@
 //! The answer to a question, as `POST /v1/decide` and `portcullis decide --json` give it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use portcullis_decision_log::record::{PolicyLineRecord, PolicyRecord, WouldBe};
-use portcullis_decision_log::{level, micros};
-use portcullis_engine::LogLine;
-use portcullis_model::decision::{Mode, Origin};
-use portcullis_model::{Answer, Cause, Data, Opinion, PolicyName, Verdict};
+use portcullis_decision_log::record::{PolicyRecord, WouldBe};
+use portcullis_model::Data;
+use portcullis_model::decision::Origin;
 use portcullis_policies::{Snapshot, Tenant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,14 +26,14 @@ pub struct Report {
     /// What the operator is told and the caller is not.
     pub problem: Option<String>,
     /// What would be answered if all that is only observed counted; none where that is the answer.
-    pub would: Option<WouldBe>,
+    pub would: Option<WouldBe<'static>>,
     /// None where it cannot be told whose the call is.
     pub tenant: Option<String>,
     pub generation: u64,
     /// None where the call could not be read so far.
     pub operation: Option<String>,
     /// Every policy that was asked, in order.
-    pub policies: Vec<PolicyRecord>,
+    pub policies: Vec<PolicyRecord<'static>>,
     /// What the tenant's policies see; host-wide policies see those of the origin `host`, and those that a tenant's document of
     /// the same name lies over.
     pub documents: Vec<DocumentReport>,
@@ -75,53 +74,27 @@ impl Report {
     pub fn of(dry_run: &DryRun) -> Self {
         let DryRun { evaluation, snapshot, explained } = dry_run;
         let decision = &evaluation.decision;
-        let reason = match &decision.answer {
-            Answer::Allow => None,
-            Answer::Deny(reason) => Some(reason.to_string()),
-        };
         // Of each policy that was asked, in the same order.
         let mut lines = evaluation.lines().iter();
         Self {
-            answer: if decision.answer.is_allow() { "allow" } else { "deny" }.to_owned(),
-            reason,
+            answer: decision.answer.as_str().to_owned(),
+            reason: decision.answer.reason().map(str::to_owned),
             cause: decision.cause.kind().to_owned(),
-            rule: if let Cause::Rule(rule) = decision.cause { Some(rule.to_owned()) } else { None },
+            rule: decision.cause.rule().map(str::to_owned),
             problem: evaluation.problem().map(str::to_owned),
-            would: decision.would.as_ref().map(WouldBe::of),
+            would: decision.would.as_ref().map(|would| WouldBe::of(would, copied)),
             tenant: evaluation.tenant.as_ref().map(|tenant| tenant.name.to_string()),
             generation: decision.generation.0,
             operation: evaluation.subject().operation.map(str::to_owned),
-            policies: decision.opinions.iter().map(|opinion| policy(opinion, lines.next())).collect(),
+            policies: decision.opinions.iter().map(|opinion| PolicyRecord::of(opinion, lines.next(), copied)).collect(),
             documents: evaluation.tenant.as_ref().map(|tenant| documents(snapshot, tenant)).unwrap_or_default(),
             explain: explained.clone(),
         }
     }
 }
 
-fn policy(opinion: &Opinion, lines: Option<&(PolicyName, Vec<LogLine>, u32)>) -> PolicyRecord {
-    let (verdict, reason) = match &opinion.judgement {
-        Ok(Verdict::Allow) => ("allow", None),
-        Ok(Verdict::Abstain) => ("abstain", None),
-        Ok(Verdict::Deny(reason)) => ("deny", Some(reason.to_string())),
-        Err(fault) => (fault.kind().as_str(), Some(fault.to_string())),
-    };
-    let line =
-        |line: &LogLine| PolicyLineRecord { level: level(line.level).to_owned(), message: line.message.to_string() };
-    PolicyRecord {
-        policy: opinion.policy.to_string(),
-        origin: opinion.origin.as_str().to_owned(),
-        mode: match opinion.mode {
-            Mode::Enforce => "enforce",
-            Mode::Observe => "observe",
-        }
-        .to_owned(),
-        digest: opinion.digest.map(|digest| digest.to_string()),
-        verdict: verdict.to_owned(),
-        reason,
-        took_us: micros(opinion.took),
-        log: lines.map(|(_, lines, _)| lines.iter().map(line).collect()).unwrap_or_default(),
-        log_dropped: lines.map_or(0, |(_, _, dropped)| *dropped),
-    }
+fn copied(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_owned())
 }
 
 /// Where a folder cannot be read, no policy was asked.
