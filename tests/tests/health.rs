@@ -188,7 +188,7 @@ fn a_supervisor_is_told_when_the_host_listens_and_when_it_stops() -> Result<()> 
         let length = supervisor.recv(&mut told).map_err(io)?;
         Ok(String::from_utf8_lossy(&told[..length]).trim_end().to_owned())
     };
-    assert_eq!(next()?, "READY=1");
+    assert_eq!([next()?, next()?], ["READY=1", "STATUS=serving"]);
     let live = http::send(&config.admin_socket(), &http::request("GET", "/v1/health/live", &[], b""))?;
     assert_eq!(live.status, 200);
     process.wait_for_line(Log::START, "that it is ready", |line| line.contains("\"ready\"").then_some(()))?;

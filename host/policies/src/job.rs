@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
@@ -61,6 +61,8 @@ impl Job {
         if self.retry {
             loader.retry();
         }
+        let pulse = loader.pulse().clone();
+        let is_plain_file = |path: &Path| pulse.during(|| is_plain_file(path));
         let rescan = loader.rescan(&|path| self.writing.contains_key(path) && is_plain_file(path));
         let issues = loader.issues().collect();
         (loader, rescan, issues)

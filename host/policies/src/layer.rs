@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use portcullis_config::fs::{Containment, Fingerprint, Root};
+use portcullis_config::fs::{Containment, Fingerprint, Pulse, Root};
 use portcullis_config::{DATA, POLICIES, PolicyFile, Problems, Quota, document};
 use portcullis_document::Document;
 use portcullis_engine::{CompileRequest, Owner, Policy, Sandbox, When};
@@ -103,6 +103,7 @@ pub(crate) struct LayerLoader {
     /// Why the folder itself could not be opened when last looked at.
     problem: Option<Broken>,
     remarks: Remarks,
+    pulse: Pulse,
 }
 
 /// What a rescan came to.
@@ -154,7 +155,13 @@ impl LayerLoader {
             has_layer: false,
             problem: None,
             remarks: Remarks::default(),
+            pulse: Pulse::default(),
         }
+    }
+
+    /// Says for how long the folder's file system has not answered while it is read.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Ends the start: from now on somebody may watch how long loading takes.
@@ -176,7 +183,7 @@ impl LayerLoader {
     /// What changes while it is read is to be read again before there is a layer, so that a layer never mixes what lay there at two times: files
     /// that are replaced together by one symlink become active together.
     pub(crate) fn rescan(&mut self, writing: &dyn Fn(&Path) -> bool) -> Rescan {
-        let root = match Root::open(&self.path, self.containment()) {
+        let root = match Root::open_watched(&self.path, self.containment(), self.pulse.clone()) {
             Ok(root) => root,
             // The built-in tenant needs no folder.
             Err(error) if error.kind() == ErrorKind::NotFound && self.is_built_in() => Root::absent(&self.path),

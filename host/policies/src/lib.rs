@@ -13,8 +13,8 @@
 //!    are being written. If a folder makes more than 2,000 a second, the host stops listening to it for a while: the kernel
 //!    has one queue for all. A folder that was replaced is another inode, and is watched anew.
 //! 2. `observer` waits for 10 ms of quiet, 50 ms at most; without notice it looks every 2 s and 10 ms for each folder, and
-//!    after 20 ms and then less and less often at one that is changing. It reads 64 at once, tenants' with nice 10. SIGHUP is
-//!    a message of the same kind.
+//!    after 20 ms and then less and less often at one that is changing. It reads 64 at once, tenants' with nice 10; those
+//!    whose file system does not answer do not count, and are told. SIGHUP is a message of the same kind.
 //! 3. `tenant_registry` lists the tenants' folders and reads each `tenant.toml`, which must be the operator's. Two that claim the same
 //!    callers are not taken; what is broken keeps its last good version. If one cannot be read at the start, no caller
 //!    belongs to `default` by leftover.
@@ -34,8 +34,9 @@
 //!    not change share what they had. Who belongs where changes all at once, when every tenant has a layer: nobody falls
 //!    between two.
 //!
-//! At the start, the host's own folder is read first, then all tenants', as many at once as there are processors, until for
-//! 20 s no further one finished; whoever is not read by then is denied until it is. A reader that panics is replaced.
+//! At the start, the host's own folder is read first, unless its file system does not answer, and then all tenants', as many
+//! at once as there are processors, until for 20 s no further one finished; whoever is not read by then is denied until it
+//! is. A reader that panics is replaced.
 
 mod context;
 mod file_set;

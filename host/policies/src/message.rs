@@ -6,11 +6,15 @@ use tokio::sync::oneshot;
 
 use crate::issue::{LoadIssue, Scope};
 use crate::layer::{LayerLoader, Rescan};
+use crate::notices::Identities;
+use crate::tenant_registry::Look;
 
 /// Something happened, or is to be done.
 #[derive(Debug)]
 pub(crate) enum Message {
     Noticed(notify::Result<Event>),
+    /// A folder answered, and can be read.
+    Seen(Box<Seen>),
     /// A folder was read.
     Done(Box<Finished>),
     /// Read everything now; answered when what was found is active, and this default of the tenant `default`.
@@ -18,6 +22,17 @@ pub(crate) enum Message {
     /// Read this folder now; answered when what was found is active.
     Look(Scope, oneshot::Sender<()>),
     Stop,
+}
+
+/// A folder that answered, before it is read.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) scope: Scope,
+    pub(crate) id: u64,
+    pub(crate) is_there: bool,
+    /// What was found of a tenant's file.
+    pub(crate) look: Option<Look>,
+    pub(crate) identities: Identities,
 }
 
 /// A job that is done.

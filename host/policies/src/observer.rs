@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use notify::Event;
+use portcullis_config::fs::Pulse;
 use portcullis_config::{Quota, TENANTS};
 use portcullis_engine::{LARGE_ANSWERS, When};
 use portcullis_model::TenantName;
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use self::folder::Folder;
-use self::silence::{SLOW, Seen};
+use self::silence::SLOW;
 use crate::issue::{Effect, LoadIssue, LoadIssues, Scope};
 use crate::job::{Job, Spawn};
 use crate::layer::{Layer, LayerLoader, LoadContext};
@@ -45,8 +46,11 @@ const LOOK_EACH: Duration = Duration::from_millis(10);
 const LOOK_UNSETTLED: Duration = Duration::from_millis(20);
 /// How soon it is looked whether calls are still decided by what was active before.
 const LET_GO: Duration = Duration::from_millis(100);
-/// Folders that are read at once. Reading one can mean compiling for seconds, and those that are compiled share the processor.
+/// Folders that are read at once, those that hang left out. Reading one can mean compiling for seconds, and those that are compiled
+/// share the processor.
 const JOBS: usize = 64;
+/// With those that hang: each has a thread until its file system answers.
+const THREADS: usize = 1024;
 /// At the start, as many are read at once as there are processors, but one that takes longer than this does not count.
 const SHORT: Duration = Duration::from_secs(1);
 /// The host starts when every folder was read once, or when none more was for this long: until it is read, a tenant's
@@ -72,8 +76,12 @@ pub(crate) struct Observer {
     running: BTreeMap<u64, Running>,
     spawn: Spawn,
     probes: Probes,
+    /// Folders that were asked and have not answered, and since when.
+    asked: BTreeMap<Scope, Instant>,
     /// Folders that do not answer.
     silent: BTreeSet<Scope>,
+    /// Whether it was told that reading a folder hangs or takes long.
+    is_slow_told: bool,
     last_job: u64,
     /// Of the folder that was added last.
     last_id: u64,
@@ -89,6 +97,8 @@ pub(crate) struct Observer {
 struct Running {
     scope: Scope,
     since: Instant,
+    /// Whether the file system answers.
+    pulse: Pulse,
 }
 
 /// Who waits for folders to be read.
@@ -131,21 +141,17 @@ impl Observer {
     /// Until something is due that can be read.
     fn wait(&self) -> Duration {
         let patience = if self.retired.is_empty() { LOOK } else { LET_GO };
-        match self.due.first() {
-            Some((due, _)) if self.has_room() => due.saturating_duration_since(Instant::now()).min(patience),
-            _ => patience,
-        }
+        // Whoever hangs makes room for others by that.
+        let due = if self.has_room() { self.due.first().map(|(due, _)| *due) } else { Some(Instant::now() + LET_GO) };
+        let next = due.into_iter().chain(self.late()).min();
+        next.map_or(patience, |next| next.saturating_duration_since(Instant::now()).min(patience))
     }
 
     /// Whether one more folder can be read now.
     fn has_room(&self) -> bool {
-        let since = |limit| self.running.values().filter(|job| job.since.elapsed() < limit).count();
-        if !self.starting {
-            // Those that a disk does not answer are bounded, too.
-            return since(SLOW) < JOBS && self.running.len() < 4 * JOBS;
-        }
-        let short = since(SHORT);
-        short < std::thread::available_parallelism().map_or(1, usize::from) && self.running.len() < JOBS
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let is_short = !self.starting || self.busy(SHORT) < processors();
+        is_short && self.busy(SLOW) < JOBS && self.running.len() + self.asked.len() < THREADS
     }
 
     fn take(&mut self, message: Message) -> ControlFlow<()> {
@@ -155,6 +161,7 @@ impl Observer {
                 warn!(%error, "changes may have gone unnoticed");
                 self.all_changed();
             }
+            Message::Seen(seen) => self.seen(*seen),
             Message::Done(finished) => self.finish(*finished),
             Message::Reload(default, done) => {
                 if let Some(default) = default {
@@ -241,17 +248,17 @@ impl Observer {
         }
     }
 
-    /// While it is being read it is not due; [`Self::finish`] sees that it changed.
+    /// While it is asked or read it is not due; [`Self::finish`] sees that it changed.
     fn set_due(&mut self, scope: &Scope, at: Instant) {
         let Some(folder) = self.folders.get_mut(scope) else { return };
         self.due.remove(&(folder.due, scope.clone()));
         folder.due = at;
-        if folder.loader.is_some() {
+        if folder.loader.is_some() && !self.asked.contains_key(scope) {
             self.due.insert((at, scope.clone()));
         }
     }
 
-    /// Has read what is due.
+    /// Asks what is due, and what answers is read.
     fn look(&mut self) {
         let now = Instant::now();
         while self.has_room() {
@@ -260,20 +267,7 @@ impl Observer {
                 _ => return,
             }
             let Some((_, scope)) = self.due.pop_first() else { return };
-            let Some(Seen { is_there, look, identities }) = self.seen(&scope) else { continue };
-            match &scope {
-                // Whoever looks at the host's own folder looks which tenants there are.
-                None => self.list(),
-                Some(name) => {
-                    if !is_there {
-                        self.list();
-                    }
-                    if look.is_some_and(|look| self.tenant_registry.take(name, look)) {
-                        self.settle();
-                    }
-                }
-            }
-            self.read(scope, identities);
+            self.ask(&scope);
         }
     }
 
@@ -283,9 +277,8 @@ impl Observer {
         let Some(folder) = self.folders.get_mut(&scope) else { return };
         let Some(loader) = folder.loader.take() else { return };
         folder.watched.refresh(identities, &mut self.notices);
-        folder.noticed = folder.noticed.or(folder.changed.take());
         let writing = folder.watched.writing();
-        let (retry, id) = (std::mem::take(&mut folder.retry), folder.id);
+        let (retry, id) = (std::mem::take(&mut folder.retries), folder.id);
         if scope.is_some() && quota.is_none() {
             // Nobody belongs to it yet.
             folder.loader = Some(loader);
@@ -293,8 +286,9 @@ impl Observer {
         }
         self.last_job += 1;
         let job = Job { scope: scope.clone(), id, number: self.last_job, quota, retry, writing };
+        let running = Running { scope: scope.clone(), since: Instant::now(), pulse: loader.pulse().clone() };
         match job.start(loader, self.sender.clone(), self.spawn) {
-            Ok(()) => drop(self.running.insert(self.last_job, Running { scope, since: Instant::now() })),
+            Ok(()) => drop(self.running.insert(self.last_job, running)),
             Err(error) => {
                 let tenant = scope.as_ref().map(TenantName::as_str);
                 error!(%error, tenant, "no thread to read a folder; it is read again");
@@ -433,6 +427,7 @@ impl Observer {
                 folder.watched.forget(&mut self.notices);
             }
             self.issues.remove(&scope);
+            self.asked.remove(&scope);
             self.silent.remove(&scope);
             self.registry.remove(name);
         }

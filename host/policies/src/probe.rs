@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Duration;
 
 use portcullis_config::{DATA, POLICIES, TENANT_FILE};
@@ -12,6 +12,10 @@ use crate::tenant_registry::{Ask, Look, Looking, Named, named};
 
 /// A folder that takes longer is looked at again later.
 pub(super) const ANSWERS_WITHIN: Duration = Duration::from_millis(250);
+/// Folders that may hang at once, each with a thread; beyond that, none is asked.
+const MOST: usize = 1024;
+/// Folders that are asked at once when many are.
+const TOGETHER: usize = 64;
 
 /// The folders that were asked and have not answered. Their threads hold the other ends.
 #[derive(Debug, Default)]
@@ -20,34 +24,76 @@ pub(crate) struct Probes(HashMap<PathBuf, Receiver<()>>);
 // === impl Probes ===
 
 impl Probes {
+    /// Asks what there is to know of a folder; `tell` gets the answer, on another thread, if there ever is one. None where the folder
+    /// is not asked: it has not answered before, or there is no thread.
+    pub(crate) fn send<T>(
+        &mut self,
+        folder: &Path,
+        ask: impl FnOnce(&Path) -> T + Send + 'static,
+        tell: impl FnOnce(T) + Send + 'static,
+    ) -> Option<()> {
+        if self.0.len() >= MOST {
+            self.0.retain(|_, asked| hangs(asked));
+        }
+        if self.0.get(folder).is_some_and(hangs) || self.0.len() >= MOST {
+            return None;
+        }
+        let (held, asked) = channel();
+        let path = folder.to_owned();
+        let run = move || {
+            let answer = ask(&path);
+            // It may be asked again as soon as somebody knows the answer.
+            drop::<Sender<()>>(held);
+            tell(answer);
+        };
+        std::thread::Builder::new().name("probe".into()).spawn(run).ok()?;
+        self.0.insert(folder.to_owned(), asked);
+        Some(())
+    }
+
     /// What there is to know of a folder, if it says so in time. One that did not is not asked again before it has answered.
     pub(crate) fn ask<T: Send + 'static>(
         &mut self,
         folder: &Path,
         ask: impl FnOnce(&Path) -> T + Send + 'static,
     ) -> Option<T> {
-        if self.0.get(folder).is_some_and(|asked| asked.try_recv() == Err(TryRecvError::Empty)) {
-            return None;
-        }
-        let (held, asked) = channel();
         let (answer, answered) = channel();
-        let path = folder.to_owned();
-        let run = move || {
-            // Until it has answered.
-            let _held = held;
-            // An error means that nobody waits any more.
-            let _ = answer.send(ask(&path));
-        };
-        // Without a thread, it is the same as one that does not answer: it is tried again.
-        std::thread::Builder::new().name("probe".into()).spawn(run).ok()?;
-        let found = answered.recv_timeout(ANSWERS_WITHIN).ok();
-        if found.is_none() {
-            self.0.insert(folder.to_owned(), asked);
-        } else {
-            self.0.remove(folder);
+        // An error means that nobody waits any more.
+        self.send(folder, ask, move |found| drop(answer.send(found)))?;
+        answered.recv_timeout(ANSWERS_WITHIN).ok()
+    }
+
+    /// The same of many, in their order: however many hang, it takes little longer than for one.
+    fn ask_all<T, A>(&mut self, folders: Vec<(PathBuf, A)>) -> Vec<Option<T>>
+    where
+        T: Send + 'static,
+        A: FnOnce(&Path) -> T + Send + 'static,
+    {
+        let count = folders.len();
+        let mut found = Vec::with_capacity(count);
+        let mut folders = folders.into_iter();
+        while found.len() < count {
+            let (answer, answered) = channel();
+            let first = found.len();
+            for (number, (folder, ask)) in folders.by_ref().take(TOGETHER).enumerate() {
+                let answer = answer.clone();
+                // If it is not asked, the answer is not missed: nobody holds its sender.
+                let _ = self.send(&folder, ask, move |told| drop(answer.send((number, told))));
+                found.push(None);
+            }
+            drop(answer);
+            while let Ok((number, told)) = answered.recv_timeout(ANSWERS_WITHIN) {
+                if let Some(place) = found.get_mut(first + number) {
+                    *place = Some(told);
+                }
+            }
         }
         found
     }
+}
+
+fn hangs(asked: &Receiver<()>) -> bool {
+    asked.try_recv() == Err(TryRecvError::Empty)
 }
 
 impl Ask for Probes {
@@ -55,11 +101,16 @@ impl Ask for Probes {
         self.ask(dir, named)
     }
 
-    fn look(&mut self, folder: &Path, looking: Looking) -> Option<Look> {
-        self.ask(folder, move |folder| {
-            touch(folder);
-            looking.look()
-        })
+    fn looks(&mut self, folders: Vec<Looking>) -> Vec<Option<Look>> {
+        let ask = |looking: Looking| {
+            let folder = looking.folder().to_owned();
+            let ask = move |folder: &Path| {
+                touch(folder);
+                looking.look()
+            };
+            (folder, ask)
+        };
+        self.ask_all(folders.into_iter().map(ask).collect())
     }
 }
 
@@ -86,6 +137,28 @@ mod tests {
     }
 
     #[test]
+    fn many_that_do_not_answer_take_little_longer_than_one() {
+        static HELD: Mutex<()> = Mutex::new(());
+        let held = HELD.lock().expect("no panic");
+        let folder = |number: usize| {
+            let ask = move |_: &Path| {
+                if number % 2 == 0 {
+                    drop(HELD.lock().expect("no panic"));
+                }
+                number
+            };
+            (PathBuf::from(number.to_string()), ask)
+        };
+        let start = Instant::now();
+        let found = Probes::default().ask_all((0..200).map(folder).collect());
+        assert!(start.elapsed() < ANSWERS_WITHIN * 100 / 4, "{:?}", start.elapsed());
+        for (number, found) in found.into_iter().enumerate() {
+            assert!(if number % 2 == 0 { found.is_none() } else { found == Some(number) }, "{number}: {found:?}");
+        }
+        drop(held);
+    }
+
+    #[test]
     fn a_folder_that_does_not_answer_is_asked_once() {
         let mut probes = Probes::default();
         assert_eq!(probes.ask(Path::new("/fine"), |_| 1), Some(1));
@@ -101,6 +174,6 @@ mod tests {
             assert!(Instant::now() < end, "it answers again");
             std::thread::yield_now();
         }
-        assert!(probes.0.is_empty());
+        assert!(probes.0.values().all(|asked| !hangs(asked)));
     }
 }

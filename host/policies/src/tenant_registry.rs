@@ -42,7 +42,8 @@ pub(crate) struct TenantRegistry {
 pub(crate) trait Ask {
     fn names(&mut self, dir: &Path) -> Option<std::io::Result<Vec<Named>>>;
 
-    fn look(&mut self, folder: &Path, looking: Looking) -> Option<Look>;
+    /// Looks at several tenants' folders, in this order.
+    fn looks(&mut self, folders: Vec<Looking>) -> Vec<Option<Look>>;
 }
 
 /// Asks it and waits, for questions that nobody else waits for.
@@ -130,9 +131,9 @@ impl TenantRegistry {
             None => self.silent(),
         }
         let names: Vec<_> = self.names().cloned().collect();
-        for name in &names {
-            let Some(looking) = self.looking(name) else { continue };
-            if let Some(look) = ask.look(&self.path(name), looking) {
+        let looks = ask.looks(names.iter().filter_map(|name| self.looking(name)).collect());
+        for (name, look) in names.iter().zip(looks) {
+            if let Some(look) = look {
                 self.take(name, look);
             } else if let Some(entry) = self.entries.get_mut(name) {
                 entry.read = None;
@@ -354,14 +355,18 @@ impl Ask for Waiting {
         Some(named(dir))
     }
 
-    fn look(&mut self, _: &Path, looking: Looking) -> Option<Look> {
-        Some(looking.look())
+    fn looks(&mut self, folders: Vec<Looking>) -> Vec<Option<Look>> {
+        folders.into_iter().map(|looking| Some(looking.look())).collect()
     }
 }
 
 // === impl Looking ===
 
 impl Looking {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the tenant's file, if it changed.
     pub(crate) fn look(&self) -> Look {
         let Self { tenant, path, last, vocabulary } = self;

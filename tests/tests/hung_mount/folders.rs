@@ -158,8 +158,10 @@ fn a_file_that_hangs_when_it_is_read_keeps_no_other_folder_from_being_read() -> 
     }
     let (file, own) = (folders.path("hung/tenant.toml"), config.path().join("tenants/a/tenant.toml"));
     fs::write(&file, "").map_err(io)?;
-    let _bound = BoundFile::over(&own, &file)?;
+    let bound = BoundFile::over(&own, &file)?;
     let stage = Stage { mount, host: config.start()?, _folders: folders };
+    // It goes before the folder in which it lies.
+    let _bound = bound;
     assert!(stage.ask("a")?.allow && stage.ask("b")?.allow);
     // What is wrong is read again at each reload.
     fs::write(&file, "nonsense = 1\n").map_err(io)?;

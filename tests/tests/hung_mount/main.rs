@@ -3,5 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "JSON has a value, or null, at every name")]
 
 mod binds;
+mod crowd;
 mod folders;
 mod stage;
+mod start;

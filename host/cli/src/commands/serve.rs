@@ -8,6 +8,7 @@ use crate::args::Serve;
 use crate::exit::Exit;
 use crate::logging;
 use crate::out::fail;
+use crate::serve::stage;
 use crate::setup::{checked, runtime};
 
 pub(crate) fn run(args: &Serve) -> Exit {
@@ -15,11 +16,13 @@ pub(crate) fn run(args: &Serve) -> Exit {
 }
 
 fn serve(args: &Serve) -> Result<(), Exit> {
-    let config = checked(Config::read_and_check(&args.dir.config, certificates))?;
-    let runtime = runtime()?;
     let (sink, _flush) = logging::start(args.log_format)
         .map_err(|error| fail(Exit::Failed, format_args!("logging cannot be started: {error}")))?;
-    let served = runtime.block_on(crate::serve::serve(config, sink, args.take_over)).map_err(|error| {
+    let read = stage::configuration(&args.dir.config, certificates);
+    let (config, stage) = read.map_err(|error| fail(Exit::Failed, error))?;
+    let config = checked(config)?;
+    let runtime = runtime()?;
+    let served = runtime.block_on(crate::serve::serve(config, stage, sink, args.take_over)).map_err(|error| {
         error!(%error, "the host cannot serve");
         Exit::Failed
     });

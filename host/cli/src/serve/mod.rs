@@ -1,10 +1,11 @@
 //! Brings the host up, in the order in which each part needs the one before it; the sockets come last.
 //!
-//! Signals arrive on a thread of their own (`signals`), which ends the process if the rest cannot. `supervisor` tells systemd
+//! `stage` says what the start waits for. Signals arrive on a thread of their own (`signals`), which ends the process if the rest cannot. `supervisor` tells systemd
 //! when the sockets are there. A host that is started with `--take-over` gets sockets and idle connections from the one that
 //! runs, by `service::take_over`: its header has the order.
 
 mod signals;
+pub(crate) mod stage;
 mod supervisor;
 
 use std::path::Path;
@@ -43,6 +44,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::serve::signals::Signals;
+use crate::serve::stage::Stage;
 
 /// How much longer than the grace it takes at most to stop what keeps the grace itself.
 const AFTER_GRACE: Duration = Duration::from_secs(1);
@@ -106,20 +108,25 @@ struct Kept {
 }
 
 /// Serves until it is told to stop, or until another host takes its place.
-pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Result<(), ServeError> {
+pub(crate) async fn serve(config: Config, stage: Stage, sink: LogSink, take_over: bool) -> Result<(), ServeError> {
     let grace = config.limits.shutdown_grace;
     let mut signals = Signals::start(grace + END, sink.clone()).map_err(ServeError::Signals)?;
     raise_descriptor_limit();
     let predecessor = if take_over { find_predecessor(&config).await? } else { None };
+    stage.at("compiled policies", &config.cache_dir);
     let context = load_context(&config)?;
+    stage.at("the state", &config.state_dir);
     let store = if predecessor.is_some() { Store::later(&config.state_dir) } else { Store::open(&config.state_dir) };
     let spaces = Spaces::Disk(store.clone());
+    stage.leave();
     let (watch, live) = Watch::start(&config, spaces, context.clone()).map_err(ServeError::Watch)?;
     let watch = Arc::new(watch);
+    stage.enter("the sockets, and the host whose place it takes");
     let mut sockets = Sockets::bind(&config, predecessor)?;
     // Nothing decides between the end of the host before and the end of this.
     sockets.take_over(&config, &store).await?;
     tell_of(&store);
+    stage.at("the decision log, and what containers were created with,", &config.state_dir);
     let mut exports = Exports::default();
     let recorder = Recorder::new(tracer(&config, &mut exports));
     // What waits is written when the thread is dropped.
@@ -160,6 +167,7 @@ pub(crate) async fn serve(config: Config, sink: LogSink, take_over: bool) -> Res
         decisions: Decisions::new(&config.decision_log, log.feed().clone(), stopped.clone()),
     };
     let (mut successors, fronts) = sockets.serve(&config, routes, unheard, &authorizer, (stop, stopped)).await;
+    drop(stage);
     info!("ready");
     supervisor::ready();
     let kept = Kept { created, store, log: log_thread, exports };

@@ -13,6 +13,12 @@ const WATCHDOG: &str = "WATCHDOG_USEC";
 /// Every socket listens.
 pub(crate) fn ready() {
     tell(NotifyState::Ready);
+    status("serving");
+}
+
+/// What `systemctl status` shows of the host.
+pub(crate) fn status(what: &str) {
+    tell(NotifyState::Status(what));
 }
 
 pub(crate) fn stopping() {

@@ -10,11 +10,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, stat};
 use rustix::io::Errno;
 
+use crate::fs::Pulse;
+
 /// Entries of a tenant's folder; one that holds more is not read at all.
 const MAX_ENTRIES: usize = 4096;
 /// Nothing waits for a fifo's other end, and no terminal becomes the host's.
 const READING: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 const LOOKING: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+/// Bytes that a file system is asked for at once.
+const PIECE: u64 = 1 << 20;
 
 /// How far a symlink may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Root {
     /// None where there is no such folder.
     folder: Option<OwnedFd>,
     containment: Containment,
+    /// Told of whatever is asked of the file system.
+    pulse: Pulse,
 }
 
 /// Tells a file's content from another's without reading it. The change time is the kernel's own: nobody can set it.
@@ -89,20 +95,28 @@ impl ReadError {
 impl Root {
     /// Opens a folder; an error if it is not there.
     pub fn open(path: &Path, containment: Containment) -> io::Result<Self> {
-        let folder = openat(rustix::fs::CWD, path, LOOKING | OFlags::DIRECTORY, Mode::empty())?;
-        Ok(Self { path: path.to_owned(), folder: Some(folder), containment })
+        Self::open_watched(path, containment, Pulse::default())
+    }
+
+    /// The same; others see by `pulse` whether the file system answers.
+    pub fn open_watched(path: &Path, containment: Containment, pulse: Pulse) -> io::Result<Self> {
+        let open = || openat(rustix::fs::CWD, path, LOOKING | OFlags::DIRECTORY, Mode::empty());
+        let folder = pulse.during(open)?;
+        Ok(Self { path: path.to_owned(), folder: Some(folder), containment, pulse })
     }
 
     /// A folder that is not there: an empty one.
     pub fn absent(path: &Path) -> Self {
-        Self { path: path.to_owned(), folder: None, containment: Containment::Beneath }
+        Self { path: path.to_owned(), folder: None, containment: Containment::Beneath, pulse: Pulse::default() }
     }
 
     /// Whether its path still leads to this folder: one that was moved away is maybe being taken apart.
     pub fn is_in_place(&self) -> bool {
         let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
-        let opened = self.folder.as_ref().and_then(|folder| fstat(folder).ok()).map(identity);
-        opened == stat(&self.path).ok().map(identity)
+        self.pulse.during(|| {
+            let opened = self.folder.as_ref().and_then(|folder| fstat(folder).ok()).map(identity);
+            opened == stat(&self.path).ok().map(identity)
+        })
     }
 
     /// None where there is no such folder.
@@ -123,14 +137,14 @@ impl Root {
     /// What lies at a path, symlinks followed as far as they may lead; none where there is nothing.
     pub fn fingerprint(&self, relative: &str) -> Option<Fingerprint> {
         let file = File::from(self.open_at(relative, LOOKING).ok()?);
-        file.metadata().ok().as_ref().map(Fingerprint::of)
+        self.pulse.during(|| file.metadata().ok().as_ref().map(Fingerprint::of))
     }
 
     /// Whether anything has this name, be it a symlink that leads nowhere, or may have: where the folder cannot be looked through.
     pub fn has(&self, relative: &str) -> bool {
         let found = |folder| rustix::fs::statat(folder, relative, AtFlags::SYMLINK_NOFOLLOW);
         let is_there = |folder| !matches!(found(folder), Err(Errno::NOENT | Errno::NOTDIR));
-        self.folder.as_ref().is_some_and(is_there)
+        self.pulse.during(|| self.folder.as_ref().is_some_and(is_there))
     }
 
     /// The names of a folder's entries without their extension, of those that have it; sorted. Hidden ones are left out: editors and
@@ -142,7 +156,8 @@ impl Root {
             Ok(folder) => Dir::new(folder)?,
         };
         let mut names = Vec::new();
-        for (count, entry) in entries.enumerate() {
+        let mut entries = entries.enumerate();
+        while let Some((count, entry)) = self.pulse.during(|| entries.next()) {
             let entry = entry?;
             if self.containment == Containment::Beneath && count >= MAX_ENTRIES {
                 return Err(io::Error::other(format!("it holds more than {MAX_ENTRIES} entries")));
@@ -160,7 +175,8 @@ impl Root {
     pub fn entries(&self, folder: &str) -> io::Result<Vec<(String, FileType)>> {
         let folder = Dir::new(self.open_at(folder, READING | OFlags::DIRECTORY).map_err(|error| self.io(error))?)?;
         let mut found = Vec::new();
-        for entry in folder.take(MAX_ENTRIES) {
+        let mut entries = folder.take(MAX_ENTRIES);
+        while let Some(entry) = self.pulse.during(|| entries.next()) {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name != "." && name != ".." {
@@ -173,14 +189,21 @@ impl Root {
     /// A file's bytes, and the fingerprint that they had throughout.
     pub fn read(&self, relative: &str, limit: u64) -> Result<(Fingerprint, Vec<u8>), ReadError> {
         let mut file = File::from(self.open_at(relative, READING).map_err(|error| self.refusal(relative, error))?);
-        let before = file.metadata()?;
+        let before = self.pulse.during(|| file.metadata())?;
         self.check(relative, &before)?;
         if before.len() > limit {
             return Err(ReadError::TooLarge { size: before.len(), limit });
         }
         let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
-        Read::by_ref(&mut file).take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        let after = Fingerprint::of(&file.metadata()?);
+        while bytes.len() as u64 <= limit {
+            let piece = PIECE.min((limit - bytes.len() as u64).saturating_add(1));
+            if self.pulse.during(|| Read::by_ref(&mut file).take(piece).read_to_end(&mut bytes))? == 0 {
+                break;
+            }
+        }
+        let after = Fingerprint::of(&self.pulse.during(|| file.metadata())?);
+        // What is closed can wait for the file system, too.
+        self.pulse.during(|| drop(file));
         if after != Fingerprint::of(&before) || bytes.len() as u64 != before.len() {
             return Err(ReadError::Changing);
         }
@@ -189,13 +212,13 @@ impl Root {
 
     fn open_at(&self, relative: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let folder = self.folder.as_ref().ok_or(Errno::NOENT)?;
-        match self.containment {
+        self.pulse.during(|| match self.containment {
             Containment::Open => openat(folder, relative, flags, Mode::empty()),
             Containment::Beneath => {
                 let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
                 openat2(folder, relative, flags, Mode::empty(), beneath)
             }
-        }
+        })
     }
 
     fn refusal(&self, relative: &str, error: Errno) -> ReadError {

@@ -21,6 +21,8 @@ pub(super) struct Folder {
     pub(super) unsettled: Duration,
     /// It is to be tried again whatever was broken.
     pub(super) retry: bool,
+    /// The same of the reading that has begun.
+    pub(super) retries: bool,
 }
 
 // === impl Folder ===
@@ -36,6 +38,13 @@ impl Folder {
             noticed: None,
             unsettled: Duration::ZERO,
             retry: false,
+            retries: false,
         }
+    }
+
+    /// From here on, what is noticed is for the next reading.
+    pub(super) fn begin(&mut self) {
+        self.noticed = self.noticed.or(self.changed.take());
+        self.retries |= std::mem::take(&mut self.retry);
     }
 }
