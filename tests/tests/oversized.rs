@@ -43,3 +43,25 @@ fn what_large_calls_hold_is_their_tenants_and_no_others() -> Result<()> {
     }
     Ok(())
 }
+
+/// Though each tenant may have more.
+#[test]
+fn what_large_calls_of_all_tenants_hold_is_bounded_in_sum() -> Result<()> {
+    let limits = "[limits]\ndecision_timeout = \"60s\"\nlarge_calls_memory = \"16MiB\"\n";
+    let config = Config::new()?.toml(limits).policy("allow-all")?;
+    let config = config.listener("a", "tenant = \"a\"\n").listener("b", "tenant = \"b\"\n");
+    let host = config.tenant("a", "")?.tenant("b", "")?.start()?;
+    let ask = |tenant, call: &[u8]| plugin::ask(&host.config().socket_of(tenant), call);
+    for tenant in ["a", "b", "a"] {
+        let reply = ask(tenant, &oversized::spacious())?;
+        let told = "the large calls of all tenants hold too much memory";
+        assert!(!reply.allow && reply.msg.contains(told), "{reply:?}");
+        assert!(ask(tenant, &oversized::small())?.allow, "small calls are decided");
+        // What was refused holds nothing.
+        for _ in 0..10 {
+            let reply = ask(tenant, &oversized::harmless())?;
+            assert!(reply.allow, "what fits is decided: {reply:?}");
+        }
+    }
+    Ok(())
+}

@@ -128,6 +128,9 @@ fn limits(table: &mut Table<'_, '_, '_>) -> HostLimits {
         connections: table.get_checked("connections", at_least_one).unwrap_or(default.connections),
         call_bytes: table.get_checked("call_bytes", call_bytes).map_or(default.call_bytes, |bytes| bytes.0),
         calls_bytes: table.get_checked("calls_bytes", call_bytes).map_or(default.calls_bytes, |bytes| bytes.0),
+        large_calls_memory: table
+            .get_checked("large_calls_memory", large_calls_memory)
+            .map_or(default.large_calls_memory, |bytes| bytes.0),
         read_timeout: table.get_checked("read_timeout", some_time).unwrap_or(default.read_timeout),
         idle_timeout: table.get_checked("idle_timeout", some_time).unwrap_or(default.idle_timeout),
         decision_timeout: table.get_checked("decision_timeout", some_time).unwrap_or(default.decision_timeout),
@@ -145,6 +148,13 @@ fn call_bytes(bytes: &Bytes) -> Objection {
         return Ok(());
     }
     Err((format!("is {} bytes", bytes.0), "expected 64KiB to 1GiB".into()))
+}
+
+fn large_calls_memory(bytes: &Bytes) -> Objection {
+    if (Bytes(1 << 20)..=Bytes(64 << 30)).contains(bytes) {
+        return Ok(());
+    }
+    Err((format!("is {} bytes", bytes.0), "expected 1MiB to 64GiB".into()))
 }
 
 fn some_time(time: &Duration) -> Objection {

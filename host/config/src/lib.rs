@@ -95,6 +95,8 @@ pub struct HostLimits {
     pub call_bytes: u64,
     /// Bytes of all large plugin calls that are held at once.
     pub calls_bytes: u64,
+    /// Bytes of memory that all large calls hold at once when they are read.
+    pub large_calls_memory: u64,
     /// From the first byte of a call to its last.
     pub read_timeout: Duration,
     /// How long a connection may be idle. dockerd keeps its own for 30 s, and must be the one to close them.
@@ -113,6 +115,7 @@ impl Default for HostLimits {
             connections: 1024,
             call_bytes: 6 << 20,
             calls_bytes: 64 << 20,
+            large_calls_memory: 512 << 20,
             read_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(120),
             decision_timeout: Duration::from_secs(5),

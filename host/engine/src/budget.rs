@@ -58,6 +58,11 @@ impl Charge {
         self.bytes
     }
 
+    /// What its budget bounds, in bytes.
+    pub fn limit(&self) -> usize {
+        self.budget.limit
+    }
+
     /// Takes more, or nothing: what is refused to one instance is never missing for another.
     pub fn take(&mut self, bytes: usize) -> Result<(), Fault> {
         let limit = self.budget.limit;

@@ -14,7 +14,7 @@ use portcullis_decision_log::{
     About, DecisionEvent, DecisionId, DecisionLog, Sender, Subject, Times, UNWRITTEN, Unkept,
 };
 use portcullis_docker::{DockerRequest, NoResolve, Reader, Refusal, answer, wire};
-use portcullis_engine::{Charge, LARGE_CALLS, PolicyLog, TenantBudget};
+use portcullis_engine::{LARGE_CALLS, PolicyLog, TenantBudget};
 use portcullis_model::decision::Mode;
 use portcullis_model::request::UnreadableCertificate;
 use portcullis_model::tenant::Caller;
@@ -28,7 +28,7 @@ use portcullis_policies::{Live, Snapshot, Tenant};
 use tokio::time::timeout_at;
 use tracing::warn;
 
-use self::work::{Reading, Unread, charge, keep, work};
+use self::work::{Charges, Reading, Unread, work};
 use crate::body::Received;
 use crate::explain::explained;
 use crate::recorder::Recorder;
@@ -47,6 +47,8 @@ pub struct Evaluator {
     live: Arc<Live>,
     exempt_ping: AtomicBool,
     timeout: Duration,
+    /// What large calls hold, of all tenants.
+    large: Arc<TenantBudget>,
 }
 
 /// A call, decided.
@@ -114,7 +116,8 @@ impl Evaluator {
         let reader = Reader::new(config.rules.clone(), Arc::new(NoResolve)).masking(masked_paths());
         let (reader, exempt_ping) = (ArcSwap::from_pointee(reader), config.exempt_ping.into());
         let resolver = Resolver::new(timeout);
-        Self { reader, resolver, created: Created::default(), live, exempt_ping, timeout }
+        let large = TenantBudget::new(usize::try_from(config.limits.large_calls_memory).unwrap_or(usize::MAX));
+        Self { reader, resolver, created: Created::default(), live, exempt_ping, timeout, large }
     }
 
     /// The same, with what is known of containers and volumes that are there.
@@ -200,9 +203,9 @@ impl Evaluator {
             request.set_created_with(self.created.mounts(listener, tenant, request));
             self.resolver.resolve(request, tenant).await;
             if is_large {
-                let (mut charged, mut sum) = (Charge::new(Arc::clone(budget)), 0);
-                charge(&mut charged, &mut sum, request).ok()?;
-                keep(request, charged, tenant);
+                let mut charges = Charges::new(budget, &self.large);
+                charges.take(request).ok()?;
+                charges.keep(request, tenant);
             }
         }
         work(whose, is_large, deadline, move || explained(&refusals, request.as_ref())).await.ok()
@@ -306,20 +309,21 @@ impl Evaluator {
         Ok(Ok((request, problem)))
     }
 
-    /// The same where others are not to wait for it. Its memory is its tenant's, until that is given back.
+    /// The same where others are not to wait for it. Its memory is charged to its tenant and to the host, until it is given back.
     async fn read_large(
         &self,
         call: wire::Call,
         reading: Reading<'_>,
     ) -> Result<Result<(DockerRequest, Option<String>), Refusal>, Unread> {
         let Reading { listener, tenant, budget, deadline, .. } = reading;
-        let (reader, mut charged, whose) = (self.reader.load_full(), Charge::new(Arc::clone(budget)), tenant.as_str());
+        let (reader, whose) = (self.reader.load_full(), tenant.as_str());
+        let mut charges = Charges::new(budget, &self.large);
         let read = move || {
-            let (request, mut sum) = (reader.read(call), 0);
-            let charging = request.as_ref().map_or(Ok(()), |request| charge(&mut charged, &mut sum, request));
-            charging.map(|()| (request, charged, sum))
+            let request = reader.read(call);
+            let charging = request.as_ref().map_or(Ok(()), |request| charges.take(request));
+            charging.map(|()| (request, charges))
         };
-        let (request, mut charged, mut sum) = work(whose, true, deadline, read).await??;
+        let (request, mut charges) = work(whose, true, deadline, read).await??;
         let mut request = match request {
             Ok(request) => request,
             Err(refusal) => return Ok(Err(refusal)),
@@ -338,8 +342,8 @@ impl Evaluator {
             let mut request = named;
             request.set_resolver(Arc::new(found.unwrap_or_default()));
             request.make_views();
-            charge(&mut charged, &mut sum, &request)?;
-            keep(&mut request, charged, &owner);
+            charges.take(&request)?;
+            charges.keep(&mut request, &owner);
             Ok::<_, Unread>(request)
         })
         .await??;
@@ -355,6 +359,12 @@ impl Evaluator {
                 let message = "the large calls of this tenant hold too much memory";
                 let decision = Decision::refuse(Cause::Overloaded, message, snapshot.generation);
                 let problem = Some(format!("{fault}: large calls are charged to it, too"));
+                return Evaluation { problem, ..Evaluation::refused(decision, tenant, About::Nothing) };
+            }
+            Unread::Full(limit) => {
+                let message = "the large calls of all tenants hold too much memory";
+                let decision = Decision::refuse(Cause::Overloaded, message, snapshot.generation);
+                let problem = Some(format!("large calls may hold {limit} bytes together (`large_calls_memory`)"));
                 return Evaluation { problem, ..Evaluation::refused(decision, tenant, About::Nothing) };
             }
         };

@@ -28,6 +28,15 @@ pub(super) enum Unread {
     Late,
     /// Its tenant has no memory left for it.
     TooMuch(Fault),
+    /// All large calls together hold what they may, which is so many bytes.
+    Full(usize),
+}
+
+/// What a large call's memory is charged to: its tenant, and the host, which bounds that of all tenants.
+pub(super) struct Charges {
+    tenant: Charge,
+    host: Charge,
+    bytes: usize,
 }
 
 /// Does some work; where it is large, on a thread for that, where all who have such work take turns.
@@ -43,18 +52,28 @@ pub(super) async fn work<T: Send + 'static>(
     LARGE_CALLS.run(whose, deadline, work).await.map_err(Unread::from)
 }
 
-/// Charges a request's memory to its tenant, beside what is charged already.
-pub(super) fn charge(charge: &mut Charge, charged: &mut usize, request: &DockerRequest) -> Result<(), Unread> {
-    let memory = request.memory();
-    charge.take(memory.saturating_sub(*charged)).map_err(Unread::TooMuch)?;
-    *charged = memory.max(*charged);
-    Ok(())
-}
+// === impl Charges ===
 
-/// What is left of the request is dropped where large calls are read, and only then is its memory no longer its tenant's.
-pub(super) fn keep(request: &mut DockerRequest, charge: Charge, tenant: &TenantName) {
-    let tenant = tenant.clone();
-    request.set_keeper(move |remains| LARGE_CALLS.discard(tenant.as_str(), (remains, charge)));
+impl Charges {
+    pub(super) fn new(tenant: &Arc<TenantBudget>, host: &Arc<TenantBudget>) -> Self {
+        Self { tenant: Charge::new(Arc::clone(tenant)), host: Charge::new(Arc::clone(host)), bytes: 0 }
+    }
+
+    /// Charges a request's memory, beside what is charged already.
+    pub(super) fn take(&mut self, request: &DockerRequest) -> Result<(), Unread> {
+        let memory = request.memory();
+        let more = memory.saturating_sub(self.bytes);
+        self.tenant.take(more).map_err(Unread::TooMuch)?;
+        self.host.take(more).map_err(|_| Unread::Full(self.host.limit()))?;
+        self.bytes = memory.max(self.bytes);
+        Ok(())
+    }
+
+    /// What is left of the request is dropped where large calls are read, and only then is its memory free again.
+    pub(super) fn keep(self, request: &mut DockerRequest, tenant: &TenantName) {
+        let tenant = tenant.clone();
+        request.set_keeper(move |remains| LARGE_CALLS.discard(tenant.as_str(), (remains, self)));
+    }
 }
 
 // === impl Unread ===
