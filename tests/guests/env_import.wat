@@ -3,4 +3,4 @@
   (import "env" "system" (func (param i32) (result i32)))
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-  (func (export "decide") (param i32 i32) (result i32) unreachable))
+  (func (export "portcullis:policy/authorizer@0.2.0#decide") (param i32 i32) (result i32) unreachable))

@@ -2,6 +2,6 @@
 (module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-  (func (export "decide") (param i32 i32) (result i32)
+  (func (export "portcullis:policy/authorizer@0.2.0#decide") (param i32 i32) (result i32)
     (i32.store8 (i32.const 0) (i32.const 0))
     (i32.const 0)))

@@ -6,7 +6,7 @@
   (global $asked (mut i32) (i32.const 0))
   (data (i32.const 16) "memory was left")
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-  (func (export "decide") (param i32 i32) (result i32)
+  (func (export "portcullis:policy/authorizer@0.2.0#decide") (param i32 i32) (result i32)
     (call $drop_request (local.get 0))
     (call $drop_document (local.get 1))
     (if (i32.or (global.get $asked) (i32.load (i32.const 70000)))

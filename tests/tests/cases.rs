@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_engine::{
-    CompileRequest, Compiler, Grants, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When,
+    CompileRequest, Compiler, Grants, LoadError, Owner, Policy, Question, Sandbox, SandboxConfig, TenantBudget, When,
 };
 use portcullis_model::Limits;
 use portcullis_policy::testing::cases::{Answer, Case, Cases, Outcome};
@@ -54,9 +54,11 @@ async fn every_case_comes_out_in_the_sandbox_as_it_does_natively() -> Result<()>
 async fn run(policy: &Policy, case: &Case, folder: &Path) -> Result<(), String> {
     let given = case.given(folder).map_err(|error| error.to_string())?;
     let state = Arc::new(MemoryState::new(given.state));
-    let answer = match given.request {
-        Err(rule) => Answer::Refused(rule),
-        Ok(request) => {
+    let answer = match (policy.probe(&given.settings, &Limits::default()).await, given.request) {
+        (Err(LoadError::Settings(reason)), _) => Answer::Settings(reason.to_string()),
+        (Err(error), _) => return Err(error.to_string()),
+        (Ok(()), Err(rule)) => Answer::Refused(rule),
+        (Ok(()), Ok(request)) => {
             let (data, settings) = (given.data, given.settings);
             let question =
                 Question { request, data, settings, state: Some(state.clone()), budget: TenantBudget::new(512 << 20) };

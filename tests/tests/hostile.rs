@@ -77,7 +77,7 @@ fn order(bytes: &[u8]) -> CompileRequest<'_> {
 
 async fn load(sandbox: &Sandbox, bytes: &[u8]) -> Result<Policy, LoadError> {
     let policy = sandbox.compile(&order(bytes))?.link(Grants::ALL)?;
-    policy.probe(&Limits::default()).await?;
+    policy.probe(&Arc::default(), &Limits::default()).await?;
     Ok(policy)
 }
 

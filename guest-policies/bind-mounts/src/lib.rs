@@ -4,13 +4,32 @@ mod beside;
 mod file_systems;
 mod rules;
 
+use portcullis_policy::settings::Setting;
 use portcullis_policy::view::{Mount, MountKind};
 use portcullis_policy::{Document, Request, Verdict, policy, settings};
 
 use crate::file_systems::FileSystems;
 use crate::rules::{Rule, Rules};
 
-policy!(decide);
+policy!(decide, prepare);
+
+const SETTINGS: [Setting<'_>; 7] = [
+    Setting::list("allow"),
+    Setting::list("file_systems"),
+    Setting::boolean("plugins"),
+    Setting::boolean("swarm_join"),
+    Setting::texts("symlinks"),
+    Setting::texts("volume_drivers"),
+    Setting::boolean("volumes_from"),
+];
+
+/// A setting that there is not, or of a wrong type: what was meant is not known.
+pub fn prepare(settings: &Document) -> Result<(), String> {
+    settings.check(&SETTINGS)?;
+    Rules::of(settings)?;
+    FileSystems::of(settings)?;
+    Ok(())
+}
 
 pub fn decide(request: &Request, _data: &Document) -> Verdict {
     let mounts = request.mounts();
@@ -25,29 +44,11 @@ fn objection_to_mounts(mounts: &[Mount]) -> Option<String> {
         return None;
     }
     let settings = settings();
-    if let Some(problem) = mistake_in(&settings) {
-        return Some(problem);
-    }
     let (rules, file_systems) = match (Rules::of(&settings), FileSystems::of(&settings)) {
         (Ok(rules), Ok(file_systems)) => (rules, file_systems),
         (Err(problem), _) | (_, Err(problem)) => return Some(problem),
     };
     mounts.iter().find_map(|mount| objection_to(mount, &rules, &file_systems, &settings))
-}
-
-/// A setting that there is not, or of a wrong type: what was meant is not known, and so nothing is allowed. Lists of entries
-/// are checked where they are read.
-fn mistake_in(settings: &Document) -> Option<String> {
-    const SETTINGS: [&str; 7] =
-        ["allow", "file_systems", "plugins", "swarm_join", "symlinks", "volume_drivers", "volumes_from"];
-    settings.keys("").unwrap_or_default().into_iter().find_map(|key| match &*key {
-        "allow" | "file_systems" => None,
-        "plugins" | "swarm_join" | "volumes_from" => (settings.boolean(&format!("/{key}")).is_none())
-            .then(|| format!("the settings cannot be used: `{key}` must be true or false")),
-        "symlinks" | "volume_drivers" => (settings.texts(&format!("/{key}")).is_none())
-            .then(|| format!("the settings cannot be used: `{key}` must be a list of texts")),
-        _ => Some(format!("the settings cannot be used: there is no `{key}`; there are {}", SETTINGS.join(", "))),
-    })
 }
 
 fn objection_to(mount: &Mount, rules: &Rules, file_systems: &FileSystems, settings: &Document) -> Option<String> {
@@ -150,10 +151,10 @@ fn objection_to_access(mount: &Mount, path: &str, name: &str, rule: &Rule, rules
 mod tests {
     use portcullis_policy::testing;
 
-    use super::decide;
+    use super::{decide, prepare};
 
     #[test]
     fn cases() {
-        testing::run_cases(decide);
+        testing::run_cases_with(decide, prepare);
     }
 }

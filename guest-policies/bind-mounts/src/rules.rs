@@ -134,13 +134,13 @@ pub(crate) fn entries<T>(
     match list.kind() {
         None => Ok(None),
         Some(Kind::Array) => {
-            let items = list.items().zip(1..).map(|(entry, number)| {
-                of(&entry)
-                    .map_err(|expected| format!("the settings cannot be used: entry {number} of `{name}` {expected}"))
-            });
+            let items = list
+                .items()
+                .zip(1..)
+                .map(|(entry, number)| of(&entry).map_err(|expected| format!("entry {number} of `{name}` {expected}")));
             items.collect::<Result<_, _>>().map(Some)
         }
-        Some(_) => Err(format!("the settings cannot be used: `{name}` must be a list")),
+        Some(_) => Err(format!("`{name}` must be a list")),
     }
 }
 

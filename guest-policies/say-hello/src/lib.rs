@@ -2,12 +2,17 @@
 
 use portcullis_policy::{Document, Request, Verdict, policy, state};
 
-policy!(decide);
+policy!(decide, prepare);
 
 /// Is there once somebody has said hello.
 const GATE: &str = "said-hello";
 
 const DENIAL: &str = "The request authorization failed. You must say hello first";
+
+/// It takes none.
+pub fn prepare(settings: &Document) -> Result<(), String> {
+    settings.check(&[])
+}
 
 pub fn decide(request: &Request, _data: &Document) -> Verdict {
     if state::get(GATE).is_some() {
@@ -35,7 +40,7 @@ mod tests {
 
     #[test]
     fn cases() {
-        testing::run_cases(decide);
+        testing::run_cases_with(decide, prepare);
     }
 
     #[test]

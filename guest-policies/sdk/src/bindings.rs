@@ -5,7 +5,7 @@
 
 wit_bindgen::generate!({
     path: "../../wit/policy.wit",
-    world: "policy",
+    world: "prepared-policy",
     pub_export_macro: true,
     export_macro_name: "export",
     additional_derives: [PartialEq, Eq],

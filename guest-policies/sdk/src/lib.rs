@@ -34,6 +34,7 @@ pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod request;
+pub mod settings;
 pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -46,27 +47,52 @@ use crate::native as host;
 
 pub use crate::document::{Document, Value};
 pub use crate::request::Request;
+pub use crate::settings::settings;
 pub use crate::view::{Access, Kind, Verdict};
 
 /// What a policy is.
 pub type Decide = fn(&Request, &Document) -> Verdict;
 
-/// The policy's own parameters, given by the operator; an empty object where there are none.
-pub fn settings() -> Document {
-    Document(host::settings::get())
-}
+/// What checks a policy's settings: an error is one line for the operator, which names the setting. The policy is then not
+/// loaded. [`settings::Setting`] helps.
+pub type Prepare = fn(&Document) -> Result<(), String>;
 
-/// Makes a [`Decide`] function the policy of this crate. Say it once.
+/// Makes a [`Decide`] function the policy of this crate, and a [`Prepare`] function what checks its settings when it is
+/// loaded. Say it once.
+///
+/// ```
+/// use portcullis_policy::settings::Setting;
+/// use portcullis_policy::{Document, Request, Verdict, policy};
+///
+/// policy!(decide, prepare);
+///
+/// fn prepare(settings: &Document) -> Result<(), String> {
+///     settings.check(&[Setting::boolean("allow_privileged")])
+/// }
+/// # fn decide(_request: &Request, _data: &Document) -> Verdict {
+/// #     Verdict::allow()
+/// # }
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! policy {
     ($decide:path) => {
+        $crate::policy!($decide, $crate::__private::anything);
+    };
+    ($decide:path, $prepare:path) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             struct Policy;
 
-            impl $crate::__private::Guest for Policy {
+            impl $crate::__private::Authorizer for Policy {
                 fn decide(request: &$crate::__private::Request, data: &$crate::__private::Document) -> $crate::Verdict {
                     $crate::__private::decide(request, data, $decide)
+                }
+            }
+
+            impl $crate::__private::Preparation for Policy {
+                fn prepare(settings: &$crate::__private::Document) -> Result<(), String> {
+                    $crate::__private::prepare(settings, $prepare)
                 }
             }
 
@@ -74,15 +100,27 @@ macro_rules! policy {
         };
 
         #[cfg(not(target_arch = "wasm32"))]
-        const _: $crate::Decide = $decide;
+        const _: ($crate::Decide, $crate::Prepare) = ($decide, $prepare);
     };
 }
 
 #[doc(hidden)]
-#[cfg(target_arch = "wasm32")]
 pub mod __private {
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::bindings::exports::portcullis::policy::authorizer::Guest as Authorizer;
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::bindings::exports::portcullis::policy::preparation::Guest as Preparation;
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::bindings::portcullis::policy::types::{Document, Request};
+    #[cfg(target_arch = "wasm32")]
     pub use crate::bindings::*;
-    pub use crate::guest::decide;
+    #[cfg(target_arch = "wasm32")]
+    pub use crate::guest::{decide, prepare};
+
+    /// Of a policy that takes any settings.
+    pub fn anything(_settings: &crate::Document) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Holds the author's tutorial to what compiles.

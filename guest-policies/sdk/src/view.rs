@@ -1,11 +1,10 @@
 //! The plain types of the contract, and what makes them handy.
 
-pub use crate::bindings::Verdict;
 pub use crate::bindings::portcullis::policy::types::{
     Access, BlockIo, BlockIoKind, Build, Capabilities, Certificate, CertificateAuthority, Container, Device,
     DevicePath, DeviceRequest, Driver, Entry, Image, Kind, Label, Labelled, Mount, MountKind, Namespace, NamespaceKind,
     NamespaceMode, Network, NetworkAttachment, Plugin, PluginPrivilege, Port, Reference, Resources, RestartPolicy,
-    SeccompKind, SeccompProfile, SecurityOption, Service, ServiceMode, Subnet, Swarm, Sysctl, Ulimit,
+    SeccompKind, SeccompProfile, SecurityOption, Service, ServiceMode, Subnet, Swarm, Sysctl, Ulimit, Verdict,
 };
 
 impl Verdict {

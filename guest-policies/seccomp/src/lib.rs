@@ -3,13 +3,19 @@
 mod paths;
 mod profile;
 
+use portcullis_policy::settings::Setting;
 use portcullis_policy::view::SecurityOption;
 use portcullis_policy::{Document, Request, Verdict, policy, settings};
 
-policy!(decide);
+policy!(decide, prepare);
 
-const SETTINGS: [&str; 5] =
-    ["allow_custom_profiles", "allow_privileged", "allow_writable_cgroups", "masked_paths", "other_options"];
+const SETTINGS: [Setting<'_>; 5] = [
+    Setting::boolean("allow_custom_profiles"),
+    Setting::boolean("allow_privileged"),
+    Setting::boolean("allow_writable_cgroups"),
+    Setting::texts("masked_paths"),
+    Setting::texts("other_options"),
+];
 
 const UNCONFINED: &str = "a container without a seccomp profile is not allowed";
 const PRIVILEGED: &str = "a privileged container runs without a seccomp profile";
@@ -18,6 +24,14 @@ const UNMASKED: &str = "the masked and read-only paths of /proc and /sys must st
                         `systempaths=unconfined`, `MaskedPaths` and `ReadonlyPaths`";
 const WRITABLE_CGROUPS: &str =
     "the kernel's control groups in /sys/fs/cgroup must stay read-only; leave out `writable-cgroups`";
+
+pub fn prepare(settings: &Document) -> Result<(), String> {
+    settings.check(&SETTINGS)?;
+    if settings.len("/masked_paths") == Some(0) {
+        return Err("`masked_paths` must not be empty; leave it out where the newest daemon's list is meant".to_owned());
+    }
+    Ok(())
+}
 
 pub fn decide(request: &Request, _data: &Document) -> Verdict {
     match objection(request) {
@@ -33,7 +47,7 @@ fn objection(request: &Request) -> Option<String> {
     }
     // The daemon gives a privileged container no profile. A privileged exec keeps its container's.
     if request.privileged() && request.operation() == "ContainerCreate" {
-        return objection_unless(allowed("allow_privileged", false), PRIVILEGED);
+        return objection_unless(is_allowed("allow_privileged", false), PRIVILEGED);
     }
     None
 }
@@ -43,12 +57,12 @@ fn objection_to(option: &SecurityOption, request: &Request) -> Option<String> {
         ("systempaths", Some("unconfined")) => objection_unless(paths::are_masked(request), UNMASKED),
         ("seccomp", Some("unconfined")) => Some(UNCONFINED.to_owned()),
         ("seccomp", Some("" | "default" | "builtin")) => None,
-        ("seccomp", Some(profile)) => match allowed("allow_custom_profiles", true) {
-            Ok(true) => profile::objection(profile).map(str::to_owned),
-            custom => objection_unless(custom, CUSTOM),
-        },
+        ("seccomp", Some(profile)) if is_allowed("allow_custom_profiles", true) => {
+            profile::objection(profile).map(str::to_owned)
+        }
+        ("seccomp", Some(_)) => Some(CUSTOM.to_owned()),
         ("writable-cgroups", Some("false")) => None,
-        ("writable-cgroups", _) => objection_unless(allowed("allow_writable_cgroups", false), WRITABLE_CGROUPS),
+        ("writable-cgroups", _) => objection_unless(is_allowed("allow_writable_cgroups", false), WRITABLE_CGROUPS),
         // What these do is not this policy's concern.
         ("apparmor" | "label" | "no-new-privileges", Some(_)) => None,
         (other, _) => objection_unless(is_listed(other), &unknown(other)),
@@ -60,51 +74,29 @@ fn unknown(option: &str) -> String {
     format!("the security option `{option}` is not known, and the settings do not list it as one of `other_options`")
 }
 
-fn is_listed(option: &str) -> Result<bool, String> {
-    let settings = known_settings()?;
-    if !settings.at(["other_options"]).exists() {
-        return Ok(false);
-    }
-    let listed =
-        settings.texts("/other_options").ok_or("the policy's setting `other_options` must be a list of names")?;
-    Ok(listed.iter().any(|listed| listed == option))
+fn is_listed(option: &str) -> bool {
+    settings().texts("/other_options").unwrap_or_default().iter().any(|listed| listed == option)
 }
 
-/// A setting that cannot be read is an objection of its own, whatever it would have said.
-fn objection_unless(allowed: Result<bool, String>, reason: &str) -> Option<String> {
-    match allowed {
-        Ok(true) => None,
-        Ok(false) => Some(reason.to_owned()),
-        Err(problem) => Some(problem),
-    }
+fn objection_unless(is_allowed: bool, reason: &str) -> Option<String> {
+    (!is_allowed).then(|| reason.to_owned())
 }
 
-fn known_settings() -> Result<Document, String> {
+/// What the settings say; the default where they say nothing, and no where it cannot be read.
+fn is_allowed(setting: &str, default: bool) -> bool {
     let settings = settings();
-    if let Some(unknown) = settings.keys("").unwrap_or_default().iter().find(|key| !SETTINGS.contains(&key.as_str())) {
-        return Err(format!("the policy has no setting `{unknown}`; there are {}", SETTINGS.join(", ")));
-    }
-    Ok(settings)
-}
-
-fn allowed(setting: &str, default: bool) -> Result<bool, String> {
-    let settings = known_settings()?;
     let value = settings.at([setting]);
-    match (value.exists(), value.boolean()) {
-        (false, _) => Ok(default),
-        (true, Some(value)) => Ok(value),
-        (true, None) => Err(format!("the policy's setting `{setting}` must be true or false")),
-    }
+    value.boolean().unwrap_or(default && !value.exists())
 }
 
 #[cfg(test)]
 mod tests {
     use portcullis_policy::testing;
 
-    use super::decide;
+    use super::{decide, prepare};
 
     #[test]
     fn cases() {
-        testing::run_cases(decide);
+        testing::run_cases_with(decide, prepare);
     }
 }

@@ -8,14 +8,9 @@ use portcullis_policy::{Request, settings};
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Whether the call's own lists have all that the setting names; without the setting, they have not.
-pub(crate) fn are_masked(request: &Request) -> Result<bool, String> {
-    let settings = settings();
-    if !settings.at(["masked_paths"]).exists() {
-        return Ok(false);
-    }
-    let wanted = settings.texts("/masked_paths").filter(|paths| !paths.is_empty());
-    let wanted = wanted.ok_or("the policy's setting `masked_paths` must be a list of paths, and not empty")?;
-    let Some(body) = request.body() else { return Ok(false) };
+pub(crate) fn are_masked(request: &Request) -> bool {
+    let wanted = settings().texts("/masked_paths").filter(|paths| !paths.is_empty());
+    let (Some(wanted), Some(body)) = (wanted, request.body()) else { return false };
     // A list that is not there, or null, is the daemon's own.
     let lists = [
         (body.texts("/HostConfig/MaskedPaths"), wanted),
@@ -24,5 +19,5 @@ pub(crate) fn are_masked(request: &Request) -> Result<bool, String> {
     let has_all = |(list, wanted): &(Option<Vec<String>>, Vec<String>)| {
         list.as_ref().is_none_or(|list| wanted.iter().all(|path| list.contains(path)))
     };
-    Ok(lists.iter().any(|(list, _)| list.is_some()) && lists.iter().all(has_all))
+    lists.iter().any(|(list, _)| list.is_some()) && lists.iter().all(has_all)
 }

@@ -4,11 +4,12 @@
 mod operations;
 mod role;
 
+use portcullis_policy::settings::Setting;
 use portcullis_policy::{Access, Document, Request, Value, Verdict, policy, settings};
 
 use self::role::{Called, Outcome};
 
-policy!(decide);
+policy!(decide, prepare);
 
 /// What only reads, and yet gives a reader more than a look: the keys of the cluster, the files of containers and
 /// images, folders of the host. The setting `readers_may_not` takes the place of this list.
@@ -23,7 +24,16 @@ const MORE_THAN_A_LOOK: [&str; 8] = [
     "(CheckpointList)",
 ];
 
-const SETTINGS: [&str; 2] = ["readers_may_not", "user_header"];
+const SETTINGS: [Setting<'_>; 2] = [Setting::texts("readers_may_not"), Setting::text("user_header")];
+
+pub fn prepare(settings: &Document) -> Result<(), String> {
+    settings.check(&SETTINGS)?;
+    let listed = settings.texts("/readers_may_not").unwrap_or_default();
+    match listed.iter().find(|listed| operations::group_of(listed).is_none()) {
+        Some(unknown) => Err(format!("`readers_may_not` names `{unknown}`, which is no operation")),
+        None => Ok(()),
+    }
+}
 
 pub fn decide(request: &Request, data: &Document) -> Verdict {
     match judge(request, data) {
@@ -59,7 +69,7 @@ fn for_reader(request: &Request, settings: &Document, user: &str) -> Result<(), 
     if request.access() == Access::Write {
         return Err(format!("`{user}` may only read, and {operation} changes something"));
     }
-    if is_more_than_a_look(request, settings)? {
+    if is_more_than_a_look(request, settings) {
         return Err(format!("`{user}` may only look, and {operation} gives more than that"));
     }
     Ok(())
@@ -74,7 +84,7 @@ fn by_roles(
 ) -> Result<(), String> {
     let roles = roles.texts().ok_or_else(|| format!("`roles` of `{user}` must be a list of names"))?;
     let operation = request.operation();
-    let called = Called::new(request, is_more_than_a_look(request, settings)?);
+    let called = Called::new(request, is_more_than_a_look(request, settings));
     match role::decide(data, &roles, &called)? {
         Outcome::Allowed => Ok(()),
         Outcome::Denied(role, entry) => {
@@ -89,25 +99,16 @@ fn by_roles(
     }
 }
 
-/// An error is a mistake in the settings, which are never taken for the defaults.
-fn is_more_than_a_look(request: &Request, settings: &Document) -> Result<bool, String> {
+fn is_more_than_a_look(request: &Request, settings: &Document) -> bool {
     let operation = &*request.operation();
-    if let Some(unknown) = settings.keys("").unwrap_or_default().iter().find(|key| !SETTINGS.contains(&key.as_str())) {
-        return Err(format!("the policy has no setting `{unknown}`; there are {}", SETTINGS.join(", ")));
-    }
     if operation == "ContainerTop" && renames_columns(request) {
-        return Ok(true);
+        return true;
     }
     if !settings.at(["readers_may_not"]).exists() {
-        return Ok(MORE_THAN_A_LOOK.contains(&operation));
+        return MORE_THAN_A_LOOK.contains(&operation);
     }
-    let listed = settings.texts("/readers_may_not").ok_or("the policy's setting `readers_may_not` must be a list")?;
-    match listed.iter().find(|listed| operations::group_of(listed).is_none()) {
-        Some(unknown) => {
-            Err(format!("the policy's setting `readers_may_not` names `{unknown}`, which is no operation"))
-        }
-        None => Ok(listed.iter().any(|listed| listed == operation)),
-    }
+    // A list that cannot be read forbids everything.
+    settings.texts("/readers_may_not").is_none_or(|listed| listed.iter().any(|listed| listed == operation))
 }
 
 /// The daemon runs `ps` for all processes of the host, and shows those whose column `PID` has one of the container's. A format can give
@@ -128,10 +129,10 @@ fn user(request: &Request, settings: &Document) -> Option<String> {
 mod tests {
     use portcullis_policy::testing;
 
-    use super::decide;
+    use super::{decide, prepare};
 
     #[test]
     fn cases() {
-        testing::run_cases(decide);
+        testing::run_cases_with(decide, prepare);
     }
 }

@@ -7,9 +7,11 @@ use portcullis_document::Document;
 use portcullis_model::decision::Spent;
 use portcullis_model::{Data, Fault, Limits, PolicyOutcome, Reason, Request, Verdict};
 use tokio::sync::{AcquireError, SemaphorePermit};
+use wasmtime::component::{Resource, TypedFunc};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 use crate::budget::{Charge, TenantBudget};
+use crate::contract::DocumentHandle;
 use crate::contract::portcullis::policy::types;
 use crate::fault::{from_wasmtime, stop};
 use crate::host::state::State;
@@ -23,6 +25,11 @@ use crate::scheduler::TimeSlice;
 const MAX_REASON: usize = 64 << 10;
 /// In ticks: a guest that is still running at the next one yields, and its turn is over.
 const SLICE: u64 = 1;
+
+const PREPARE: &str = "prepare";
+
+/// `preparation.prepare`
+type Prepare = TypedFunc<(Resource<DocumentHandle>,), (Result<(), String>,)>;
 
 /// What one policy is asked, and with what.
 #[derive(Clone)]
@@ -100,15 +107,27 @@ impl Policy {
         Ok((place, Some(scheduler.turn(budget).await)))
     }
 
-    /// Starts an instance and asks it nothing. No tenant's share is touched: that a policy is swapped in while many run is
-    /// no fault of the policy.
-    pub(crate) async fn start(&self, limits: &Limits) -> Result<(), Fault> {
-        let about = About { request: None, data: Arc::default(), settings: Arc::default(), state: None };
+    /// Starts an instance and asks it nothing but what it says of its settings. No tenant's share is touched: that a policy is
+    /// swapped in while many run is no fault of the policy.
+    pub(crate) async fn start(&self, settings: Arc<Document>, limits: &Limits) -> Result<Result<(), Reason>, Fault> {
+        let about = About { request: None, data: Arc::default(), settings, state: None };
         let place = self.compiled.sandbox.0.places.acquire().await;
         let _place = place.map_err(|_| Fault::Host("the sandbox is closed".into()))?;
         let mut store = self.store(about, TenantBudget::new(usize::MAX), limits)?;
         let _running = self.compiled.sandbox.0.ticker.running();
-        self.pre.instantiate_async(&mut store).await.map(|_| ()).map_err(|error| from_wasmtime(&error, limits))
+        let checked = self.prepare(&mut store).await;
+        checked.map_err(|error| from_wasmtime(&error, limits))
+    }
+
+    async fn prepare(&self, store: &mut Store<Host>) -> wasmtime::Result<Result<(), Reason>> {
+        let instance = self.pre.instance_pre().instantiate_async(&mut *store).await?;
+        let Some(preparation) = self.compiled.inspection().preparation() else { return Ok(Ok(())) };
+        let interface = instance.get_export_index(&mut *store, None, preparation);
+        let function = interface.and_then(|of| instance.get_export_index(&mut *store, Some(&of), PREPARE));
+        let function = function.ok_or_else(|| wasmtime::Error::msg("`preparation` has no `prepare`"))?;
+        let prepare: Prepare = instance.get_typed_func(&mut *store, function)?;
+        let (checked,) = prepare.call_async(&mut *store, (Held::Settings.borrow(),)).await?;
+        Ok(checked.map_err(|reason| Reason::new(&reason)))
     }
 
     fn store(&self, about: About, budget: Arc<TenantBudget>, limits: &Limits) -> Result<Store<Host>, Fault> {
@@ -135,7 +154,8 @@ impl Policy {
         let answer = async {
             let policy = self.pre.instantiate_async(&mut *store).await?;
             started = Some(Instant::now());
-            policy.call_decide(&mut *store, host::request(), Held::Data.borrow()).await
+            let authorizer = policy.portcullis_policy_authorizer();
+            authorizer.call_decide(&mut *store, host::request(), Held::Data.borrow()).await
         };
         let judgement = match answer.await {
             Ok(verdict) => outcome_of(verdict),

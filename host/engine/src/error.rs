@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use portcullis_model::Fault;
+use portcullis_model::{Fault, Reason};
 use thiserror::Error;
 
 use crate::import::Import;
@@ -34,8 +34,8 @@ pub enum LoadError {
     Module(String),
     #[error("imports {}", Ungranted(.0))]
     Imports(Vec<Import>),
-    #[error("does not export `decide`, which a policy must; it exports {}", Listed(.0))]
-    NoDecide(Vec<String>),
+    #[error("does not export `portcullis:policy/authorizer`, which a policy must; it exports {}", Listed(.0))]
+    NoAuthorizer(Vec<String>),
     #[error("is not a policy of this contract: {0}")]
     Contract(String),
     #[error("has {found} {what}; at most {most} are taken")]
@@ -50,6 +50,8 @@ pub enum LoadError {
     Engine(String),
     #[error("fails as soon as it is started: {0}")]
     Probe(Fault),
+    #[error("refuses its settings: {0}")]
+    Settings(Reason),
 }
 
 /// Writes the imports that were refused, each with what to do.

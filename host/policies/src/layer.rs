@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use portcullis_config::fs::{Containment, Fingerprint, Pulse, Root};
 use portcullis_config::{DATA, POLICIES, PolicyFile, Problems, Quota, document};
 use portcullis_document::Document;
-use portcullis_engine::{CompileRequest, Owner, Policy, Sandbox, When};
+use portcullis_engine::{CompileRequest, LoadError, Owner, Policy, Sandbox, When};
 use portcullis_model::{Data, Digest, PolicyName, TenantName};
 use portcullis_telemetry::metrics::{Swaps, VerdictCounts};
 use rustix::io::Errno;
@@ -351,8 +351,13 @@ impl Loader<'_> {
             Some(policy) => policy,
             None => self.compile(&bytes, &file).map_err(broken)?,
         };
-        let probed = self.context.runtime.block_on(policy.probe(&file.limits));
-        probed.map_err(|error| broken(error.to_string()))?;
+        let probed = self.context.runtime.block_on(policy.probe(&file.settings, &file.limits));
+        probed.map_err(|error| match (&error, &place.beside) {
+            (LoadError::Settings(reason), Some(beside)) if self.root.has(beside) => {
+                Failure::of_file(&self.root.path(beside), format!("the policy refuses its `[settings]`: {reason}"), "")
+            }
+            _ => broken(error.to_string()),
+        })?;
         let (digest, would_deny, said) = (Some(policy.digest()), AtomicU64::default(), VerdictCounts::default());
         Ok(Member { name, digest, file, policy: Ok(policy), would_deny, said })
     }

@@ -28,7 +28,7 @@
         (local.set $length (i32.sub (local.get $length) (i32.const 1)))
         (br $next)))
     (local.get $sum))
-  (func (export "decide") (param $request i32) (param $data i32) (result i32)
+  (func (export "portcullis:policy/authorizer@0.2.0#decide") (param $request i32) (param $data i32) (result i32)
     (local $forged i32)
     (call $header (local.get $request) (i32.const 32) (i32.const 7) (i32.const 0))
     (if (i32.eqz (i32.load8_u (i32.const 0))) (then unreachable))

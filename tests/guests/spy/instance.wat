@@ -31,7 +31,7 @@
       (local.set $at (i32.add (local.get $at) (i32.const 1)))
       (br_if $next (i32.lt_u (local.get $at) (table.size $table))))
     (i32.const 0))
-  (func (export "decide") (param i32 i32) (result i32)
+  (func (export "portcullis:policy/authorizer@0.2.0#decide") (param i32 i32) (result i32)
     (call $drop_request (local.get 0))
     (call $drop_document (local.get 1))
     (if (call $is_left) (then (return (call $deny (i32.const 16) (i32.const 6)))))

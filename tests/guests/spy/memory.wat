@@ -51,7 +51,7 @@
           (local.set $length (i32.mul (local.get $length) (i32.const 2)))
           (local.set $from (i32.const 4096))))
       (br $next)))
-  (func (export "decide") (param $request i32) (param $data i32) (result i32)
+  (func (export "portcullis:policy/authorizer@0.2.0#decide") (param $request i32) (param $data i32) (result i32)
     (local $found i32) (local $before i32) (local $how i32)
     (local.set $found (call $find (i32.const 4096) (call $end)))
     (if (i32.eq (local.get $found) (call $end))

@@ -212,7 +212,7 @@ const FILL: &str = r#"(module
   (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-  (func (export "decide") (param i32 i32) (result i32)
+  (func (export "portcullis:policy/authorizer@0.2.0#decide") (param i32 i32) (result i32)
     (local $at i32)
     (drop (memory.grow (i32.const 511)))
     (loop $next

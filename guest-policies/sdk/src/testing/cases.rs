@@ -16,7 +16,8 @@
 //!   data: { users: { bob: { readOnly: true } } }
 //!   paths: { /srv/link: /etc }              # symlinks of the host; "": nothing is there; null: cannot be found out
 //!   state: { count: 3 }                     # what the policy has kept before: text, or a counter
-//!   expect: { deny: may only read }         # allow, abstain, deny: in the reason, refused: by this host rule
+//!   expect: { deny: may only read }         # allow, abstain, deny: in the reason, refused: by this host rule,
+//!                                           # settings: in what the policy says of its settings when it is loaded
 //!   state_after: { count: 4 }               # all of it; left out: as before
 //! ```
 
@@ -71,6 +72,8 @@ pub enum Expected {
     Deny(String),
     /// The host refuses by this rule, and asks no policy.
     Refused(String),
+    /// The policy refuses its settings, and says this.
+    Settings(String),
 }
 
 /// A value that a policy keeps: text, or a counter, which is 8 bytes, little-endian.
@@ -103,6 +106,8 @@ pub enum Answer {
     Verdict(Verdict),
     /// The host refused by this rule.
     Refused(String),
+    /// The policy refused its settings.
+    Settings(String),
     /// The policy did not answer properly.
     Fault(String),
 }
@@ -216,6 +221,7 @@ impl Case {
             (Expected::Abstain, Answer::Verdict(Verdict::Abstain)) => true,
             (Expected::Deny(text), Answer::Verdict(Verdict::Deny(reason))) => reason.as_str().contains(text),
             (Expected::Refused(rule), Answer::Refused(name)) => rule == name,
+            (Expected::Settings(text), Answer::Settings(reason)) => reason.contains(text),
             _ => false,
         };
         if !as_expected {

@@ -34,6 +34,6 @@ pub use serde_json::json;
 
 pub use self::call::Call;
 pub use self::policy::Policy;
-pub use self::run::run_cases;
+pub use self::run::{run_cases, run_cases_with};
 pub use crate::log::Level;
 pub use crate::native::LogLine;

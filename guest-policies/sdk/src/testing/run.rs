@@ -7,25 +7,33 @@ use portcullis_model as model;
 use super::Policy;
 use super::cases::{Answer, Case, Cases, Outcome};
 use crate::native::Context;
-use crate::{Decide, Verdict};
+use crate::{__private, Decide, Document, Prepare, Verdict, native};
 
 /// Runs `cases/*.yaml` of the package that is being tested; call it from a test.
 ///
 /// # Panics
 /// With a list of what is not as expected, and where there are no cases.
 pub fn run_cases(decide: Decide) {
-    run_folder(decide, Path::new("cases"));
+    run_cases_with(decide, __private::anything);
+}
+
+/// As [`run_cases`], for a policy that checks its settings.
+///
+/// # Panics
+/// With a list of what is not as expected, and where there are no cases.
+pub fn run_cases_with(decide: Decide, prepare: Prepare) {
+    run_folder(decide, prepare, Path::new("cases"));
 }
 
 #[expect(clippy::panic, reason = "called by tests")]
-pub(super) fn run_folder(decide: Decide, folder: &Path) {
+pub(super) fn run_folder(decide: Decide, prepare: Prepare, folder: &Path) {
     let files = Cases::of_folder(folder).unwrap_or_else(|error| panic!("{error}"));
     let mut failures = Vec::new();
     let mut count = 0_usize;
     for file in &files {
         for case in &file.cases {
             count += 1;
-            if let Err(problem) = run(decide, case, file.folder()) {
+            if let Err(problem) = run(decide, prepare, case, file.folder()) {
                 failures.push(format!("{}: {}: {problem}", file.path.display(), case.note));
             }
         }
@@ -38,13 +46,16 @@ pub(super) fn run_folder(decide: Decide, folder: &Path) {
     }
 }
 
-fn run(decide: Decide, case: &Case, folder: &Path) -> Result<(), String> {
+fn run(decide: Decide, prepare: Prepare, case: &Case, folder: &Path) -> Result<(), String> {
     let given = case.given(folder).map_err(|error| error.to_string())?;
+    let settings = Document(native::types::Document::Json(given.settings.clone()));
+    let prepared = prepare(&settings).map_err(|reason| model::Reason::new(&reason).to_string());
     let context = Context { settings: given.settings, state: given.state, log: Vec::new() };
     let mut policy = Policy::with(decide, given.data, context);
-    let answer = match given.request {
-        Ok(request) => Answer::Verdict(verdict(policy.ask_about(request))),
-        Err(rule) => Answer::Refused(rule),
+    let answer = match (prepared, given.request) {
+        (Err(reason), _) => Answer::Settings(reason),
+        (Ok(()), Ok(request)) => Answer::Verdict(verdict(policy.ask_about(request))),
+        (Ok(()), Err(rule)) => Answer::Refused(rule),
     };
     let outcome = Outcome { answer, state: policy.kept().clone() };
     case.check(&outcome).map_err(|mismatch| mismatch.to_string())

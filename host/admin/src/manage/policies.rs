@@ -158,7 +158,7 @@ impl Manager {
         let compiled =
             context.sandbox.compile(&CompileRequest { bytes, owner, when: When::Swap, metered }).map_err(invalid)?;
         let policy = compiled.link(file.grants).map_err(invalid)?;
-        context.runtime.block_on(policy.probe(&file.limits)).map_err(invalid)?;
+        context.runtime.block_on(policy.probe(&file.settings, &file.limits)).map_err(invalid)?;
         Ok(compiled)
     }
 }

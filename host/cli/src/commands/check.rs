@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use portcullis_config::{PolicyFile, Quota};
 use portcullis_engine::{CompileRequest, Compiler, Grant, Grants, Inspection, Owner, Sandbox, SandboxConfig, When};
 use portcullis_model::Limits;
 use serde_json::json;
@@ -27,11 +28,12 @@ fn check(args: &Check) -> Result<(Inspection, Option<String>), Exit> {
     let sandbox = sandbox.map_err(|error| fail(Exit::Failed, error))?;
     let runtime = runtime()?;
     let bytes = read(&args.file)?;
+    let beside = beside(&args.file)?;
     let order = CompileRequest { bytes: &bytes, owner: Owner::Host, when: When::Start, metered: false };
     let compiled = sandbox.compile(&order);
     let compiled = compiled.map_err(|error| fail(Exit::Failed, describe(&args.file, error)))?;
     let linked = compiled.link(grants);
-    let probed = linked.and_then(|policy| runtime.block_on(policy.probe(&Limits::default())));
+    let probed = linked.and_then(|policy| runtime.block_on(policy.probe(&beside.settings, &Limits::default())));
     Ok((compiled.inspection().clone(), probed.err().map(|error| error.to_string())))
 }
 
@@ -39,6 +41,16 @@ fn grants(args: &Check) -> Result<Grants, Exit> {
     let Some(names) = &args.grant else { return Ok(Grants::ALL) };
     let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
     Grants::from_names(names).map_err(|unknown| fail(Exit::Usage, unknown))
+}
+
+/// What lies beside the policy, as it would in the host's folder: its settings.
+fn beside(policy: &Path) -> Result<PolicyFile, Exit> {
+    let path = policy.with_extension("toml");
+    if !path.is_file() {
+        return Ok(PolicyFile::default());
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| fail(Exit::Failed, describe(&path, error)))?;
+    PolicyFile::read(&path, &text, &Quota::default()).map_err(|problems| fail(Exit::Failed, problems))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Exit> {

@@ -138,11 +138,12 @@ fn refuse(error: &LoadError) -> ExitCode {
         LoadError::Invalid(text) => tell(INVALID, text),
         LoadError::NotWasm { .. }
         | LoadError::Imports(_)
-        | LoadError::NoDecide(_)
+        | LoadError::NoAuthorizer(_)
         | LoadError::Contract(_)
         | LoadError::Expensive(_)
         | LoadError::Crashed(_)
-        | LoadError::Probe(_) => tell(INVALID, &error.to_string()),
+        | LoadError::Probe(_)
+        | LoadError::Settings(_) => tell(INVALID, &error.to_string()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
+use portcullis_document::Document;
 use portcullis_model::{Digest, Limits};
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
@@ -20,7 +21,9 @@ use crate::import::{Import, gives};
 use crate::sandbox::registry::Key;
 use crate::sandbox::{Inner, Sandbox};
 
-const EXPORT: &str = "decide";
+/// The interface that every policy exports, and the one that it may; the contract's version follows.
+const AUTHORIZER: &str = "portcullis:policy/authorizer@";
+const PREPARATION: &str = "portcullis:policy/preparation@";
 
 /// A policy, compiled and linked. Cheap to clone.
 #[derive(Clone)]
@@ -120,7 +123,7 @@ impl Compiled {
     }
 
     /// Links it with what it is granted. What linking would only stumble over, an import that is not granted or a
-    /// missing `decide`, is named.
+    /// missing `authorizer`, is named.
     pub fn link(self: &Arc<Self>, grants: Grants) -> Result<Policy, LoadError> {
         let inspection = self.inspection();
         let refused = inspection.imports.iter().filter(|import| !import.is_granted(grants));
@@ -128,8 +131,8 @@ impl Compiled {
         if !refused.is_empty() {
             return Err(LoadError::Imports(refused));
         }
-        if !inspection.exports.iter().any(|name| name == EXPORT) {
-            return Err(LoadError::NoDecide(inspection.exports.clone()));
+        if !inspection.exports(AUTHORIZER) {
+            return Err(LoadError::NoAuthorizer(inspection.exports.clone()));
         }
         let linker = self.sandbox.instance(self.is_metered())?.linker(grants);
         let (Some(linker), Some(linked)) = (linker, self.code.linked.get(grants.index())) else {
@@ -143,6 +146,18 @@ impl Compiled {
         // in `registry.rs`.
         let pre = Arc::clone(linked.get_or_init(|| Arc::new(pre)));
         Ok(Policy { compiled: Arc::clone(self), pre })
+    }
+}
+
+impl Inspection {
+    /// Whether it exports the interface, of whatever version.
+    fn exports(&self, interface: &str) -> bool {
+        self.exports.iter().any(|name| name.starts_with(interface))
+    }
+
+    /// The name by which it exports the check of its settings, where it does.
+    pub(crate) fn preparation(&self) -> Option<&str> {
+        self.exports.iter().map(String::as_str).find(|name| name.starts_with(PREPARATION))
     }
 }
 
@@ -170,9 +185,14 @@ impl Policy {
         &self.compiled
     }
 
-    /// Starts one instance and drops it: what would trap or want too much at once is not to be swapped in.
-    pub async fn probe(&self, limits: &Limits) -> Result<(), LoadError> {
-        self.start(limits).await.map_err(LoadError::Probe)
+    /// Starts one instance, has it check the settings if it does that, and drops it: what would trap or want too much at once,
+    /// and what cannot do with its settings, is not to be swapped in.
+    pub async fn probe(&self, settings: &Arc<Document>, limits: &Limits) -> Result<(), LoadError> {
+        match self.start(Arc::clone(settings), limits).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => Err(LoadError::Settings(reason)),
+            Err(fault) => Err(LoadError::Probe(fault)),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ fn asks(method: &str) -> String {
           (memory (export "memory") 1)
           (data (i32.const 64) "/large")
           (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-          (func (export "decide") (param $request i32) (param $data i32) (result i32)
+          (func (export "portcullis:policy/authorizer@0.2.0#decide") (param $request i32) (param $data i32) (result i32)
             (call $drop_request (local.get $request))
             (call $ask (local.get $data) (i32.const 64) (i32.const 6) (i32.const 128))
             (call $drop_document (local.get $data))

@@ -172,6 +172,6 @@ async fn who_shares_code_is_bound_by_its_own_grants_and_limits() {
     let one = compile(&sandbox, &bytes, "one", When::Start).link(Grants::default()).expect("a policy");
     let two = compile(&sandbox, &bytes, "two", When::Start).link(Grants::ALL).expect("a policy");
     assert!(Arc::ptr_eq(&one.compiled().code, &two.compiled().code));
-    assert!(one.probe(&Limits { memory: 1, ..Limits::default() }).await.is_err());
-    assert!(two.probe(&Limits::default()).await.is_ok());
+    assert!(one.probe(&Arc::default(), &Limits { memory: 1, ..Limits::default() }).await.is_err());
+    assert!(two.probe(&Arc::default(), &Limits::default()).await.is_ok());
 }
