@@ -24,7 +24,7 @@ const REASONS: [&str; 6] = [
     "; at most ",
     "compiling it took more than ",
     "not valid WebAssembly",
-    "does not export `decide`",
+    "does not export `portcullis:policy/authorizer`",
     "imports `",
     "transitively contains",
 ];

@@ -37,7 +37,7 @@ const GUESTS: [(&str, Expected); 24] = [
     ("huge_reason", Expected::Fault("bad-answer", "a reason of 10485760 bytes")),
     ("keep_handles", Expected::Fault("bad-answer", "borrow handles still remain")),
     ("no_contract.module", Expected::Refused("does not carry the contract")),
-    ("no_export.component", Expected::Refused("does not export `decide`")),
+    ("no_export.component", Expected::Refused("does not export `portcullis:policy/authorizer`")),
     ("no_such_verdict", Expected::Fault("bad-answer", "")),
     ("panic", Expected::Fault("panic", "index out of bounds, src/lib.rs:7")),
     ("reason_not_utf8", Expected::Fault("bad-answer", "utf-8")),

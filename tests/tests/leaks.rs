@@ -455,8 +455,9 @@ fn the_guests_see_what_is_left() -> Result<()> {
         assert!(text.contains(from), "{name}: {from}");
         // Grows, and writes into the last bytes.
         let soil = "(func $soil (result i32) (drop (memory.grow (i32.const 36))) \
-                    (i64.store (i32.const 2621376) (i64.const 0x656d2d6b61656c)) (i32.const 0))\n  (func (export \"decide\")";
-        let text = text.replace(from, to).replacen("(func (export \"decide\")", soil, 1);
+                    (i64.store (i32.const 2621376) (i64.const 0x656d2d6b61656c)) (i32.const 0))\n  (func (export \"portcullis:policy/authorizer@0.2.0#decide\")";
+        let text =
+            text.replace(from, to).replacen("(func (export \"portcullis:policy/authorizer@0.2.0#decide\")", soil, 1);
         let mark = host.mark();
         host.config().put("tenants/rose/policies/50-guest.wasm", &guests::from_text(name, &text)?)?;
         host.wait_for(mark, "a generation", |record| record.message() == "generation published")?;

@@ -138,7 +138,7 @@ fn the_comparison_knows_what_breaks_a_policy() {
         ("a record's field renamed", "driver: option<string>,", "plugin: option<string>,", false),
         ("an enum's case more", "        npipe,\n", "        npipe,\n        nfs,\n", false),
         ("a verdict more", "        abstain,\n", "        abstain,\n        defer,\n", false),
-        ("an export more", "export decide:", "export start: func(); export decide:", false),
+        ("an export more", "    export authorizer;\n", "    export authorizer;\n    export start: func();\n", false),
         ("an import less", "    import state;\n", "", false),
     ];
     for (note, from, to, compatible) in cases {

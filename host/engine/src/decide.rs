@@ -7,12 +7,13 @@ use portcullis_document::Document;
 use portcullis_model::decision::Spent;
 use portcullis_model::{Data, Fault, Limits, PolicyOutcome, Reason, Request, Verdict};
 use tokio::sync::{AcquireError, SemaphorePermit};
-use wasmtime::component::{Resource, TypedFunc};
+use wasmtime::component::{Instance, Resource, TypedFunc};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 use crate::budget::{Charge, TenantBudget};
 use crate::contract::DocumentHandle;
 use crate::contract::portcullis::policy::types;
+use crate::error::LoadError;
 use crate::fault::{from_wasmtime, stop};
 use crate::host::state::State;
 use crate::host::{self, About, Held, Host, Resumed};
@@ -109,25 +110,30 @@ impl Policy {
 
     /// Starts an instance and asks it nothing but what it says of its settings. No tenant's share is touched: that a policy is
     /// swapped in while many run is no fault of the policy.
-    pub(crate) async fn start(&self, settings: Arc<Document>, limits: &Limits) -> Result<Result<(), Reason>, Fault> {
+    pub(crate) async fn start(&self, settings: Arc<Document>, limits: &Limits) -> Result<(), LoadError> {
         let about = About { request: None, data: Arc::default(), settings, state: None };
         let place = self.compiled.sandbox.0.places.acquire().await;
-        let _place = place.map_err(|_| Fault::Host("the sandbox is closed".into()))?;
-        let mut store = self.store(about, TenantBudget::new(usize::MAX), limits)?;
+        let _place = place.map_err(|_| LoadError::Probe(Fault::Host("the sandbox is closed".into())))?;
+        let store = self.store(about, TenantBudget::new(usize::MAX), limits);
+        let mut store = store.map_err(LoadError::Probe)?;
         let _running = self.compiled.sandbox.0.ticker.running();
-        let checked = self.prepare(&mut store).await;
-        checked.map_err(|error| from_wasmtime(&error, limits))
+        let fails = |error: &wasmtime::Error| LoadError::Probe(from_wasmtime(error, limits));
+        let instance = self.pre.instance_pre().instantiate_async(&mut store).await.map_err(|error| fails(&error))?;
+        let prepare = self.prepare(&mut store, &instance);
+        let Some(prepare) = prepare.map_err(|error| LoadError::Contract(format!("{error:#}")))? else { return Ok(()) };
+        let checked = prepare.call_async(&mut store, (Held::Settings.borrow(),)).await;
+        let (checked,) = checked.map_err(|error| fails(&error))?;
+        checked.map_err(|reason| LoadError::Settings(Reason::new(&reason)))
     }
 
-    async fn prepare(&self, store: &mut Store<Host>) -> wasmtime::Result<Result<(), Reason>> {
-        let instance = self.pre.instance_pre().instantiate_async(&mut *store).await?;
-        let Some(preparation) = self.compiled.inspection().preparation() else { return Ok(Ok(())) };
+    /// What checks the settings, where the policy does; an error where it, or what decides, is not of the contract's type.
+    fn prepare(&self, store: &mut Store<Host>, instance: &Instance) -> wasmtime::Result<Option<Prepare>> {
+        crate::contract::Policy::new(&mut *store, instance)?;
+        let Some(preparation) = self.compiled.inspection().preparation() else { return Ok(None) };
         let interface = instance.get_export_index(&mut *store, None, preparation);
         let function = interface.and_then(|of| instance.get_export_index(&mut *store, Some(&of), PREPARE));
-        let function = function.ok_or_else(|| wasmtime::Error::msg("`preparation` has no `prepare`"))?;
-        let prepare: Prepare = instance.get_typed_func(&mut *store, function)?;
-        let (checked,) = prepare.call_async(&mut *store, (Held::Settings.borrow(),)).await?;
-        Ok(checked.map_err(|reason| Reason::new(&reason)))
+        let function = function.ok_or_else(|| wasmtime::Error::msg(format!("`{preparation}` has no `{PREPARE}`")))?;
+        instance.get_typed_func(&mut *store, function).map(Some)
     }
 
     fn store(&self, about: About, budget: Arc<TenantBudget>, limits: &Limits) -> Result<Store<Host>, Fault> {

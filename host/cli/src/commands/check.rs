@@ -50,7 +50,7 @@ fn beside(policy: &Path) -> Result<PolicyFile, Exit> {
         return Ok(PolicyFile::default());
     }
     let text = std::fs::read_to_string(&path).map_err(|error| fail(Exit::Failed, describe(&path, error)))?;
-    PolicyFile::read(&path, &text, &Quota::default()).map_err(|problems| fail(Exit::Failed, problems))
+    PolicyFile::read(&path, &text, &Quota::of_host()).map_err(|problems| fail(Exit::Failed, problems))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Exit> {

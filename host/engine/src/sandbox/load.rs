@@ -188,11 +188,7 @@ impl Policy {
     /// Starts one instance, has it check the settings if it does that, and drops it: what would trap or want too much at once,
     /// and what cannot do with its settings, is not to be swapped in.
     pub async fn probe(&self, settings: &Arc<Document>, limits: &Limits) -> Result<(), LoadError> {
-        match self.start(Arc::clone(settings), limits).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(reason)) => Err(LoadError::Settings(reason)),
-            Err(fault) => Err(LoadError::Probe(fault)),
-        }
+        self.start(Arc::clone(settings), limits).await
     }
 }
 

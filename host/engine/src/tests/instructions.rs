@@ -46,7 +46,7 @@ async fn a_policy_that_was_not_compiled_to_count_is_not_asked_to() {
     let (sandbox, budget) = (sandbox(4), TenantBudget::new(MEBIBYTE));
     let policy = load(&sandbox, ALLOW, false);
     assert!(matches!(ask(&policy, &budget, &counted(1 << 20)).await, Err(Fault::Host(_))));
-    assert!(policy.probe(&counted(1 << 20)).await.is_err());
+    assert!(policy.probe(&Arc::default(), &counted(1 << 20)).await.is_err());
     assert_eq!(ask(&policy, &budget, &limits()).await, Ok(Verdict::Allow));
 }
 

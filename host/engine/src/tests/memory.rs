@@ -53,6 +53,6 @@ async fn growth_is_charged_and_given_back_after_whatever_end() {
 async fn a_probe_is_charged_to_nobody() {
     let sandbox = sandbox(1);
     let policy = load(&sandbox, &spin(16), false);
-    assert!(policy.probe(&limits()).await.is_ok());
+    assert!(policy.probe(&Arc::default(), &limits()).await.is_ok());
     assert_eq!(sandbox.stats().instances, 0);
 }

@@ -62,7 +62,7 @@ fn decide(pages: u32, imports: &str, body: &str) -> String {
           {imports}
           (memory (export "memory") {pages})
           (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-          (func (export "decide") (param $request i32) (param $data i32) (result i32)
+          (func (export "portcullis:policy/authorizer@0.2.0#decide") (param $request i32) (param $data i32) (result i32)
             (local $round i32)
             (call $drop_request (local.get $request))
             (call $drop_document (local.get $data))
