@@ -16,6 +16,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use portcullis_tests::http::Connection;
 use portcullis_tests::log::Log;
@@ -365,7 +368,9 @@ fn unexpected(what: &str) -> Error {
 fn ten_thousand_decisions_of_two_tenants_show_none_of_the_others_secrets() -> Result<()> {
     let host = config(&[("rose", &["rose"]), ("blue", &["blue"])])?.start()?;
     TENANTS.iter().try_for_each(|tenant| break_files(&host, tenant))?;
+    let moving = MovingPages::start();
     ask_all(&host)?;
+    drop(moving);
     for tenant in TENANTS {
         let asked = (0..DECISIONS).map(Call::new).filter(|call| call.tenant() == tenant && call.is_asked()).count();
         assert_eq!(ask_counts(&host, tenant)?, [asked, asked], "what is kept for {tenant} is its own");
@@ -388,6 +393,31 @@ fn ten_thousand_decisions_of_two_tenants_show_none_of_the_others_secrets() -> Re
     let is_denied = lines.iter().any(|line| of_a_handle(line) == Some(true));
     assert!(is_denied, "the handles that it was given lead somewhere");
     Ok(())
+}
+
+/// While it lives, the kernel moves pages of memory, where it may be asked to: what tells pages by whether they are present then
+/// misses some.
+struct MovingPages {
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MovingPages {
+    fn start() -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&ends);
+        let compact = move || {
+            while !end.load(Ordering::Relaxed) && std::fs::write("/proc/sys/vm/compact_memory", "1").is_ok() {}
+        };
+        Self { ends, thread: Some(std::thread::spawn(compact)) }
+    }
+}
+
+impl Drop for MovingPages {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        drop(self.thread.take().map(JoinHandle::join));
+    }
 }
 
 /// The other bypass: where both teams are one tenant, the spies find the other's secrets, and the checks see it.

@@ -24,8 +24,9 @@ use crate::ticker::Ticker;
 const CORE_INSTANCES: u32 = 16;
 const MEMORIES: u32 = 2;
 const TABLES: u32 = 8;
-/// Kept from one instance to the next in the same slot, so that a decision faults no pages in.
-const KEEP_RESIDENT: usize = 2 << 20;
+/// Wiped and kept from one instance to the next in the same slot, so that a decision faults no pages in: what a policy of the
+/// SDK begins with. What lies behind it is given back to the kernel.
+const KEEP_RESIDENT: usize = 256 << 10;
 const TABLE_KEEP_RESIDENT: usize = 64 << 10;
 /// Memories that are kept with the image of the policy that used them last, so that its next decision maps nothing. They
 /// are far more than run at once: a host has thousands of policies, of as many tenants. Each takes 4 GiB of address
@@ -154,6 +155,8 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .max_unused_warm_slots(instances.max(WARM))
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(TABLE_KEEP_RESIDENT)
-        .pagemap_scan(Enabled::Auto);
+        // Which pages an instance wrote must not be asked of the kernel: its answer lacks those that it is moving, or has
+        // swapped out, at that moment, and the next instance would find them (ADR 21).
+        .pagemap_scan(Enabled::No);
     pool
 }
