@@ -8,6 +8,6 @@ mod document;
 pub mod patch;
 
 pub use document::{
-    Bounds, Builder, Change, ChangeError, Document, Duplicate, Kind, MAX_DEPTH, MAX_TEXT, Mark, Node, Span, Value, Why,
-    split_first, write_text,
+    Bounds, Builder, Change, ChangeError, Document, Duplicate, Kind, MAX_DEPTH, MAX_TEXT, Mark, Node, Pattern, Span,
+    Value, Why, fits, split_first, write_text,
 };

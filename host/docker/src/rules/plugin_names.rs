@@ -5,9 +5,12 @@
 //! listens (moby's `pkg/plugins/discovery.go`). With `..` in it that is any socket of the host, also one that a container
 //! has made in a folder that it may write.
 
-use portcullis_document::Value;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
-use crate::view::{Facts, member, text};
+use portcullis_document::{Pattern, Value};
+
+use crate::view::Facts;
 
 /// Where the body of an operation names a driver, by pointer; `*` is each item of a list. A managed plugin that a service
 /// runs or a call installs is a reference to an image, and found by that alone.
@@ -40,29 +43,19 @@ const NAMES: &[(&str, &[&str])] = &[
 const SERVICE: &[&str] =
     &["TaskTemplate/LogDriver/Name", "TaskTemplate/ContainerSpec/Mounts/*/VolumeOptions/DriverConfig/Name"];
 
+static PATTERNS: LazyLock<HashMap<&str, Vec<(&str, Pattern)>>> = LazyLock::new(|| {
+    let patterns =
+        |pointers: &[&'static str]| pointers.iter().map(|pointer| (*pointer, Pattern::new(pointer))).collect();
+    NAMES.iter().map(|(operation, pointers)| (*operation, patterns(pointers))).collect()
+});
+
 /// The first name that leads elsewhere, and where it stands.
 pub(crate) fn stray(facts: Facts<'_>) -> Option<String> {
-    let (_, pointers) = NAMES.iter().find(|(operation, _)| *operation == facts.operation)?;
-    pointers.iter().find_map(|pointer| {
-        at(facts.body, pointer).into_iter().find(|name| leads_out(name))?;
-        // The text itself can hold a password, as in an address.
-        Some(format!("`{}` is a path, and not the name of a driver or plugin", pointer.replace('/', ".")))
-    })
-}
-
-/// The texts at a pointer.
-fn at<'a>(body: Option<Value<'a>>, pointer: &str) -> Vec<&'a str> {
-    let mut values: Vec<Value<'a>> = body.into_iter().collect();
-    for part in pointer.split('/') {
-        values = values
-            .into_iter()
-            .flat_map(|value| match part {
-                "*" => value.items().collect(),
-                name => member(Some(value), name).into_iter().collect::<Vec<_>>(),
-            })
-            .collect();
-    }
-    values.into_iter().map(|value| text(Some(value))).collect()
+    let (patterns, body) = (PATTERNS.get(facts.operation)?, facts.body?);
+    let mut is_stray = |name: Value<'_>| leads_out(name.as_str().unwrap_or_default());
+    let (pointer, _) = patterns.iter().find(|(_, pattern)| pattern.any(body, &mut is_stray))?;
+    // The text itself can hold a password, as in an address.
+    Some(format!("`{}` is a path, and not the name of a driver or plugin", pointer.replace('/', ".")))
 }
 
 /// A managed plugin has a name such as `vieux/sshfs:latest` or `localhost:5000/sshfs`, and some runtimes have dots.
