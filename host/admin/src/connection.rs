@@ -19,10 +19,11 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use portcullis_policies::tenant::LineBudget;
+use portcullis_service::accept::{Acceptor, Listen, ended, stopped};
 use portcullis_status::gate::{Gate, Shown};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -49,8 +50,6 @@ const STALLED: Duration = Duration::from_secs(30);
 /// The most that a call's head has, and that a connection holds of what it has not yet passed on.
 const READ_BUFFER: usize = 32 << 10;
 const MAX_HEADERS: usize = 64;
-/// Accepting can fail for want of file descriptors; it is tried again after this.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// Lines a second about connections that come to nothing.
 const FAILURES_LOGGED: u32 = 5;
 
@@ -59,7 +58,7 @@ pub(crate) enum Listener {
     Remote(TcpListener, Arc<Gate>),
 }
 
-enum Accepted {
+pub(crate) enum Accepted {
     Local(UnixStream),
     Remote(TcpStream, SocketAddr, Arc<Gate>),
 }
@@ -74,60 +73,41 @@ pub(crate) struct Server {
 }
 
 /// Ready when `stop` says so and every call that was under way is answered, or the grace is over.
-pub(crate) async fn serve(listener: Listener, server: Arc<Server>, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        let accept = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, listener.accept().await))
-        };
-        let accepted = tokio::select! {
-            accepted = accept => accepted,
-            () = stopped(&mut stop) => break,
-        };
-        match accepted {
-            Some((place, Ok(accepted))) => {
-                let (server, stop) = (Arc::clone(&server), stop.clone());
-                connections.spawn(async move {
-                    let _place = place;
-                    match accepted {
-                        Accepted::Local(stream) => server.local(stream, stop).await,
-                        Accepted::Remote(stream, address, gate) => server.remote(stream, address, &gate, stop).await,
-                    }
-                });
+pub(crate) async fn serve(listener: Listener, server: Arc<Server>, stop: watch::Receiver<bool>) {
+    let serve_one = |accepted| {
+        let (server, stop) = (Arc::clone(&server), stop.clone());
+        async move {
+            match accepted {
+                Accepted::Local(stream) => server.local(stream, stop).await,
+                Accepted::Remote(stream, address, gate) => server.remote(stream, address, &gate, stop).await,
             }
-            Some((_, Err(error))) => {
-                warn!(%error, "a connection to the admin API could not be accepted");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-            None => break,
         }
-        while connections.try_join_next().is_some() {}
+    };
+    let (acceptor, mut connections) = (Acceptor::new("admin", CONNECTIONS), JoinSet::new());
+    let mut stopping = stop.clone();
+    tokio::select! {
+        () = acceptor.accept(&listener, serve_one, &mut connections) => {}
+        () = stopped(&mut stopping) => {}
     }
     drop(listener);
-    if timeout(server.grace, async { while connections.join_next().await.is_some() {} }).await.is_err() {
+    if timeout(server.grace, ended(&mut connections)).await.is_err() {
         warn!(left = connections.len(), "admin calls were still under way when the grace was over");
     }
 }
 
-/// Ready when the host is told to stop, or is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // The guard that this gives must not live across an await.
-    drop(stop.wait_for(|stop| *stop).await);
-}
-
 // === impl Listener ===
 
-impl Listener {
-    async fn accept(&self) -> io::Result<Accepted> {
-        Ok(match self {
+impl Listen for Listener {
+    type Stream = Accepted;
+
+    async fn accept(&self) -> io::Result<Option<Accepted>> {
+        Ok(Some(match self {
             Self::Local(listener) => Accepted::Local(listener.accept().await?.0),
             Self::Remote(listener, gate) => {
                 let (stream, address) = listener.accept().await?;
                 Accepted::Remote(stream, address, Arc::clone(gate))
             }
-        })
+        }))
     }
 }
 

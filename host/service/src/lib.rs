@@ -7,7 +7,7 @@
 //! ```
 //!
 //! 1. [`socket`] makes each socket under another name and renames it, so that dockerd never finds one that does not listen.
-//! 2. [`plugin`] accepts, asks the kernel who connects, and serves HTTP/1.1. A panic below becomes a denial there. Every
+//! 2. [`plugin`] accepts ([`accept`]), asks the kernel who connects, and serves HTTP/1.1. A panic below becomes a denial there. Every
 //!    decision is an HTTP 200, because dockerd takes anything else as a failure. An `AuthZRes` is drained and allowed: the
 //!    operation has happened. What it says of new containers and volumes, `mounts::created` remembers.
 //! 3. [`body`] reads the call within its limit, its time, and what all calls may hold together.
@@ -24,6 +24,7 @@
 //! [`asking`] says what would be answered to a call: from step 4 on, beside the tenant's permits and with state that is
 //! forgotten; [`explain`] shows a call as policies see it. [`take_over`] hands sockets to the host that takes this one's place.
 
+pub mod accept;
 pub mod body;
 pub mod decide;
 pub mod dry_run;

@@ -15,19 +15,17 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use portcullis_config::{HostLimits, Listener};
 use portcullis_decision_log::{Peer, Sender};
 use tokio::net::UnixStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, warn};
 
+use crate::accept::{Acceptor, Listen, ended};
 use crate::body::BodyLimits;
 use crate::decide::Authorizer;
 use crate::plugin::endpoint::{self, Reply};
 use crate::plugin::keep_alive::{self, KeepAlive, Noted};
-use crate::socket::{Bound, Shut};
-
-/// Accepting can fail for want of file descriptors; it is tried again after this.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+use crate::socket::Bound;
 
 /// The most that a connection holds of what it has not yet passed on, in bytes. A call's headers must fit.
 const READ_BUFFER: usize = 64 << 10;
@@ -76,10 +74,10 @@ impl Front {
     }
 }
 
-/// Accepts what comes at one socket.
-struct Acceptor {
+/// Serves what comes at one socket.
+struct Server {
     front: Arc<Front>,
-    places: Arc<Semaphore>,
+    acceptor: Acceptor,
     phase: watch::Receiver<Phase>,
     /// For connections without a call under way, if the next host has the socket. Every connection holds one.
     kept: mpsc::Sender<UnixStream>,
@@ -93,26 +91,24 @@ pub async fn serve(
     front: Arc<Front>,
     mut phase: watch::Receiver<Phase>,
 ) -> Vec<UnixStream> {
-    let places = Arc::new(Semaphore::new(front.limits.connections as usize));
+    let acceptor = Acceptor::new("plugin", front.limits.connections as usize);
     let (kept, idle) = mpsc::channel(KEPT);
-    let acceptor = Acceptor { front, places, phase: phase.clone(), kept };
+    let server = Server { front, acceptor, phase: phase.clone(), kept };
     let mut connections = JoinSet::new();
     for stream in accepted {
-        // They had places before.
-        let place = Arc::clone(&acceptor.places).try_acquire_owned().ok();
-        acceptor.spawn(stream, place, &mut connections);
+        server.acceptor.adopt(server.connection(stream), &mut connections);
     }
     tokio::select! {
-        () = acceptor.accept(&bound, &mut connections) => {}
+        () = server.accept(&bound.listener, &mut connections) => {}
         () = over(&mut phase) => {}
     }
     let next = phase.borrow().clone();
     if next.hands_over(bound.path()) {
         bound.leave();
-        return acceptor.leave(connections, idle).await;
+        return server.leave(connections, idle).await;
     }
     drop(idle);
-    acceptor.stop(bound, connections).await;
+    server.stop(bound, connections).await;
     Vec::new()
 }
 
@@ -133,44 +129,15 @@ impl Phase {
     }
 }
 
-// === impl Acceptor ===
+// === impl Server ===
 
-impl Acceptor {
-    /// Accepts one connection after the other.
-    async fn accept(&self, bound: &Bound, connections: &mut JoinSet<()>) {
-        // Who finds no place waits in the kernel's queue, and is not turned away: dockerd would ask again.
-        while let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
-            match bound.listener.accept().await {
-                Ok((stream, _)) => self.spawn(stream, Some(place), connections),
-                Err(error) => {
-                    warn!(%error, "a connection could not be accepted");
-                    sleep(ACCEPT_AGAIN).await;
-                }
-            }
-            while connections.try_join_next().is_some() {}
-        }
+impl Server {
+    async fn accept(&self, listener: &impl Listen<Stream = UnixStream>, connections: &mut JoinSet<()>) {
+        self.acceptor.accept(listener, |stream| self.connection(stream), connections).await;
     }
 
-    /// Accepts those who wait at a socket that is shut.
-    async fn accept_rest(&self, shut: &Shut, connections: &mut JoinSet<()>) {
-        while let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
-            match shut.accept() {
-                Ok(Some(stream)) => self.spawn(stream, Some(place), connections),
-                Ok(None) => return,
-                Err(error) => {
-                    warn!(%error, "a connection could not be accepted");
-                    sleep(ACCEPT_AGAIN).await;
-                }
-            }
-        }
-    }
-
-    fn spawn(&self, stream: UnixStream, place: Option<OwnedSemaphorePermit>, connections: &mut JoinSet<()>) {
-        let (front, phase, kept) = (Arc::clone(&self.front), self.phase.clone(), self.kept.clone());
-        connections.spawn(async move {
-            let _place = place;
-            connection(stream, front, phase, kept).await;
-        });
+    fn connection(&self, stream: UnixStream) -> impl Future<Output = ()> + use<> {
+        connection(stream, Arc::clone(&self.front), self.phase.clone(), self.kept.clone())
     }
 
     /// Ends without losing a call. As long as dockerd may hold a connection for its next call, it must be able to make
@@ -181,20 +148,20 @@ impl Acceptor {
         // Their answers end them.
         let mut late = JoinSet::new();
         let kept_end = async {
-            while connections.join_next().await.is_some() {}
+            ended(&mut connections).await;
             sleep(SETTLE.min(grace / 4)).await;
         };
         tokio::select! {
-            () = self.accept(&bound, &mut late) => {}
+            () = self.accept(&bound.listener, &mut late) => {}
             _ = timeout(grace / 2, kept_end) => {}
         }
         let shut = bound.shut().inspect_err(|error| warn!(%error, "the plugin socket could not be shut"));
         let rest = async {
             if let Ok(shut) = shut {
-                self.accept_rest(&shut, &mut late).await;
+                self.accept(&shut, &mut late).await;
             }
-            while late.join_next().await.is_some() {}
-            while connections.join_next().await.is_some() {}
+            ended(&mut late).await;
+            ended(&mut connections).await;
         };
         if timeout_at(deadline, rest).await.is_err() {
             warn!(left = connections.len() + late.len(), "calls were still under way when the grace was over");

@@ -14,8 +14,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use portcullis_service::accept::{Acceptor, stopped};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -29,14 +31,12 @@ const AT_MOST: Duration = Duration::from_secs(30);
 const HEAD: Duration = Duration::from_secs(5);
 /// What a call's head may take: a scraper's is far smaller. hyper takes no less.
 const BUFFER: usize = 8 << 10;
-/// Accepting can fail for want of file descriptors; it is tried again after this.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Serves until it is told to stop; a scrape that is under way is then cut off.
 pub async fn serve(address: SocketAddr, unheard: Unheard, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>) {
     let listener = tokio::select! {
         listener = listen(Service::Metrics, address, &unheard) => listener,
-        _ = stop.wait_for(|stop| *stop) => return,
+        () = stopped(&mut stop) => return,
     };
     // The one that the kernel chose, where the port was 0.
     let address = listener.local_addr().unwrap_or(address);
@@ -44,31 +44,15 @@ pub async fn serve(address: SocketAddr, unheard: Unheard, metrics: Arc<Metrics>,
     if !address.ip().is_loopback() {
         warn!(%address, "metrics are for everybody who reaches this address: they name tenants and policies");
     }
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let accept = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((place, listener.accept().await))
-        };
-        let accepted = tokio::select! {
-            accepted = accept => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
-        };
-        match accepted {
-            Some((place, Ok((stream, _)))) => {
-                let metrics = Arc::clone(&metrics);
-                tokio::spawn(async move {
-                    let _place = place;
-                    // Who takes longer is cut off, and asks again.
-                    let _ = timeout(AT_MOST, connection(stream, metrics)).await;
-                });
-            }
-            Some((_, Err(error))) => {
-                warn!(%error, "a connection for metrics could not be accepted");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-            None => return,
-        }
+    let serve = |(stream, _)| {
+        let metrics = Arc::clone(&metrics);
+        // Who takes longer is cut off, and asks again.
+        async move { drop(timeout(AT_MOST, connection(stream, metrics)).await) }
+    };
+    let (acceptor, mut connections) = (Acceptor::new("metrics", CONNECTIONS), JoinSet::new());
+    tokio::select! {
+        () = acceptor.accept(&listener, serve, &mut connections) => {}
+        () = stopped(&mut stop) => {}
     }
 }
 
