@@ -2,6 +2,7 @@
 //! roles say.
 
 mod operations;
+mod processes;
 mod role;
 
 use portcullis_policy::settings::Setting;
@@ -101,7 +102,7 @@ fn by_roles(
 
 fn is_more_than_a_look(request: &Request, settings: &Document) -> bool {
     let operation = &*request.operation();
-    if operation == "ContainerTop" && renames_columns(request) {
+    if operation == "ContainerTop" && !processes::are_the_containers(&request.query("ps_args").unwrap_or_default()) {
         return true;
     }
     if !settings.at(["readers_may_not"]).exists() {
@@ -111,18 +112,14 @@ fn is_more_than_a_look(request: &Request, settings: &Document) -> bool {
     settings.texts("/readers_may_not").is_none_or(|listed| listed.iter().any(|listed| listed == operation))
 }
 
-/// The daemon runs `ps` for all processes of the host, and shows those whose column `PID` has one of the container's. A format can give
-/// that name to another column, such as the seconds that a process has run (`psArgsRegexp` in moby's `daemon/top_unix.go` does not
-/// look at the first word).
-fn renames_columns(request: &Request) -> bool {
-    request.query("ps_args").is_some_and(|arguments| arguments.contains(['=', '%']))
-}
-
-/// The common name of the caller's certificate; without one, the header that the settings name, if they name one. In
-/// this order: who has a certificate cannot be somebody else by a header.
+/// The common name of the caller's certificate; without a certificate, the header that the settings name, if they name
+/// one. Who has a certificate cannot be somebody else by a header, also where the certificate has no common name.
 fn user(request: &Request, settings: &Document) -> Option<String> {
-    let user = request.user().or_else(|| request.header(&settings.text("/user_header")?))?;
-    Some(user).filter(|user| !user.is_empty())
+    let by_header = || {
+        let has_certificate = request.authentication().is_some() || !request.certificates().is_empty();
+        if has_certificate { None } else { request.header(&settings.text("/user_header")?) }
+    };
+    request.user().or_else(by_header).filter(|user| !user.is_empty())
 }
 
 #[cfg(test)]
