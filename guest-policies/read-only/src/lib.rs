@@ -1,6 +1,7 @@
 //! Look and touch nothing: no change, and nothing that reads files, secrets or streams out of containers or the host.
 
 mod operations;
+mod processes;
 
 use portcullis_policy::settings::Setting;
 use portcullis_policy::{Access, Document, Request, Verdict, policy, settings};
@@ -22,15 +23,16 @@ const SETTINGS: [Setting<'_>; 10] = [
     Setting::texts("top_arguments"),
 ];
 
-/// Arguments of `ps` that show no environment (as `e` does), and rename no column.
+/// Arguments of `ps`, where the settings have none.
 const TOP_ARGUMENTS: [&str; 2] = ["-ef", "aux"];
 
 pub fn prepare(settings: &Document) -> Result<(), String> {
     settings.check(&SETTINGS)?;
     let arguments = settings.texts("/top_arguments").unwrap_or_default();
-    // The daemon tells by the column `PID` whose processes they are, and a format can give that name to another.
-    match arguments.iter().find(|arguments| arguments.contains(['=', '%'])) {
-        Some(arguments) => Err(format!("`top_arguments` must not rename columns, as `{arguments}` does")),
+    match arguments.iter().find(|arguments| !processes::are_harmless(arguments)) {
+        Some(arguments) => Err(format!(
+            "`top_arguments` must be such as are known to show the container's processes and no environment, which `{arguments}` is not"
+        )),
         None => Ok(()),
     }
 }
