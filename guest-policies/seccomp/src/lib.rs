@@ -57,8 +57,9 @@ fn objection_to(option: &SecurityOption, request: &Request) -> Option<String> {
         ("systempaths", Some("unconfined")) => objection_unless(paths::are_masked(request), UNMASKED),
         ("seccomp", Some("unconfined")) => Some(UNCONFINED.to_owned()),
         ("seccomp", Some("" | "default" | "builtin")) => None,
-        ("seccomp", Some(profile)) if is_allowed("allow_custom_profiles", true) => {
-            profile::objection(profile).map(str::to_owned)
+        ("seccomp", Some(_)) if is_allowed("allow_custom_profiles", true) => {
+            // Of several, the last one holds.
+            request.seccomp().as_ref().and_then(profile::objection).map(str::to_owned)
         }
         ("seccomp", Some(_)) => Some(CUSTOM.to_owned()),
         ("writable-cgroups", Some("false")) => None,

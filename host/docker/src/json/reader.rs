@@ -303,10 +303,9 @@ impl Reader<'_> {
         let of_list = |open: &Open| matches!(open.of, Of::Structure(_)) || matches!(of, Of::List(_));
         let counted = self.open.last().filter(|open| of_list(open)).and_then(|open| open.counted_below);
         // Each binding of a port counts, too, and each capability that a device must have.
-        let counted_below = counted.filter(|counted| match counted {
-            Counted::Ports => matches!(of, Of::Map(_)),
-            Counted::Names => matches!(of, Of::List(_)),
-            _ => false,
+        let counted_below = counted.filter(|counted| {
+            *counted == Counted::Ports && matches!(of, Of::Map(_))
+                || *counted == Counted::Names && matches!(of, Of::List(_))
         });
         let mark = self.builder.mark();
         self.open.push(Open { mark, key: Span::default(), stray: None, of, counted, counted_below });

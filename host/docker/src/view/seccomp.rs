@@ -48,18 +48,20 @@ pub(crate) fn seccomp(facts: Facts<'_>, options: &[SecurityOption]) -> Option<Se
     if !makes_container {
         return None;
     }
-    // Daemons before 24.0 give a privileged container none, whatever it asks for (`WithSeccomp`).
-    if facts.container().is_some() && facts.privileged() {
-        return Some(SeccompProfile::of_kind(SeccompKind::Unconfined));
-    }
     let last = options.iter().rfind(|option| option.name == "seccomp");
-    Some(match last.map(|option| option.value.as_deref()) {
+    let profile = match last.map(|option| option.value.as_deref()) {
         None | Some(Some("")) => SeccompProfile::of_kind(SeccompKind::Default),
         Some(Some("builtin")) => SeccompProfile::of_kind(SeccompKind::Builtin),
         Some(Some("unconfined")) => SeccompProfile::of_kind(SeccompKind::Unconfined),
         Some(Some(profile)) => custom(profile),
         Some(None) => SeccompProfile::of_kind(SeccompKind::Unreadable),
-    })
+    };
+    // Not all daemons give a privileged container a profile, even if it asks for one (`WithSeccomp` in moby's
+    // `daemon/seccomp_linux.go`).
+    if facts.container().is_some() && facts.privileged() {
+        return Some(SeccompProfile { kind: SeccompKind::Unconfined, ..profile });
+    }
+    Some(profile)
 }
 
 /// As Go's `json.Unmarshal` reads it in `LoadProfile`. A key that is there twice is refused, as in every body: Go would take the

@@ -1,5 +1,6 @@
 //! One shape for every spelling.
 
+mod fields;
 mod rows;
 
 use portcullis_model::Request as _;
