@@ -6,6 +6,7 @@
 //! | `NAME.module.wat` | a core module as it is written |
 //! | `NAME.component.wat` | a component as it is written |
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use wit_component::{StringEncoding, embed_component_metadata};
@@ -93,6 +94,41 @@ pub fn that_hoards() -> Result<Vec<u8>> {
     let keeps =
         "(drop (call $add (i32.const 16) (i32.const 500) (i64.const 1))) (i32.store8 (i32.const 0) (i32.const 1))";
     from_text("hoards", &COUNTS.replace("(i32.store8 (i32.const 0) (i32.const 1))", keeps))
+}
+
+/// A policy that allows, and demands by these functions of `obligations`: `("label", &["owner", "alice"])`. It needs the grant.
+pub fn that_demands(demands: &[(&str, &[&str])]) -> Result<Vec<u8>> {
+    let (mut imports, mut calls, mut data) = (BTreeSet::new(), String::new(), Vec::new());
+    for (function, texts) in demands {
+        let types = " i32 i32".repeat(texts.len());
+        imports.insert(format!(
+            "(import \"portcullis:policy/obligations@0.2.0\" \"{function}\" (func ${function} (param{types})))"
+        ));
+        let mut arguments = String::new();
+        for text in *texts {
+            arguments += &format!(" (i32.const {}) (i32.const {})", 16 + data.len(), text.len());
+            data.extend(text.bytes());
+        }
+        calls += &format!("(call ${function}{arguments})");
+    }
+    let data: String = data.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let text = format!(
+        r#"(module
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]request" (func $drop_request (param i32)))
+  (import "portcullis:policy/types@0.2.0" "[resource-drop]document" (func $drop_document (param i32)))
+  {imports}
+  (memory (export "memory") 2)
+  (data (i32.const 16) "{data}")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "portcullis:policy/authorizer@0.2.0#decide") (param i32 i32) (result i32)
+    (call $drop_request (local.get 0))
+    (call $drop_document (local.get 1))
+    {calls}
+    (i32.store8 (i32.const 0) (i32.const 0))
+    (i32.const 0)))"#,
+        imports = imports.into_iter().collect::<Vec<_>>().join("\n  "),
+    );
+    from_text("demands", &text)
 }
 
 /// What such a policy counted, from what the caller is told.

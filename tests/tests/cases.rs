@@ -54,6 +54,7 @@ async fn every_case_comes_out_in_the_sandbox_as_it_does_natively() -> Result<()>
 async fn run(policy: &Policy, case: &Case, folder: &Path) -> Result<(), String> {
     let given = case.given(folder).map_err(|error| error.to_string())?;
     let state = Arc::new(MemoryState::new(given.state));
+    let mut demanded = Vec::new();
     let answer = match (policy.probe(&given.settings, &Limits::default()).await, given.request) {
         (Err(LoadError::Settings(reason)), _) => Answer::Settings(reason.to_string()),
         (Err(error), _) => return Err(error.to_string()),
@@ -62,11 +63,13 @@ async fn run(policy: &Policy, case: &Case, folder: &Path) -> Result<(), String> 
             let (data, settings) = (given.data, given.settings);
             let question =
                 Question { request, data, settings, state: Some(state.clone()), budget: TenantBudget::new(512 << 20) };
-            match policy.decide(question, &Limits::default()).await.judgement {
+            let outcome = policy.decide(question, &Limits::default()).await;
+            demanded = outcome.obligations.iter().map(ToString::to_string).collect();
+            match outcome.judgement {
                 Ok(verdict) => Answer::Verdict(verdict),
                 Err(fault) => Answer::Fault(fault.to_string()),
             }
         }
     };
-    case.check(&Outcome { answer, state: state.entries() }).map_err(|mismatch| mismatch.to_string())
+    case.check(&Outcome { answer, demanded, state: state.entries() }).map_err(|mismatch| mismatch.to_string())
 }

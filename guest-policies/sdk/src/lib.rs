@@ -33,6 +33,7 @@ mod guest;
 pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+pub mod obligations;
 mod request;
 pub mod settings;
 pub mod state;

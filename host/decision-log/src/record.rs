@@ -96,6 +96,11 @@ json! {
         pub verdict: Text<'a>,
         /// Of a denial, or the whole story of a fault.
         pub reason: Option<Text<'a>> => is_unknown,
+        /// What it demands of the call: `label owner=alice`.
+        #[serde(default)]
+        pub demands: Vec<Text<'a>> => is_unknown,
+        /// What is to be added so that the call is as it demands.
+        pub unmet: Option<Text<'a>> => is_unknown,
         pub took_us: u64,
         /// Lines that it logged.
         #[serde(default)]
@@ -215,6 +220,8 @@ impl<'a> PolicyRecord<'a> {
             digest: opinion.digest.map(|digest| digest.to_string().into()),
             verdict: verdict.into(),
             reason,
+            demands: opinion.demands.obligations.iter().map(|obligation| obligation.to_string().into()).collect(),
+            unmet: opinion.demands.unmet.as_deref().map(text),
             took_us: micros(opinion.took),
             log: lines.map(|(_, lines, _)| lines.iter().map(line).collect()).unwrap_or_default(),
             log_dropped: lines.map_or(0, |(_, _, dropped)| *dropped),

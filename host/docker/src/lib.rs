@@ -9,6 +9,7 @@
 pub mod answer;
 mod identity;
 pub mod json;
+pub mod obligation;
 pub mod operation;
 mod reader;
 mod request;

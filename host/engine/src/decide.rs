@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_document::Document;
 use portcullis_model::decision::Spent;
-use portcullis_model::{Data, Fault, Limits, PolicyOutcome, Reason, Request, Verdict};
+use portcullis_model::{Data, Fault, Limits, Obligation, PolicyOutcome, Reason, Request, Verdict};
 use tokio::sync::{AcquireError, SemaphorePermit};
 use wasmtime::component::{Instance, Resource, TypedFunc};
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
@@ -48,6 +48,8 @@ pub struct Question {
 #[derive(Debug)]
 pub struct Outcome {
     pub judgement: PolicyOutcome,
+    /// What it demands of the call, where it does not deny.
+    pub obligations: Vec<Obligation>,
     /// What the policy wrote for the operator, and how many lines more it wanted to.
     pub log: Vec<LogLine>,
     pub log_dropped: u32,
@@ -86,7 +88,8 @@ impl Policy {
             deciding: took.saturating_sub(until_started),
         };
         let host = store.into_data();
-        Outcome { judgement, log: host.log, log_dropped: host.log_dropped, took, spent }
+        let obligations = if is_denial(&judgement) { Vec::new() } else { host.obligations };
+        Outcome { judgement, obligations, log: host.log, log_dropped: host.log_dropped, took, spent }
     }
 
     /// Waits for an instance, and for a turn where the tenant must. Nobody who waits for a turn holds an instance, nor
@@ -194,6 +197,10 @@ fn slice_ended(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<UpdateD
     ))
 }
 
+fn is_denial(judgement: &PolicyOutcome) -> bool {
+    matches!(judgement, Ok(Verdict::Deny(_)) | Err(_))
+}
+
 fn outcome_of(verdict: types::Verdict) -> PolicyOutcome {
     match verdict {
         types::Verdict::Allow => Ok(Verdict::Allow),
@@ -209,7 +216,7 @@ impl Outcome {
     fn fault(fault: Fault, start: Instant) -> Self {
         let took = start.elapsed();
         let spent = Spent { waiting: took, ..Spent::default() };
-        Self { judgement: Err(fault), log: Vec::new(), log_dropped: 0, took, spent }
+        Self { judgement: Err(fault), obligations: Vec::new(), log: Vec::new(), log_dropped: 0, took, spent }
     }
 }
 

@@ -36,6 +36,7 @@ macro_rules! grants {
 grants! {
     Log: log,
     State: state,
+    Obligations: obligations,
 }
 
 /// A set of grants.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::name::{Digest, Generation, PolicyName};
+use crate::obligation::{Contradiction, Demands};
 use crate::verdict::{Reason, Verdict};
 
 /// Whether a policy's verdict counts; or a tenant's own policies', and its default.
@@ -46,6 +47,8 @@ pub struct Opinion {
     /// Whether this counted: the policy's own mode, or that of an observed tenant whose own policy it is.
     pub mode: Mode,
     pub judgement: PolicyOutcome,
+    /// What it demands of the call.
+    pub demands: Demands,
     /// What the operator adds to a denial of this policy.
     pub remark: Option<Arc<Reason>>,
     pub took: Duration,
@@ -81,6 +84,10 @@ pub enum Cause {
     Denied { policy: PolicyName },
     /// A policy did not answer properly.
     Fault { policy: PolicyName, fault: Fault },
+    /// The call is not as a policy demands.
+    Unmet { policy: PolicyName },
+    /// Two policies demand what no call can have together.
+    Contradiction { policy: PolicyName, other: PolicyName },
     /// No policy said anything that counts: the tenant's default, which is to allow while the tenant is observed.
     Default,
     /// The call is allowed without asking (`/_ping`).
@@ -149,7 +156,8 @@ impl Origin {
 impl Opinion {
     /// Whether it would have denied, and did not count.
     pub fn would_deny(&self) -> bool {
-        self.mode == Mode::Observe && matches!(self.judgement, Ok(Verdict::Deny(_)) | Err(_))
+        self.mode == Mode::Observe
+            && (matches!(self.judgement, Ok(Verdict::Deny(_)) | Err(_)) || self.demands.unmet.is_some())
     }
 
     /// What the caller is told, with what the operator adds.
@@ -201,6 +209,8 @@ impl Cause {
             Self::Allowed => "allowed",
             Self::Denied { .. } => "denied",
             Self::Fault { .. } => "fault",
+            Self::Unmet { .. } => "unmet",
+            Self::Contradiction { .. } => "contradiction",
             Self::Default => "default",
             Self::Exempt => "exempt",
             Self::Rule(_) => "rule",
@@ -224,19 +234,28 @@ impl Decision {
 
     /// Combines what the policies said. Deny wins and a fault denies, the first of either giving the reason; then an
     /// allow is needed; then the default decides. A policy that is only observed does not count. Of an observed tenant
-    /// neither its own policies nor its default count: whatever no host-wide policy denies is allowed.
-    pub fn combine(opinions: Vec<Opinion>, default: DefaultVerdict, tenant: Mode, generation: Generation) -> Self {
+    /// neither its own policies nor its default count: whatever no host-wide policy denies is allowed. What would be allowed
+    /// must then be as those demand whose opinion counts; `contradiction` is asked whether it can be.
+    pub fn combine(
+        opinions: Vec<Opinion>,
+        default: DefaultVerdict,
+        tenant: Mode,
+        generation: Generation,
+        contradiction: Contradictions<'_>,
+    ) -> Self {
         let mut opinions = opinions;
         if tenant == Mode::Observe {
             opinions.iter_mut().filter(|own| own.origin == Origin::Tenant).for_each(|own| own.mode = Mode::Observe);
         }
         let counting = opinions.iter().filter(|opinion| opinion.mode == Mode::Enforce);
         let (answer, cause) = match tenant {
-            Mode::Enforce => conclude(counting, default),
-            Mode::Observe => conclude(counting, DefaultVerdict::Allow),
+            Mode::Enforce => conclude(counting, default, contradiction),
+            Mode::Observe => conclude(counting, DefaultVerdict::Allow, contradiction),
         };
         let is_observed = tenant == Mode::Observe || opinions.iter().any(|opinion| opinion.mode == Mode::Observe);
-        let would = is_observed.then(|| conclude(opinions.iter(), default)).filter(|(would, _)| *would != answer);
+        let would = is_observed
+            .then(|| conclude(opinions.iter(), default, contradiction))
+            .filter(|(would, _)| *would != answer);
         let would = would.map(|(answer, cause)| Would { answer, cause });
         Self { answer, cause, generation, opinions, would }
     }
@@ -247,10 +266,20 @@ impl Decision {
     }
 }
 
+/// Finds two of these that no call can meet together.
+pub type Contradictions<'a> = &'a dyn Fn(&[&Opinion]) -> Option<Contradiction>;
+
 /// What these opinions come to.
-fn conclude<'a>(opinions: impl Iterator<Item = &'a Opinion>, default: DefaultVerdict) -> (Answer, Cause) {
-    let mut allowed = false;
+fn conclude<'a>(
+    opinions: impl Iterator<Item = &'a Opinion>,
+    default: DefaultVerdict,
+    contradiction: Contradictions<'_>,
+) -> (Answer, Cause) {
+    let (mut allowed, mut demanding) = (false, Vec::new());
     for opinion in opinions {
+        if !opinion.demands.obligations.is_empty() {
+            demanding.push(opinion);
+        }
         let policy = || opinion.policy.clone();
         match &opinion.judgement {
             Ok(Verdict::Allow) => allowed = true,
@@ -266,6 +295,10 @@ fn conclude<'a>(opinions: impl Iterator<Item = &'a Opinion>, default: DefaultVer
             }
         }
     }
+    let unmet = if allowed || default == DefaultVerdict::Allow { unmet(&demanding, contradiction) } else { None };
+    if let Some(unmet) = unmet {
+        return unmet;
+    }
     match (allowed, default) {
         (true, _) => (Answer::Allow, Cause::Allowed),
         (false, DefaultVerdict::Allow) => (Answer::Allow, Cause::Default),
@@ -273,14 +306,29 @@ fn conclude<'a>(opinions: impl Iterator<Item = &'a Opinion>, default: DefaultVer
     }
 }
 
+/// Why a call that would be allowed is not, for what is demanded of it.
+fn unmet(demanding: &[&Opinion], contradiction: Contradictions<'_>) -> Option<(Answer, Cause)> {
+    if demanding.is_empty() {
+        return None;
+    }
+    if let Some(Contradiction { policy, other, about }) = contradiction(demanding) {
+        let text = format!("`{policy}` and `{other}` demand different things of `{about}`, so nothing is allowed");
+        return Some((Answer::deny(&text), Cause::Contradiction { policy, other }));
+    }
+    let (opinion, text) = demanding.iter().find_map(|opinion| Some((opinion, opinion.demands.unmet.as_ref()?)))?;
+    Some((opinion.denial(text), Cause::Unmet { policy: opinion.policy.clone() }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::obligation::Obligation;
 
     fn opinion(name: &str, origin: Origin, mode: Mode, judgement: PolicyOutcome) -> Opinion {
         let policy = PolicyName::new(name).expect("a good name");
         let spent = Spent::default();
-        Opinion { policy, origin, digest: None, mode, judgement, remark: None, took: Duration::ZERO, spent }
+        let demands = Demands::default();
+        Opinion { policy, origin, digest: None, mode, judgement, demands, remark: None, took: Duration::ZERO, spent }
     }
 
     fn deny(text: &str) -> PolicyOutcome {
@@ -304,7 +352,7 @@ mod tests {
         let opinions = said.into_iter().zip('a'..);
         let opinions =
             opinions.map(|((origin, mode, judgement), name)| opinion(&name.to_string(), origin, mode, judgement));
-        Decision::combine(opinions.collect(), default, tenant, Generation(1))
+        Decision::combine(opinions.collect(), default, tenant, Generation(1), &|_| None)
     }
 
     fn text(answer: &Answer) -> String {
@@ -356,7 +404,7 @@ mod tests {
         ] {
             let mut opinions = vec![opinion("a", Origin::Host, Mode::Enforce, said)];
             opinions[0].remark = Some(Arc::clone(&remark));
-            let decision = Decision::combine(opinions, DefaultVerdict::Deny, Mode::Enforce, Generation(1));
+            let decision = Decision::combine(opinions, DefaultVerdict::Deny, Mode::Enforce, Generation(1), &|_| None);
             assert_eq!(text(&decision.answer), expected);
             if let Answer::Deny(reason) = &decision.answer {
                 let tagged = reason.tagged("7Q2M9X4KPD");
@@ -398,6 +446,43 @@ mod tests {
             let message = decision.would.as_ref().map(|would| text(&would.answer));
             assert_eq!((text(&decision.answer).as_str(), message.as_deref()), (answer, would), "{note}");
             let would_deny = answer == "allow" && would.is_some();
+            assert_eq!(decision.would_deny(), would_deny, "{note}");
+        }
+    }
+
+    #[test]
+    fn what_is_demanded_of_an_allowed_call_must_be_met() {
+        use DefaultVerdict as D;
+        use Mode::{Enforce as E, Observe as O};
+        let label = || Obligation::Label { name: "owner".to_owned(), value: "alice".to_owned() };
+        let met = || Demands { obligations: vec![label()], unmet: None };
+        let unmet = || Demands { unmet: Some("`--label owner=alice` is required".to_owned()), ..met() };
+        let contradiction = |demanding: &[&Opinion]| {
+            let [one, other, ..] = demanding else { return None };
+            let (policy, other) = (one.policy.clone(), other.policy.clone());
+            Some(Contradiction { policy, other, about: "label owner".to_owned() })
+        };
+        let required = "a: `--label owner=alice` is required";
+        let both = "`a` and `b` demand different things of `label owner`, so nothing is allowed";
+        #[rustfmt::skip]
+        let cases: Vec<(&str, Vec<(Mode, PolicyOutcome, Demands)>, D, &str, &str, bool)> = vec![
+            ("met", vec![(E, allow(), met())], D::Deny, "allow", "allowed", false),
+            ("not met", vec![(E, allow(), unmet())], D::Deny, required, "unmet", false),
+            ("not met by who abstains", vec![(E, abstain(), unmet()), (E, allow(), Demands::default())], D::Deny, required, "unmet", false),
+            ("the default allows", vec![(E, abstain(), unmet())], D::Allow, required, "unmet", false),
+            ("nobody allows", vec![(E, abstain(), unmet())], D::Deny, NONE, "default", false),
+            ("a denial is the reason", vec![(E, allow(), unmet()), (E, deny("no"), Demands::default())], D::Deny, "b: no", "denied", false),
+            ("contradiction", vec![(E, allow(), met()), (E, allow(), met())], D::Deny, both, "contradiction", false),
+            ("observed", vec![(O, allow(), unmet()), (E, allow(), Demands::default())], D::Deny, "allow", "allowed", true),
+            ("an observed contradiction", vec![(O, allow(), met()), (E, allow(), met())], D::Deny, "allow", "allowed", true),
+        ];
+        for (note, said, default, answer, kind, would_deny) in cases {
+            let opinions = said.into_iter().zip('a'..).map(|((mode, judgement, demands), name)| Opinion {
+                demands,
+                ..opinion(&name.to_string(), Origin::Host, mode, judgement)
+            });
+            let decision = Decision::combine(opinions.collect(), default, E, Generation(1), &contradiction);
+            assert_eq!((text(&decision.answer).as_str(), decision.cause.kind()), (answer, kind), "{note}");
             assert_eq!(decision.would_deny(), would_deny, "{note}");
         }
     }

@@ -5,10 +5,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use portcullis_config::TenantFile;
+use portcullis_docker::obligation;
 use portcullis_engine::{Grant, Outcome, PolicyLog, Question, State, TenantBudget};
 use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
 use portcullis_model::limits::StateLimits;
-use portcullis_model::{Cause, Data, Decision, Fault, Generation, Limits, Opinion, Request, TenantName, Verdict};
+use portcullis_model::obligation::{Contradiction, Demands};
+use portcullis_model::{
+    Cause, Data, Decision, Fault, Generation, Limits, Obligation, Opinion, Request, TenantName, Verdict,
+};
 use portcullis_state::{SpaceName, Spaces};
 
 use crate::layer::{Layer, Member};
@@ -117,17 +121,17 @@ impl PolicySet {
         let mut log = Vec::new();
         let mut opinions = Vec::with_capacity(asked.len());
         for policy in asked {
-            let outcome = policy.ask(&request, budget, state(policy)).await;
+            let mut outcome = policy.ask(&request, budget, state(policy)).await;
             if !outcome.log.is_empty() || outcome.log_dropped > 0 {
                 // Those before it wrote nothing.
                 log.extend(
                     opinions.iter().skip(log.len()).map(|before: &Opinion| (before.policy.clone(), Vec::new(), 0)),
                 );
-                log.push((policy.member.name.clone(), outcome.log, outcome.log_dropped));
+                log.push((policy.member.name.clone(), std::mem::take(&mut outcome.log), outcome.log_dropped));
             }
-            opinions.push(policy.opinion(outcome.judgement, outcome.took, outcome.spent));
+            opinions.push(policy.opinion(outcome, &*request));
         }
-        (Decision::combine(opinions, self.default, self.mode, generation), log)
+        (Decision::combine(opinions, self.default, self.mode, generation, &contradiction), log)
     }
 
     /// Whether what it comes to can depend on what was decided before.
@@ -145,6 +149,21 @@ impl PolicySet {
             }
         }
     }
+}
+
+/// Whether the call is as a policy demands; a fault where it demands what nobody can.
+fn demands(obligations: Vec<Obligation>, request: &dyn Request) -> Result<Demands, Fault> {
+    obligations.iter().try_for_each(obligation::check).map_err(Fault::BadAnswer)?;
+    let unmet = obligations.iter().find_map(|obligation| obligation::unmet(obligation, request));
+    Ok(Demands { obligations, unmet })
+}
+
+fn contradiction(demanding: &[&Opinion]) -> Option<Contradiction> {
+    let all = demanding
+        .iter()
+        .flat_map(|opinion| opinion.demands.obligations.iter().map(move |obligation| (&opinion.policy, obligation)));
+    let found = obligation::contradiction(all)?;
+    Some(Contradiction { policy: found.one.clone(), other: found.other.clone(), about: found.about })
 }
 
 /// What host-wide policies see, and what the tenant's see: its documents over the host-wide ones.
@@ -185,6 +204,7 @@ impl Asked {
             }
             Err(problem) => Outcome {
                 judgement: Err(Fault::NotLoadable(problem.to_string())),
+                obligations: Vec::new(),
                 log: Vec::new(),
                 log_dropped: 0,
                 took: Duration::ZERO,
@@ -193,12 +213,17 @@ impl Asked {
         }
     }
 
-    fn opinion(&self, judgement: portcullis_model::PolicyOutcome, took: Duration, spent: Spent) -> Opinion {
+    fn opinion(&self, outcome: Outcome, request: &dyn Request) -> Opinion {
         let Member { name, digest, file, .. } = &*self.member;
-        let is_denial = matches!(judgement, Ok(Verdict::Deny(_)) | Err(_));
+        let Outcome { judgement, obligations, took, spent, .. } = outcome;
+        let (judgement, demands) = match demands(obligations, request) {
+            Ok(demands) => (judgement, demands),
+            Err(fault) => (Err(fault), Demands::default()),
+        };
+        let is_denial = matches!(judgement, Ok(Verdict::Deny(_)) | Err(_)) || demands.unmet.is_some();
         let remark = file.remark.as_ref().filter(|_| is_denial).cloned();
         let (policy, digest, mode) = (name.clone(), *digest, file.mode);
-        Opinion { policy, origin: self.origin, digest, mode, judgement, remark, took, spent }
+        Opinion { policy, origin: self.origin, digest, mode, judgement, demands, remark, took, spent }
     }
 }
 

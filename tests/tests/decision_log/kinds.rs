@@ -37,7 +37,16 @@ fn of_every_kind() -> Result<Config> {
         .file("tenants/gone/policies/gone.wasm", b"no policy")?
         .tenant("talks", &format!("grants = [\"log\"]\n{}", tenant("talks")))?
         .file("tenants/talks/policies/talks.wasm", &guests::wasm("flood_log")?)?
-        .file("tenants/talks/policies/talks.toml", b"grants = [\"log\"]\n")
+        .file("tenants/talks/policies/talks.toml", b"grants = [\"log\"]\n")?
+        .tenant("owes", &format!("grants = [\"obligations\"]\n{}", tenant("owes")))?
+        .file("tenants/owes/policies/owes.wasm", &guests::that_demands(&[("show-only", &["owner", "owes"])])?)?
+        .file("tenants/owes/policies/owes.toml", b"grants = [\"obligations\"]\n")?
+        .tenant("torn", &format!("grants = [\"obligations\"]\n{}", tenant("torn")))?
+        .file(
+            "tenants/torn/policies/torn.wasm",
+            &guests::that_demands(&[("label", &["a", "1"]), ("label", &["a", "2"])])?,
+        )?
+        .file("tenants/torn/policies/torn.toml", b"grants = [\"obligations\"]\n")
 }
 
 fn by(user: &str, call: &[u8]) -> Result<Vec<u8>> {
@@ -92,6 +101,11 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
     let talks = talks.policies.last().map(|policy| (policy.log.len(), policy.log_dropped)).unwrap_or_default();
     assert!(talks.0 > 0 && talks.1 > 0, "{talks:?}");
 
+    let owes = of("owes", "unmet")?.policies;
+    assert_eq!(owes.first().map(|policy| policy.demands.join(" ")).as_deref(), Some("show only owner=owes"));
+    assert!(owes.first().is_some_and(|policy| policy.unmet.is_some()), "{owes:?}");
+    of("torn", "contradiction")?;
+
     let create = |body: &Value| call("POST", "/v1.44/containers/create", &nothing, Some(body));
     let binds = ["/proc/self/cwd:/x", "/usr/../nowhere/x:/y"];
     let bind = json!({ "Image": "x", "Env": ["A=b"], "HostConfig": { "Binds": binds, "Privileged": true } });
@@ -138,7 +152,7 @@ fn every_kind_of_decision_has_an_id_and_a_record() -> Result<()> {
         schema.check(line);
         causes.extend(decisions::record(line)?.map(|record| record.cause));
     }
-    let expected = "allowed bad-call data default denied exempt fault log overloaded rule unplaced";
+    let expected = "allowed bad-call contradiction data default denied exempt fault log overloaded rule unmet unplaced";
     assert_eq!(causes.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" "), expected);
     assert_eq!(schema.unseen(), BTreeSet::new(), "the schema names what never occurs");
     Ok(())

@@ -19,6 +19,7 @@ pub(crate) struct Context {
     pub settings: Arc<portcullis_document::Document>,
     pub state: BTreeMap<String, Vec<u8>>,
     pub log: Vec<LogLine>,
+    pub obligations: Vec<portcullis_model::Obligation>,
 }
 
 thread_local! {

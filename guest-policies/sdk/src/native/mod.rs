@@ -35,6 +35,32 @@ pub(crate) mod log {
     }
 }
 
+pub(crate) mod obligations {
+    use portcullis_model::Obligation;
+
+    use super::context;
+
+    pub(crate) fn set(pointer: &str, value: &str) {
+        demand(Obligation::Set { pointer: pointer.to_owned(), value: value.to_owned() });
+    }
+
+    pub(crate) fn label(name: &str, value: &str) {
+        demand(Obligation::Label { name: name.to_owned(), value: value.to_owned() });
+    }
+
+    pub(crate) fn show_only(name: &str, value: &str) {
+        demand(Obligation::ShowOnly { name: name.to_owned(), value: value.to_owned() });
+    }
+
+    pub(crate) fn redact(pointer: &str) {
+        demand(Obligation::Redact { pointer: pointer.to_owned() });
+    }
+
+    fn demand(obligation: Obligation) {
+        context::with(|context| context.obligations.push(obligation));
+    }
+}
+
 pub(crate) mod state {
     use portcullis_model::Fault;
     use portcullis_model::fault::StateFault;

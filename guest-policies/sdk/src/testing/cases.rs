@@ -18,6 +18,7 @@
 //!   state: { count: 3 }                     # what the policy has kept before: text, or a counter
 //!   expect: { deny: may only read }         # allow, abstain, deny: in the reason, refused: by this host rule,
 //!                                           # settings: in what the policy says of its settings when it is loaded
+//!   demanded: ["label owner=bob"]           # what the policy demands of the call; left out: nothing
 //!   state_after: { count: 4 }               # all of it; left out: as before
 //! ```
 
@@ -58,6 +59,9 @@ pub struct Case {
     pub state: BTreeMap<String, Kept>,
     #[serde(with = "serde_yaml_ng::with::singleton_map")]
     pub expect: Expected,
+    /// What the policy demands of a call that it does not deny, as it is printed.
+    #[serde(default)]
+    pub demanded: Vec<String>,
     /// All that the policy keeps afterwards; left out, what it has kept before.
     pub state_after: Option<BTreeMap<String, Kept>>,
 }
@@ -98,6 +102,8 @@ pub struct Given {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     pub answer: Answer,
+    /// As it is printed.
+    pub demanded: Vec<String>,
     pub state: BTreeMap<String, Vec<u8>>,
 }
 
@@ -146,6 +152,8 @@ pub enum GivenError {
 pub enum Mismatch {
     #[error("expected {expected:?}, got {got:?}")]
     Answer { expected: Expected, got: Answer },
+    #[error("expected to be demanded {expected:?}, but demanded was {got:?}")]
+    Demanded { expected: Vec<String>, got: Vec<String> },
     #[error("expected to be kept {expected:?}, but kept {got:?}")]
     State { expected: BTreeMap<String, String>, got: BTreeMap<String, String> },
 }
@@ -226,6 +234,10 @@ impl Case {
         };
         if !as_expected {
             return Err(Mismatch::Answer { expected: self.expect.clone(), got: outcome.answer.clone() });
+        }
+        let is_denied = matches!(self.expect, Expected::Deny(_));
+        if !is_denied && self.demanded != outcome.demanded {
+            return Err(Mismatch::Demanded { expected: self.demanded.clone(), got: outcome.demanded.clone() });
         }
         let expected = bytes(self.state_after.as_ref().unwrap_or(&self.state));
         if expected != outcome.state {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portcullis_model as model;
+use portcullis_model::Obligation;
 use serde_json::Value;
 
 use super::paths::Paths;
@@ -67,6 +68,11 @@ impl Policy {
         &self.context.state
     }
 
+    /// What the policy demanded of the last call.
+    pub fn demanded(&self) -> &[Obligation] {
+        &self.context.obligations
+    }
+
     /// What the policy has written.
     pub fn log(&self) -> &[LogLine] {
         &self.context.log
@@ -75,6 +81,7 @@ impl Policy {
     pub(super) fn ask_about(&mut self, request: Arc<dyn model::Request>) -> Verdict {
         let request = Request(native::types::Request(request));
         let data = Document(native::types::Document::Data(Arc::clone(&self.data)));
+        self.context.obligations.clear();
         let context = std::mem::take(&mut self.context);
         let (verdict, context) = native::run(context, || (self.decide)(&request, &data));
         self.context = context;

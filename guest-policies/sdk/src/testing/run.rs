@@ -50,14 +50,15 @@ fn run(decide: Decide, prepare: Prepare, case: &Case, folder: &Path) -> Result<(
     let given = case.given(folder).map_err(|error| error.to_string())?;
     let settings = Document(native::types::Document::Json(given.settings.clone()));
     let prepared = prepare(&settings).map_err(|reason| model::Reason::new(&reason).to_string());
-    let context = Context { settings: given.settings, state: given.state, log: Vec::new() };
+    let context = Context { settings: given.settings, state: given.state, log: Vec::new(), obligations: Vec::new() };
     let mut policy = Policy::with(decide, given.data, context);
     let answer = match (prepared, given.request) {
         (Err(reason), _) => Answer::Settings(reason),
         (Ok(()), Ok(request)) => Answer::Verdict(verdict(policy.ask_about(request))),
         (Ok(()), Err(rule)) => Answer::Refused(rule),
     };
-    let outcome = Outcome { answer, state: policy.kept().clone() };
+    let demanded = policy.demanded().iter().map(ToString::to_string).collect();
+    let outcome = Outcome { answer, demanded, state: policy.kept().clone() };
     case.check(&outcome).map_err(|mismatch| mismatch.to_string())
 }
 

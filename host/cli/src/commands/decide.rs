@@ -125,6 +125,12 @@ fn print_policy(policy: &PolicyRecord) {
     let observed = if policy.mode == "observe" { " (observed)" } else { "" };
     let reason = policy.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     say!("  {}{observed} {}{reason}", policy.policy, policy.verdict);
+    for demand in &policy.demands {
+        say!("    demands {}", escape(demand));
+    }
+    if let Some(unmet) = &policy.unmet {
+        say!("    not met: {}", escape(unmet));
+    }
     for line in &policy.log {
         say!("    {} {}", line.level, escape(&line.message));
     }

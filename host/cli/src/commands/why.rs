@@ -148,7 +148,8 @@ fn asked(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
     }
     for (at, policy) in record.policies.iter().enumerate() {
         let label = if at == 0 { "asked" } else { "then" };
-        let PolicyRecord { policy, origin, mode, digest, verdict, reason, took_us, log, log_dropped } = policy;
+        let PolicyRecord { policy, origin, mode, digest, verdict, reason, demands, unmet, took_us, log, log_dropped } =
+            policy;
         let whose = if origin == "tenant" { "the tenant's" } else { "host-wide" };
         let observed = if mode == "observe" { ", only observed" } else { "" };
         let style = style(verdict);
@@ -161,6 +162,12 @@ fn asked(out: &mut dyn Write, record: &DecisionRecord) -> io::Result<()> {
         paragraph(out, label, &policy)?;
         let digest = digest.as_deref().map_or("(could not be read)", |digest| shortened(digest));
         more(out, &format!("file {}, in {}", plain(digest), micros(*took_us)))?;
+        for demand in demands {
+            more(out, &format!("it demands: {}", plain(demand)))?;
+        }
+        if let Some(unmet) = unmet {
+            more(out, &format!("the call is not as it demands: {}", plain(unmet)))?;
+        }
         for line in log {
             more(out, &format!("it logged {}: {}", plain(&line.level), plain(&line.message)))?;
         }
@@ -187,6 +194,13 @@ fn verdict(record: &DecisionRecord) -> String {
         "allowed" => "allowed: a policy allowed it, and none denied".to_owned(),
         "denied" => format!("denied: {speaker} denied it, and one denial outweighs every allow"),
         "fault" => format!("denied: {speaker} gave no verdict, and a fault denies"),
+        "unmet" => {
+            let demands = |policy: &&PolicyRecord| policy.mode == "enforce" && policy.unmet.is_some();
+            let whose = record.policies.iter().find(demands).map(|policy| plain(&policy.policy));
+            let whose = whose.unwrap_or_else(|| "a policy".to_owned());
+            format!("denied: it would be allowed, but is not as {whose} demands")
+        }
+        "contradiction" => "denied: two policies demand what no call can have together".to_owned(),
         "default" if record.mode == "observe" => {
             "allowed: the tenant is only observed, so its own policies and its default do not count".to_owned()
         }

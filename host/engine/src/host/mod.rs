@@ -3,6 +3,7 @@
 mod fault;
 mod large;
 mod log;
+mod obligations;
 mod settings;
 pub(crate) mod state;
 mod types;
@@ -12,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use portcullis_document::Document;
-use portcullis_model::{Data, Fault, Limits, Request};
+use portcullis_model::{Data, Fault, Limits, Obligation, Request};
 use wasmtime::component::Resource;
 
 use crate::budget::Charge;
@@ -28,6 +29,7 @@ pub(crate) struct Host {
     pub(crate) about: About,
     pub(crate) log: Vec<LogLine>,
     pub(crate) log_dropped: u32,
+    pub(crate) obligations: Vec<Obligation>,
     pub(crate) clock: Clock,
     /// Bytes of all memories.
     memories: Charge,
@@ -86,6 +88,7 @@ impl Host {
             about,
             log: Vec::new(),
             log_dropped: 0,
+            obligations: Vec::new(),
             clock: Clock::default(),
             memories,
             tables: 0,

@@ -134,6 +134,6 @@ fn a_set_has_what_it_was_named_and_nothing_else() {
         assert_eq!(Grants::from_names(["log", "nothing"]).expect_err("refused").0, "nothing");
     }
     let all = Grants::from_names(Grant::ALL.iter().map(|grant| grant.name())).expect("grants");
-    assert_eq!((all, all.to_string().as_str()), (Grants::ALL, "log, state"));
+    assert_eq!((all, all.to_string().as_str()), (Grants::ALL, "log, state, obligations"));
     assert_eq!(Grants::default().iter().count(), 0);
 }

@@ -105,9 +105,10 @@ mod tests {
             counters.note(decision);
             counters.calls().count(counters.calls().note(decision, None), Duration::from_micros(took));
         };
-        let allowed = Decision::combine(Vec::new(), DefaultVerdict::Allow, Mode::Enforce, Default::default());
+        let allowed =
+            Decision::combine(Vec::new(), DefaultVerdict::Allow, Mode::Enforce, Default::default(), &|_| None);
         (0..97).for_each(|_| count(&allowed, 100));
-        count(&Decision::combine(Vec::new(), DefaultVerdict::Deny, Mode::Observe, Default::default()), 100);
+        count(&Decision::combine(Vec::new(), DefaultVerdict::Deny, Mode::Observe, Default::default(), &|_| None), 100);
         let denied = Decision::refuse(Cause::Overloaded, "", Default::default());
         (0..2).for_each(|_| count(&denied, 20_000));
         let read = counters.read();

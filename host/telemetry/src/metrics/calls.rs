@@ -13,12 +13,14 @@ use crate::metrics::histogram::{Histogram, OF_CALLS};
 pub const OTHER: &str = "other";
 
 /// Answers with their causes: all pairs that there are.
-const OUTCOMES: [(&str, &str); 15] = [
+const OUTCOMES: [(&str, &str); 17] = [
     ("allow", "allowed"),
     ("allow", "default"),
     ("allow", "exempt"),
     ("deny", "denied"),
     ("deny", "fault"),
+    ("deny", "unmet"),
+    ("deny", "contradiction"),
     ("deny", "default"),
     ("deny", "rule"),
     ("deny", "bad-call"),
@@ -185,7 +187,7 @@ mod tests {
     #[test]
     fn what_happens_is_found_under_its_names() {
         let calls = Calls::default();
-        let allowed = Decision::combine(Vec::new(), DefaultVerdict::Allow, Mode::Enforce, Generation(1));
+        let allowed = Decision::combine(Vec::new(), DefaultVerdict::Allow, Mode::Enforce, Generation(1), &|_| None);
         let count = |decision, operation| calls.count(calls.note(decision, operation), Duration::ZERO);
         count(&allowed, Some("ContainerCreate"));
         count(&allowed, Some("ContainerCreate"));
