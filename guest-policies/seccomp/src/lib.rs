@@ -2,6 +2,7 @@
 
 mod paths;
 mod profile;
+mod targets;
 
 use portcullis_policy::settings::Setting;
 use portcullis_policy::view::SecurityOption;
@@ -9,12 +10,13 @@ use portcullis_policy::{Document, Request, Verdict, policy, settings};
 
 policy!(decide, prepare);
 
-const SETTINGS: [Setting<'_>; 5] = [
+const SETTINGS: [Setting<'_>; 6] = [
     Setting::boolean("allow_custom_profiles"),
     Setting::boolean("allow_privileged"),
     Setting::boolean("allow_writable_cgroups"),
     Setting::texts("masked_paths"),
     Setting::texts("other_options"),
+    Setting::texts("other_targets"),
 ];
 
 const UNCONFINED: &str = "a container without a seccomp profile is not allowed";
@@ -30,7 +32,13 @@ pub fn prepare(settings: &Document) -> Result<(), String> {
     if settings.len("/masked_paths") == Some(0) {
         return Err("`masked_paths` must not be empty; leave it out where the newest daemon's list is meant".to_owned());
     }
-    Ok(())
+    let listed = settings.texts("/other_targets").unwrap_or_default();
+    match listed.iter().find(|target| !targets::may_be_listed(target)) {
+        Some(target) => Err(format!(
+            "`other_targets` lists `{target}`, which is no target that is kept free; write it as `/sys/fs/cgroup`"
+        )),
+        None => Ok(()),
+    }
 }
 
 pub fn decide(request: &Request, _data: &Document) -> Verdict {
@@ -45,11 +53,11 @@ fn objection(request: &Request) -> Option<String> {
     if let Some(reason) = options.iter().find_map(|option| objection_to(option, request)) {
         return Some(reason);
     }
-    // The daemon gives a privileged container no profile. A privileged exec keeps its container's.
+    // The daemon gives a privileged container no profile and masks nothing. A privileged exec keeps its container's.
     if request.privileged() && request.operation() == "ContainerCreate" {
         return objection_unless(is_allowed("allow_privileged", false), PRIVILEGED);
     }
-    None
+    targets::objection(request)
 }
 
 fn objection_to(option: &SecurityOption, request: &Request) -> Option<String> {
