@@ -2,7 +2,7 @@
 
 # One profile for everything native: a wasmtime without optimisation is too slow to test with.
 CARGO := cargo
-POLICIES := $(filter-out sdk,$(notdir $(patsubst %/Cargo.toml,%,\
+POLICIES := $(filter-out sdk pod-security,$(notdir $(patsubst %/Cargo.toml,%,\
 	$(wildcard guest-policies/*/Cargo.toml examples/policies/*/Cargo.toml tests/guests/*/Cargo.toml))))
 WASM := --profile guest --target wasm32-unknown-unknown $(addprefix -p ,$(POLICIES))
 TARGET := $(or $(CARGO_TARGET_DIR),target)
