@@ -14,10 +14,12 @@ use portcullis_tests::{artifacts, guests};
 use tokio::runtime::Runtime;
 
 const CREATE: &[u8] = include_bytes!("../data/create-allowed.json");
+/// The same, and it meets `restricted`.
+const RESTRICTED: &[u8] = include_bytes!("../data/create-restricted.json");
 
-fn question() -> Question {
+fn question(call: &[u8]) -> Question {
     let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
-    let request = reader.read(wire::read_call(CREATE).expect("a call")).expect("a request");
+    let request = reader.read(wire::read_call(call).expect("a call")).expect("a request");
     let users = portcullis_docker::json::read(br#"{"alice":{"readOnly":false}}"#, portcullis_docker::json::Shape::Any);
     let data = Data::new([("users".to_owned(), Arc::new(users.expect("a document")))]);
     let settings =
@@ -41,9 +43,15 @@ fn decide(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let allow = load(&sandbox, &guests::wasm("allow").expect("a guest"));
     let built = |name| load(&sandbox, &artifacts::policy_bytes(name).expect("built"));
-    let policies = [("nothing asked", allow), ("seccomp", built("seccomp")), ("user-roles", built("user-roles"))];
-    let (question, limits) = (question(), Limits::default());
-    for (name, policy) in &policies {
+    let policies = [
+        ("nothing asked", allow, CREATE),
+        ("seccomp", built("seccomp"), CREATE),
+        ("user-roles", built("user-roles"), CREATE),
+        ("restricted", built("restricted"), RESTRICTED),
+    ];
+    let limits = Limits::default();
+    for (name, policy, call) in &policies {
+        let question = question(call);
         group.bench_function(*name, |bencher| {
             bencher.iter(|| {
                 let outcome = runtime.block_on(policy.decide(question.clone(), &limits));
