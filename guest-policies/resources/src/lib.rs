@@ -85,10 +85,10 @@ fn amounts(resources: &Resources, rules: &Rules<'_>, call: Call) -> Option<Strin
     let positive = |given: Option<i64>| given.map_or(Amount::NotGiven, Amount::Of);
     let mut amounts = vec![
         (&MEMORY, Amount::positive(resources.memory)),
-        (&MEMORY_SWAP, swap(resources, call)),
+        (&MEMORY_SWAP, swap(resources, rules, call)),
         (&MEMORY_RESERVATION, positive(resources.memory_reservation)),
         (&SHARED_MEMORY, positive(resources.shared_memory)),
-        (&CPUS, processors(resources, call)),
+        (&CPUS, processors(resources, rules, call)),
         (&CPUS_RESERVATION, positive(resources.nano_cpus_reservation)),
         (&CPU_SHARES, positive(resources.cpu_shares)),
     ];
@@ -103,8 +103,13 @@ fn amounts(resources: &Resources, rules: &Rules<'_>, call: Call) -> Option<Strin
 
 /// Without a limit of its own, a container may swap as much as it has memory (`adaptContainerSettings` in moby's
 /// `daemon/daemon_unix.go`); without one of memory, it has none of swap. An update that does not name it keeps the old one.
-fn swap(resources: &Resources, call: Call) -> Amount {
-    match (resources.memory, resources.memory_swap) {
+fn swap(resources: &Resources, rules: &Rules<'_>, call: Call) -> Amount {
+    // A default of its own takes the place of twice the memory.
+    if resources.memory_swap.is_none() && rules.default_of(&MEMORY_SWAP, call).is_some() {
+        return Amount::NotGiven;
+    }
+    let memory = resources.memory.or_else(|| rules.default_of(&MEMORY, call));
+    match (memory, resources.memory_swap) {
         (_, Some(swap)) if call == Call::Update => Amount::positive(Some(swap)),
         (_, None) if call == Call::Update => Amount::NotGiven,
         (Some(memory), None) if memory > 0 => Amount::Of(memory.saturating_mul(2)),
@@ -115,7 +120,8 @@ fn swap(resources: &Resources, call: Call) -> Amount {
 
 /// A quota below 0 takes the limit away, that of `NanoCpus`, too (`getCPUResources` in moby's `daemon/daemon_unix.go`). An
 /// update of only one of quota and period leaves the other as it was, which the call does not say.
-fn processors(resources: &Resources, call: Call) -> Amount {
+fn processors(resources: &Resources, rules: &Rules<'_>, call: Call) -> Amount {
+    let has_default = rules.default_of(&CPUS, call).is_some();
     let of_quota = |quota: i64, period: i64| {
         let nano = i128::from(quota) * 1_000_000_000 / i128::from(period.max(1));
         Amount::Of(i64::try_from(nano).unwrap_or(i64::MAX))
@@ -128,7 +134,8 @@ fn processors(resources: &Resources, call: Call) -> Amount {
         (None, Some(quota), Some(period)) => of_quota(quota, period),
         (None, Some(quota), None) if call != Call::Update => of_quota(quota, DEFAULT_PERIOD),
         (None, Some(_), None) => Amount::Unknown(NO_PERIOD),
-        (None, None, Some(_)) if call == Call::Update => Amount::Unknown(NO_PERIOD),
+        // Beside a default, daemons refuse it.
+        (None, None, Some(_)) if call == Call::Update || has_default => Amount::Unknown(NO_PERIOD),
         (None, None, _) => Amount::NotGiven,
     }
 }
@@ -177,12 +184,50 @@ fn of_builder(request: &Request, rules: &Rules<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use portcullis_policy::testing;
+    use std::collections::BTreeMap;
+
+    use portcullis_policy::Verdict;
+    use portcullis_policy::testing::{self, Call, Policy, json};
 
     use super::{decide, prepare};
 
     #[test]
     fn cases() {
         testing::run_cases_with(decide, prepare);
+    }
+
+    /// What is demanded of a call, as pairs of pointer and value.
+    fn demanded(policy: &mut Policy, call: &Call) -> BTreeMap<String, i64> {
+        assert_eq!(policy.ask(call), Verdict::Allow, "{call:?}");
+        let text = policy.demanded().iter().map(ToString::to_string);
+        let pairs = text.map(|text| {
+            let (pointer, value) = text.strip_prefix("set ").and_then(|rest| rest.split_once(" to ")).expect("sets");
+            (pointer.to_owned(), value.parse().expect("a number"))
+        });
+        pairs.collect()
+    }
+
+    #[test]
+    fn a_call_that_has_what_is_demanded_is_allowed_and_nothing_more_is_demanded() {
+        let limit = |most: i64, default: i64| json!({ "most": most, "default": default });
+        for (memory, swap, cpus, pids) in [(512, 1024, 2, 100), (64, 128, 1, 1), (6, 12, 4, 10_000)] {
+            let settings = json!({
+                "memory": limit(memory << 20, memory << 20), "memory_swap": { "most": swap << 20 },
+                "cpus": limit(cpus, 1), "pids": limit(pids, pids), "shared_memory": limit(memory << 20, 1 << 20),
+                "cpu_shares": limit(1024, 2), "memory_reservation": limit(memory << 20, 6 << 20),
+            });
+            let mut policy = Policy::new(decide).settings(settings);
+            for given in
+                [json!({}), json!({ "PidsLimit": 1 }), json!({ "CpuQuota": 1000 }), json!({ "Memory": 6 << 20 })]
+            {
+                let call =
+                    |host: &_| Call::post("/v1.44/containers/create").body(json!({ "Image": "a", "HostConfig": host }));
+                let mut host = given;
+                for (pointer, value) in demanded(&mut policy, &call(&host)) {
+                    host[pointer.strip_prefix("/HostConfig/").expect("of the host")] = json!(value);
+                }
+                assert_eq!(demanded(&mut policy, &call(&host)), BTreeMap::new(), "{host}");
+            }
+        }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Resource {
     /// How the command line asks for it, in `docker run` and in `docker service create`.
     pub(crate) flags: [&'static str; 2],
     pub(crate) unit: Unit,
+    /// Where a create and a service have it in the body.
+    pub(crate) pointers: [Option<&'static str>; 2],
     /// Whether there is no limit where none is given. Then a maximum means that one must be.
     pub(crate) is_open: bool,
 }
@@ -22,6 +24,8 @@ pub(crate) struct Resource {
 pub(crate) struct Limit {
     required: bool,
     most: Option<i64>,
+    /// What is demanded of a call that gives none.
+    default: Option<i64>,
 }
 
 /// What a call says of a resource.
@@ -49,25 +53,40 @@ pub(crate) enum Call {
 impl Limit {
     pub(crate) fn of(value: &Value<'_>, resource: &Resource) -> Result<Self, String> {
         let keys = value.keys().filter(|keys| !keys.is_empty());
-        let mut limit = Self { required: false, most: None };
+        let mut limit = Self { required: false, most: None, default: None };
         let mut required = None;
-        for key in keys.ok_or("must be an object with `most`, `required` or both")? {
+        for key in keys.ok_or("must be an object with `most`, `required`, `default`, or several")? {
             let value = value.at([&key]);
             match &*key {
                 "required" => required = Some(value.boolean().ok_or("must have true or false as `required`")?),
-                "most" => {
-                    let expected = match resource.unit {
-                        Unit::Bytes => "must have a number of bytes or a text such as \"512m\" as `most`",
-                        Unit::Count => "must have a whole number as `most`",
-                        Unit::Processors => "must have a number such as 1.5 as `most`",
-                    };
-                    limit.most = Some(resource.unit.amount(&value).ok_or(expected)?);
-                }
-                _ => return Err(format!("has `{key}`; there are `most`, `required`")),
+                "most" => limit.most = Some(amount(&value, resource, "most")?),
+                "default" => limit.default = Some(amount(&value, resource, "default")?),
+                _ => return Err(format!("has `{key}`; there are `most`, `required`, `default`")),
             }
         }
-        limit.required = required.unwrap_or(resource.is_open && limit.most.is_some());
+        if let Some(default) = limit.default {
+            if resource.pointers.iter().all(Option::is_none) {
+                return Err("cannot have a `default`".to_owned());
+            }
+            if default == 0 || limit.most.is_some_and(|most| default > most) {
+                return Err("must have a `default` above 0, and up to `most`".to_owned());
+            }
+        }
+        let is_bound = resource.is_open && limit.most.is_some();
+        limit.required = required.unwrap_or(is_bound || limit.default.is_some());
         Ok(limit)
+    }
+
+    /// What a call is given that says nothing of it, and where.
+    pub(crate) fn default_of(&self, resource: &Resource, call: Call) -> Option<(&'static str, i64)> {
+        let [of_create, of_service] = resource.pointers;
+        let pointer = match call {
+            Call::Create => of_create?,
+            Call::Service => of_service?,
+            // An update keeps what was, and a build has it in the query.
+            Call::Update | Call::Build => return None,
+        };
+        Some((pointer, self.default?))
     }
 
     /// Whether there must be a limit.
@@ -107,6 +126,15 @@ impl Amount {
             Some(_) => Self::Unlimited,
         }
     }
+}
+
+fn amount(value: &Value<'_>, resource: &Resource, key: &str) -> Result<i64, String> {
+    let expected = match resource.unit {
+        Unit::Bytes => "a number of bytes or a text such as \"512m\"",
+        Unit::Count => "a whole number",
+        Unit::Processors => "a number such as 1.5",
+    };
+    resource.unit.amount(value).ok_or_else(|| format!("must have {expected} as `{key}`"))
 }
 
 /// An object, or nothing.

@@ -1,6 +1,6 @@
 //! What the settings say, and what the data say of the caller in their place.
 
-use portcullis_policy::{Document, Request, Value};
+use portcullis_policy::{Document, Request, Value, obligations};
 
 use crate::limit::{Amount, Call, Limit, Resource, is_object};
 use crate::unit::Unit;
@@ -19,24 +19,52 @@ const fn resource(
     unit: Unit,
     is_open: bool,
 ) -> Resource {
-    Resource { name, what, flags, unit, is_open }
+    Resource { name, what, flags, unit, pointers: [None, None], is_open }
+}
+
+const fn given_at(of_create: Option<&'static str>, of_service: Option<&'static str>, resource: Resource) -> Resource {
+    Resource { pointers: [of_create, of_service], ..resource }
 }
 
 const NONE: &str = "no flag of a service";
 
-pub(crate) static MEMORY: Resource = resource("memory", "memory", ["--memory", "--limit-memory"], Unit::Bytes, true);
-pub(crate) static MEMORY_SWAP: Resource =
-    resource("memory_swap", "memory and swap together", ["--memory-swap", "--limit-memory"], Unit::Bytes, true);
-pub(crate) static MEMORY_RESERVATION: Resource =
-    resource("memory_reservation", "reserved memory", ["--memory-reservation", "--reserve-memory"], Unit::Bytes, false);
-pub(crate) static SHARED_MEMORY: Resource =
-    resource("shared_memory", "shared memory", ["--shm-size", NONE], Unit::Bytes, false);
-pub(crate) static CPUS: Resource = resource("cpus", "processors", ["--cpus", "--limit-cpu"], Unit::Processors, true);
+pub(crate) static MEMORY: Resource = given_at(
+    Some("/HostConfig/Memory"),
+    Some("/TaskTemplate/Resources/Limits/MemoryBytes"),
+    resource("memory", "memory", ["--memory", "--limit-memory"], Unit::Bytes, true),
+);
+pub(crate) static MEMORY_SWAP: Resource = given_at(
+    Some("/HostConfig/MemorySwap"),
+    None,
+    resource("memory_swap", "memory and swap together", ["--memory-swap", "--limit-memory"], Unit::Bytes, true),
+);
+pub(crate) static MEMORY_RESERVATION: Resource = given_at(
+    Some("/HostConfig/MemoryReservation"),
+    Some("/TaskTemplate/Resources/Reservations/MemoryBytes"),
+    resource("memory_reservation", "reserved memory", ["--memory-reservation", "--reserve-memory"], Unit::Bytes, false),
+);
+pub(crate) static SHARED_MEMORY: Resource = given_at(
+    Some("/HostConfig/ShmSize"),
+    None,
+    resource("shared_memory", "shared memory", ["--shm-size", NONE], Unit::Bytes, false),
+);
+pub(crate) static CPUS: Resource = given_at(
+    Some("/HostConfig/NanoCpus"),
+    Some("/TaskTemplate/Resources/Limits/NanoCPUs"),
+    resource("cpus", "processors", ["--cpus", "--limit-cpu"], Unit::Processors, true),
+);
 pub(crate) static CPUS_RESERVATION: Resource =
     resource("cpus_reservation", "reserved processors", [NONE, "--reserve-cpu"], Unit::Processors, false);
-pub(crate) static CPU_SHARES: Resource =
-    resource("cpu_shares", "CPU shares", ["--cpu-shares", NONE], Unit::Count, false);
-pub(crate) static PIDS: Resource = resource("pids", "processes", ["--pids-limit", "--limit-pids"], Unit::Count, true);
+pub(crate) static CPU_SHARES: Resource = given_at(
+    Some("/HostConfig/CpuShares"),
+    None,
+    resource("cpu_shares", "CPU shares", ["--cpu-shares", NONE], Unit::Count, false),
+);
+pub(crate) static PIDS: Resource = given_at(
+    Some("/HostConfig/PidsLimit"),
+    Some("/TaskTemplate/Resources/Limits/Pids"),
+    resource("pids", "processes", ["--pids-limit", "--limit-pids"], Unit::Count, true),
+);
 pub(crate) static STORAGE: Resource = resource("storage", "storage", ["--storage-opt size=…", NONE], Unit::Bytes, true);
 pub(crate) static REPLICAS: Resource = resource("replicas", "replicas", [NONE, "--replicas"], Unit::Count, false);
 pub(crate) static BLOCK_IO_WEIGHT: Resource =
@@ -110,6 +138,11 @@ impl<'a> Rules<'a> {
         self.get(name).boolean() == Some(true)
     }
 
+    /// What a call has that says nothing of it.
+    pub(crate) fn default_of(&self, resource: &Resource, call: Call) -> Option<i64> {
+        self.limit(resource)?.ok()?.default_of(resource, call).map(|(_, default)| default)
+    }
+
     /// None where nothing is said of it.
     pub(crate) fn limit(&self, resource: &Resource) -> Option<Result<Limit, String>> {
         let value = self.get(resource.name);
@@ -122,7 +155,13 @@ impl<'a> Rules<'a> {
 
     pub(crate) fn objection(&self, resource: &Resource, amount: Amount, call: Call) -> Option<String> {
         match self.limit(resource)? {
-            Ok(limit) => limit.objection(resource, amount, call),
+            Ok(limit) => match limit.default_of(resource, call).filter(|_| amount == Amount::NotGiven) {
+                Some((pointer, default)) => {
+                    obligations::set(pointer, &default.to_string());
+                    None
+                }
+                None => limit.objection(resource, amount, call),
+            },
             Err(problem) => Some(problem),
         }
     }

@@ -7,8 +7,14 @@ use crate::limit::{Amount, Call, Limit, Resource, is_object};
 use crate::rules::{Rules, ULIMITS};
 use crate::unit::Unit;
 
-static ULIMIT: Resource =
-    Resource { name: ULIMITS, what: "", flags: ["--ulimit", "--ulimit"], unit: Unit::Count, is_open: false };
+static ULIMIT: Resource = Resource {
+    name: ULIMITS,
+    what: "",
+    flags: ["--ulimit", "--ulimit"],
+    unit: Unit::Count,
+    pointers: [None, None],
+    is_open: false,
+};
 
 pub(crate) fn objection(rules: &Rules<'_>, given: &[Ulimit], call: Call) -> Option<String> {
     let settings = rules.get(ULIMITS);
