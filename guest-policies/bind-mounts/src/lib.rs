@@ -86,23 +86,54 @@ fn objection_to_bind(mount: &Mount, rules: &Rules, settings: &Document) -> Optio
     let Some(path) = &mount.resolved else {
         return Some(format!("where `{source}` leads on the host cannot be found out"));
     };
+    let cleaned = cleaned(source);
     let name = if path == source { format!("`{source}`") } else { format!("`{source}`, which is `{path}`,") };
     let Some(rule) = rules.rule_for(path) else {
-        return Some(format!("{name} may not be mounted"));
+        return Some(outside(source, path, &cleaned, rules));
     };
     let swapped = std::iter::once(path).chain(&mount.links).find_map(|place| Some((place, rules.swapped_by(place)?)));
     if let Some((place, by)) = swapped {
         return Some(swappable(&name, place, by));
     }
     if let Some(link) = unknown_link(mount, rules, settings) {
+        let by = if [&cleaned, source].iter().any(|written| rules::is_within(written, link)) {
+            format!("`{link}`")
+        } else {
+            "a symlink".to_owned()
+        };
         return Some(format!(
-            "{name} may not be mounted by way of `{link}`, which the settings do not list: give the path that `realpath` prints"
+            "{name} may not be mounted by way of {by}, which the settings do not list: give the path that `realpath` prints"
         ));
     }
     if mount.missing && !rule.create {
         return Some(format!("{name} may not be mounted: it does not exist, and Docker may not make it"));
     }
     objection_to_access(mount, path, &name, rule, rules)
+}
+
+/// A reason does not tell where symlinks lead outside of what the settings list, nor whether there are any: it is told to
+/// everybody who asks.
+fn outside(source: &str, path: &str, cleaned: &str, rules: &Rules) -> String {
+    if source != path && cleaned == path {
+        format!("`{source}`, which is `{path}`, may not be mounted")
+    } else if rules.rule_for(cleaned).is_some() {
+        format!("`{source}` may not be mounted: a symlink leads out of what the settings list")
+    } else {
+        format!("`{source}` may not be mounted")
+    }
+}
+
+/// As Go's `path.Clean` leaves it: without `.` and `..`, before any symlink is followed.
+fn cleaned(source: &str) -> String {
+    let mut parts = Vec::new();
+    for part in source.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// A place on the way, outside of what the settings list: it could lie in a volume, where containers write.
