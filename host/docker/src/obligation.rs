@@ -138,7 +138,7 @@ fn filters_by_label(request: &dyn Request, wanted: &str) -> bool {
     match labels.kind() {
         Kind::List => labels.items().any(|label| label.as_str() == Some(wanted)),
         Kind::Object => labels.get(wanted).and_then(Value::as_bool) == Some(true),
-        _ => false,
+        Kind::Null | Kind::Boolean | Kind::Number | Kind::Text => false,
     }
 }
 

@@ -450,6 +450,10 @@ mod tests {
         }
     }
 
+    /// A note; what is said and demanded; the default; the answer; the kind of its cause; whether it would have denied.
+    type Demanded =
+        (&'static str, Vec<(Mode, PolicyOutcome, Demands)>, DefaultVerdict, &'static str, &'static str, bool);
+
     #[test]
     fn what_is_demanded_of_an_allowed_call_must_be_met() {
         use DefaultVerdict as D;
@@ -465,7 +469,7 @@ mod tests {
         let required = "a: `--label owner=alice` is required";
         let both = "`a` and `b` demand different things of `label owner`, so nothing is allowed";
         #[rustfmt::skip]
-        let cases: Vec<(&str, Vec<(Mode, PolicyOutcome, Demands)>, D, &str, &str, bool)> = vec![
+        let cases: Vec<Demanded> = vec![
             ("met", vec![(E, allow(), met())], D::Deny, "allow", "allowed", false),
             ("not met", vec![(E, allow(), unmet())], D::Deny, required, "unmet", false),
             ("not met by who abstains", vec![(E, abstain(), unmet()), (E, allow(), Demands::default())], D::Deny, required, "unmet", false),
