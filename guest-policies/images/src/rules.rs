@@ -134,7 +134,8 @@ impl<'a> Rules<'a> {
             .collect();
         let shown = listed.get(..SHOWN.min(listed.len())).unwrap_or_default().join(", ");
         let rest = if listed.len() > SHOWN { ", …" } else { "" };
-        let allowed = if listed.is_empty() { "nothing is".to_owned() } else { format!("allowed are {shown}{rest}") };
+        let allowed =
+            if listed.is_empty() { "nothing is allowed".to_owned() } else { format!("allowed are {shown}{rest}") };
         format!("`{}` {}; {allowed}", name(image), may_not(purpose))
     }
 }
