@@ -2,8 +2,8 @@
 
 use std::cell::OnceCell;
 
-use portcullis_policy::view::{Container, Mount, Namespace, Resources, SecurityOption};
-use portcullis_policy::{Document, Request, settings};
+use portcullis_policy::view::{Capabilities, Container, Mount, Namespace, Resources, SecurityOption};
+use portcullis_policy::{Document, Request, Value, settings};
 
 /// What has to be asked about a call. The list of operations is closed: an operation that is not in it is `Unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,13 @@ pub enum Kind {
 pub struct Call<'r> {
     pub request: &'r Request,
     pub kind: Kind,
+    capabilities: OnceCell<Capabilities>,
     container: OnceCell<Option<Container>>,
     options: OnceCell<Vec<SecurityOption>>,
     mounts: OnceCell<Vec<Mount>>,
     namespaces: OnceCell<Vec<Namespace>>,
     resources: OnceCell<Resources>,
-    settings: OnceCell<Document>,
+    settings: OnceCell<(Document, Vec<String>)>,
 }
 
 // === impl Call ===
@@ -60,6 +61,7 @@ impl<'r> Call<'r> {
         Self {
             request,
             kind: Kind::of(&request.operation()),
+            capabilities: OnceCell::new(),
             container: OnceCell::new(),
             options: OnceCell::new(),
             mounts: OnceCell::new(),
@@ -67,6 +69,10 @@ impl<'r> Call<'r> {
             resources: OnceCell::new(),
             settings: OnceCell::new(),
         }
+    }
+
+    pub fn capabilities(&self) -> &Capabilities {
+        self.capabilities.get_or_init(|| self.request.capabilities())
     }
 
     pub fn container(&self) -> Option<&Container> {
@@ -89,8 +95,14 @@ impl<'r> Call<'r> {
         self.resources.get_or_init(|| self.request.resources())
     }
 
-    pub fn settings(&self) -> &Document {
-        self.settings.get_or_init(settings)
+    /// A setting, if there is one of this name: most are not there, and then the host need not be asked for them.
+    pub fn setting(&self, name: &str) -> Option<Value<'_>> {
+        let (settings, names) = self.settings.get_or_init(|| {
+            let settings = settings();
+            let names = settings.keys("").unwrap_or_default();
+            (settings, names)
+        });
+        names.iter().any(|known| known == name).then(|| settings.at([name]))
     }
 
     /// Whether a setting lists this text. Ask only where it matters: most calls need no setting.
@@ -119,11 +131,11 @@ impl<'r> Call<'r> {
     }
 
     pub fn list(&self, setting: &str) -> Option<Vec<String>> {
-        self.settings().at([setting]).texts()
+        self.setting(setting)?.texts()
     }
 
     pub fn says(&self, setting: &str) -> bool {
-        self.settings().at([setting]).boolean() == Some(true)
+        self.setting(setting).is_some_and(|value| value.boolean() == Some(true))
     }
 }
 

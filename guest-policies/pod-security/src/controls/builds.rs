@@ -24,7 +24,7 @@ fn more_than_none(call: &Call<'_>) -> Objection {
 
 /// `default` is an index into [`BUILDS`], of which each allows what the ones before it do.
 fn objection(call: &Call<'_>, default: usize) -> Objection {
-    let set = call.settings().text("/builds");
+    let set = call.setting("builds").and_then(|value| value.text());
     let level = set.and_then(|text| BUILDS.iter().position(|level| *level == text)).unwrap_or(default);
     match (call.kind, level) {
         (_, 0) => Some(

@@ -41,9 +41,9 @@ fn unlimited(call: &Call<'_>) -> Objection {
 
 fn above_cap(call: &Call<'_>) -> Objection {
     for (name, setting, default, unit) in
-        [("memory", "/memory_mib", 8192, MEBIBYTE), ("pids", "/pids", 4096, 1), ("cpus", "/cpus", 0, CPU)]
+        [("memory", "memory_mib", 8192, MEBIBYTE), ("pids", "pids", 4096, 1), ("cpus", "cpus", 0, CPU)]
     {
-        let most = call.settings().integer(setting).unwrap_or(default);
+        let most = call.setting(setting).and_then(|value| value.integer()).unwrap_or(default);
         if most == 0 {
             continue;
         }

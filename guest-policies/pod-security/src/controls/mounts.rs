@@ -26,7 +26,8 @@ pub const COPY_IN: Control = Control { name: "copy-in", of: &[Kind::CopyIn], obj
 
 fn host_path(call: &Call<'_>) -> Objection {
     let objection = call.mounts().iter().find_map(|mount| of_host(mount, call.kind))?;
-    let is_left = call.settings().text("/binds").is_some_and(|binds| binds == crate::settings::BINDS[1]);
+    let is_left =
+        call.setting("binds").and_then(|value| value.text()).is_some_and(|binds| binds == crate::settings::BINDS[1]);
     (!is_left).then_some(objection)
 }
 

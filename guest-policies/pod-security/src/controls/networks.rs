@@ -39,7 +39,7 @@ fn port(call: &Call<'_>) -> Objection {
     if ports.is_empty() {
         return None;
     }
-    let lowest = call.settings().integer("/lowest_port").unwrap_or(LOWEST_PORT);
+    let lowest = call.setting("lowest_port").and_then(|value| value.integer()).unwrap_or(LOWEST_PORT);
     let chosen_by_daemon = |first: u16, last: u16| first == 0 && last == 0;
     let low = ports.iter().find(|port| !chosen_by_daemon(port.first, port.last) && i64::from(port.first) < lowest);
     if let Some(port) = low {
@@ -48,7 +48,7 @@ fn port(call: &Call<'_>) -> Objection {
         );
     }
     let everywhere = ports.iter().find(|port| port.address.is_empty())?;
-    if call.settings().boolean("/ports_on_all_addresses") != Some(false) {
+    if call.setting("ports_on_all_addresses").and_then(|value| value.boolean()) != Some(false) {
         return None;
     }
     Some(

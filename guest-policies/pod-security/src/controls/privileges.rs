@@ -47,7 +47,7 @@ fn beyond_default(call: &Call<'_>) -> Objection {
     Some(
         format!(
             "the capability `{}` may not be added; allowed are those that Docker gives to each container",
-            short(&capability)
+            short(capability)
         )
         .into(),
     )
@@ -56,19 +56,19 @@ fn beyond_default(call: &Call<'_>) -> Objection {
 fn more_than_few(call: &Call<'_>) -> Objection {
     let capability = added(call, &["CAP_NET_BIND_SERVICE"])?;
     Some(
-        format!("the capability `{}` may not be added; allowed is `--cap-add NET_BIND_SERVICE`", short(&capability))
+        format!("the capability `{}` may not be added; allowed is `--cap-add NET_BIND_SERVICE`", short(capability))
             .into(),
     )
 }
 
 /// An added capability that is not one of these, and not in the settings.
-fn added(call: &Call<'_>, allowed: &[&str]) -> Option<String> {
-    let added = call.request.capabilities().added;
-    added.into_iter().find(|name| !allowed.contains(&name.as_str()) && !call.lists("capabilities", name))
+fn added<'c>(call: &'c Call<'_>, allowed: &[&str]) -> Option<&'c str> {
+    let mut added = call.capabilities().added.iter();
+    added.find(|name| !allowed.contains(&name.as_str()) && !call.lists("capabilities", name)).map(String::as_str)
 }
 
 fn keeps_some(call: &Call<'_>) -> Objection {
-    let dropped = call.request.capabilities().dropped;
+    let dropped = &call.capabilities().dropped;
     // Daemons ignore it of a service below 1.41.
     let drops_all = dropped.iter().any(|name| name == "ALL") && !call.is_service_below(41);
     (!drops_all).then(|| "all capabilities must be dropped: add `--cap-drop ALL` (`CapDrop: [\"ALL\"]`, of a service `CapabilityDrop`)".into())
