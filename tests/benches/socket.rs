@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portcullis_model::decision::{DefaultVerdict, Mode, Origin, Spent};
+use portcullis_model::obligation::Demands;
 use portcullis_model::{Decision, Generation, Opinion, PolicyName, Verdict};
 use portcullis_policies::tenant::Counters;
 use portcullis_tests::http::Connection;
@@ -93,7 +94,7 @@ fn traced() -> Result<[Server; 2]> {
 fn recording(server: &Server, call: &[u8]) -> Result<String> {
     const COUNTS: u32 = 2_000_000;
     let opinions = (0..3).filter_map(opinion).collect();
-    let decision = Decision::combine(opinions, DefaultVerdict::Allow, Mode::Enforce, Generation(1));
+    let decision = Decision::combine(opinions, DefaultVerdict::Allow, Mode::Enforce, Generation(1), &|_| None);
     let counters = Counters::default();
     let start = Instant::now();
     for count in 0..COUNTS {
@@ -118,6 +119,7 @@ fn opinion(number: u32) -> Option<Opinion> {
         digest: None,
         mode: Mode::Enforce,
         judgement,
+        demands: Demands::default(),
         remark: None,
         took,
         spent,

@@ -142,7 +142,7 @@ mod tests {
         let held = HELD.lock().expect("no panic");
         let folder = |number: usize| {
             let ask = move |_: &Path| {
-                if number % 2 == 0 {
+                if number.is_multiple_of(2) {
                     drop(HELD.lock().expect("no panic"));
                 }
                 number
