@@ -4,7 +4,6 @@ mod folders;
 mod networks;
 mod projects;
 
-use pod_security::Control;
 use pod_security::controls::{
     builds, daemon, devices, kernel, limits, mounts, namespaces, networks as ports, privileges, security,
 };
@@ -13,7 +12,7 @@ use portcullis_policy::{Document, Request, Verdict, policy};
 
 policy!(decide, prepare);
 
-const CONTROLS: [Control; 34] = [
+pod_security::controls! {
     privileges::PRIVILEGED,
     namespaces::HOST_NAMESPACES,
     namespaces::HOST_NETWORK,
@@ -48,10 +47,10 @@ const CONTROLS: [Control; 34] = [
     daemon::HOST_PROCESSES,
     daemon::DEBUG,
     daemon::UNKNOWN_OPERATIONS,
-];
+}
 
 pub fn decide(request: &Request, data: &Document) -> Verdict {
-    pod_security::decide(request, data, &CONTROLS)
+    verdict(request, data)
 }
 
 pub fn prepare(settings: &Document) -> Result<(), String> {
@@ -66,7 +65,7 @@ pub fn prepare(settings: &Document) -> Result<(), String> {
         Setting::integer("pids", 0, 1 << 22),
         Setting::integer("cpus", 0, 1 << 16),
     ];
-    pod_security::prepare(settings, &CONTROLS, &own)?;
+    pod_security::prepare(settings, CONTROLS, &own)?;
     projects::check(settings)
 }
 

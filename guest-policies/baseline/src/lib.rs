@@ -1,13 +1,12 @@
 //! The Kubernetes Pod Security Standards' level "baseline", carried over to Docker's API.
 
-use pod_security::Control;
 use pod_security::controls::{builds, daemon, devices, kernel, mounts, namespaces, networks, privileges, security};
 use portcullis_policy::settings::Setting;
 use portcullis_policy::{Document, Request, Verdict, policy};
 
 policy!(decide, prepare);
 
-const CONTROLS: [Control; 30] = [
+pod_security::controls! {
     privileges::PRIVILEGED,
     namespaces::HOST_NAMESPACES,
     namespaces::HOST_NETWORK,
@@ -38,14 +37,14 @@ const CONTROLS: [Control; 30] = [
     daemon::HOST_PROCESSES,
     daemon::DEBUG,
     daemon::UNKNOWN_OPERATIONS,
-];
+}
 
 pub fn decide(request: &Request, data: &Document) -> Verdict {
-    pod_security::decide(request, data, &CONTROLS)
+    verdict(request, data)
 }
 
 pub fn prepare(settings: &Document) -> Result<(), String> {
-    pod_security::prepare(settings, &CONTROLS, &[Setting::one_of("binds", &pod_security::BINDS)])
+    pod_security::prepare(settings, CONTROLS, &[Setting::one_of("binds", &pod_security::BINDS)])
 }
 
 #[cfg(test)]

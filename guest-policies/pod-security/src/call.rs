@@ -57,7 +57,7 @@ pub struct Call<'r> {
 // === impl Call ===
 
 impl<'r> Call<'r> {
-    pub(crate) fn of(request: &'r Request) -> Self {
+    pub fn of(request: &'r Request) -> Self {
         Self {
             request,
             kind: Kind::of(&request.operation()),

@@ -20,7 +20,7 @@ mod text;
 use std::borrow::Cow;
 
 use portcullis_policy::settings::Setting;
-use portcullis_policy::{Document, Request, Verdict};
+use portcullis_policy::{Document, Verdict};
 
 pub use crate::call::{Call, Kind};
 pub use crate::settings::BINDS;
@@ -37,23 +37,47 @@ pub struct Control {
     pub objection: fn(&Call<'_>) -> Objection,
 }
 
-/// What `controls` say of a call.
-pub fn decide(request: &Request, data: &Document, controls: &[Control]) -> Verdict {
-    let call = Call::of(request);
-    for control in controls.iter().filter(|control| control.of.contains(&call.kind)) {
-        let Some(reason) = (control.objection)(&call) else { continue };
-        if call.lists("off", control.name) {
-            continue;
+/// Makes a policy of controls, in the order in which a caller should read of them: the list `CONTROLS`, and the function
+/// `verdict`. It names each control, so that no instance has to find functions in a table for its one decision.
+#[macro_export]
+macro_rules! controls {
+    ($($control:expr),+ $(,)?) => {
+        const CONTROLS: &[$crate::Control] = &[$($control),+];
+
+        fn verdict(
+            request: &::portcullis_policy::Request,
+            data: &::portcullis_policy::Document,
+        ) -> ::portcullis_policy::Verdict {
+            let call = $crate::Call::of(request);
+            $(
+                if let Some(denial) = $crate::denial(&call, data, &$control) {
+                    return denial;
+                }
+            )+
+            ::portcullis_policy::Verdict::allow()
         }
-        match exceptions::cover(&call, data, control.name) {
-            Ok(true) => {}
-            Ok(false) => return Verdict::deny(format!("{}: {reason}", control.name)),
-            Err(mistake) => {
-                return Verdict::deny(format!("{}: {reason}; the exceptions cannot be used: {mistake}", control.name));
-            }
-        }
+    };
+}
+
+/// The denial of a call by one control, unless it is turned off or excepted.
+#[inline(always)]
+pub fn denial(call: &Call<'_>, data: &Document, control: &Control) -> Option<Verdict> {
+    if !control.of.contains(&call.kind) {
+        return None;
     }
-    Verdict::allow()
+    (control.objection)(call).and_then(|reason| unless_excepted(call, data, control.name, &reason))
+}
+
+#[cold]
+fn unless_excepted(call: &Call<'_>, data: &Document, control: &'static str, reason: &str) -> Option<Verdict> {
+    if call.lists("off", control) {
+        return None;
+    }
+    match exceptions::cover(call, data, control) {
+        Ok(true) => None,
+        Ok(false) => Some(Verdict::deny(format!("{control}: {reason}"))),
+        Err(mistake) => Some(Verdict::deny(format!("{control}: {reason}; the exceptions cannot be used: {mistake}"))),
+    }
 }
 
 /// Checks the settings of a policy that has these controls, and `own` settings beside the common ones.

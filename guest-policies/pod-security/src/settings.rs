@@ -36,7 +36,9 @@ pub(crate) fn check(settings: &Document) -> Result<(), String> {
     let wrong = |name: &str, is_right: fn(&str) -> bool| {
         settings.texts(&format!("/{name}")).unwrap_or_default().into_iter().find(|text| !is_right(text))
     };
-    if let Some(text) = wrong("capabilities", |text| text.starts_with("CAP_") && text.to_uppercase() == text) {
+    if let Some(text) = wrong("capabilities", |text| {
+        text.starts_with("CAP_") && !text.contains(|letter: char| letter.is_ascii_lowercase())
+    }) {
         return Err(format!("`capabilities` has `{text}`; write it as `CAP_NET_ADMIN`"));
     }
     if let Some(text) = wrong("devices", |text| text.starts_with("/dev/") && !text.contains("..")) {

@@ -1,6 +1,5 @@
 //! The Kubernetes Pod Security Standards' level "restricted", carried over to Docker's API.
 
-use pod_security::Control;
 use pod_security::controls::{
     builds, daemon, devices, kernel, limits, mounts, namespaces, networks, privileges, security, users,
 };
@@ -9,7 +8,7 @@ use portcullis_policy::{Document, Request, Verdict, policy};
 
 policy!(decide, prepare);
 
-const CONTROLS: [Control; 39] = [
+pod_security::controls! {
     privileges::PRIVILEGED,
     namespaces::HOST_NAMESPACES,
     namespaces::HOST_NETWORK,
@@ -49,10 +48,10 @@ const CONTROLS: [Control; 39] = [
     daemon::HOST_PROCESSES,
     daemon::DEBUG,
     daemon::UNKNOWN_OPERATIONS,
-];
+}
 
 pub fn decide(request: &Request, data: &Document) -> Verdict {
-    pod_security::decide(request, data, &CONTROLS)
+    verdict(request, data)
 }
 
 pub fn prepare(settings: &Document) -> Result<(), String> {
@@ -62,7 +61,7 @@ pub fn prepare(settings: &Document) -> Result<(), String> {
         Setting::boolean("named_users"),
         Setting::boolean("read_only_root"),
     ];
-    pod_security::prepare(settings, &CONTROLS, &own)?;
+    pod_security::prepare(settings, CONTROLS, &own)?;
     match settings.texts("/limits").unwrap_or_default().iter().find(|name| !limits::KNOWN.contains(&name.as_str())) {
         Some(unknown) => Err(format!("`limits` has `{unknown}`; there are {}", limits::KNOWN.join(", "))),
         None => Ok(()),
