@@ -46,14 +46,24 @@ pub fn calls() -> Vec<(&'static str, Vec<u8>)> {
         ("ports", create, host("PortBindings", keys("[]"))),
         ("bindings of one port", create, host("PortBindings", format!("{{\"80/tcp\":{}}}", many("{}")))),
         ("networks", create, format!("{{\"NetworkingConfig\":{{\"EndpointsConfig\":{}}}}}", keys("{}"))),
+        ("variables", create, format!("{{\"Env\":{}}}", many("\"\""))),
+        ("labels", create, format!("{{\"Labels\":{}}}", keys("\"\""))),
+        ("hosts", create, host("ExtraHosts", many("\"\""))),
+        ("options of a log driver", create, host("LogConfig", format!("{{\"Config\":{}}}", keys("\"\"")))),
+        ("ulimits", create, host("Ulimits", many("{}"))),
+        (
+            "capabilities of a device",
+            create,
+            host("DeviceRequests", format!("[{{\"Capabilities\":[{}]}}]", many("\"\""))),
+        ),
     ];
     rows.map(|(kind, uri, body)| (kind, call(uri, &body))).into()
 }
 
 /// Calls as large, of which nothing is in a view: they are decided.
 pub fn harmless() -> Vec<u8> {
-    let variables = vec!["\"A=1\""; MOST / 6].join(",");
-    call("/v1.44/containers/create", &format!("{{\"Env\":[{variables}]}}"))
+    let words = vec!["\"A=1\""; MOST / 6].join(",");
+    call("/v1.44/containers/create", &format!("{{\"Cmd\":[{words}]}}"))
 }
 
 /// A call as large, whose values take the most memory: no daemon knows the member.

@@ -21,6 +21,7 @@ fn reading(criterion: &mut Criterion) {
     for (name, body) in [("2 KB create", small()), ("900 KiB create", large())] {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(body.len() as u64));
+        assert!(reader.read(call(&body)).is_ok(), "a call that is refused is not read to its end");
         group.bench_function("serde_json value", |bencher| {
             bencher.iter_batched(
                 || body.clone(),

@@ -27,7 +27,7 @@ use crate::ApiVersion;
 use crate::json::{self, Shape};
 
 /// So many items may be in a query parameter that is JSON.
-const MOST_ITEMS: usize = 4096;
+const MOST_ITEMS: usize = 16 << 10;
 
 /// What the views are made from.
 #[derive(Clone, Copy, Debug)]

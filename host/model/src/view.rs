@@ -3,6 +3,7 @@
 
 mod cluster;
 mod container;
+mod items;
 mod network;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ pub use self::cluster::{Build, CertificateAuthority, Plugin, PluginPrivilege, Re
 pub use self::container::{
     BlockIo, BlockIoKind, Container, Label, Labelled, Resources, RestartPolicy, SeccompKind, SeccompProfile, Ulimit,
 };
+pub use self::items::Items;
 pub use self::network::{Network, NetworkAttachment, Subnet};
 
 /// A name with its value, as in an object of the API.

@@ -136,14 +136,13 @@ impl Counted {
         match self {
             // They are published by ranges, and each counts.
             Self::Ports => 16 << 10,
-            // Lists of hosts can be long.
-            Self::Names | Self::Environment => 16 << 10,
+            // Tools write labels and variables by the thousand, and lists of hosts can be long.
+            Self::Labels | Self::Environment | Self::Names => 16 << 10,
             Self::Mounts
             | Self::Devices
             | Self::SecurityOptions
             | Self::Capabilities
             | Self::Networks
-            | Self::Labels
             | Self::Options
             | Self::Limits
             | Self::References => 4096,

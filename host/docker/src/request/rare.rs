@@ -3,9 +3,12 @@
 use std::sync::OnceLock;
 
 use portcullis_model::view::{
-    Build, Container, Entry, Image, Label, Network, NetworkAttachment, Plugin, Resources, SeccompProfile, Service,
-    Swarm,
+    Build, Container, Image, Items, Label, Network, NetworkAttachment, Plugin, Reference, Resources, SeccompProfile,
+    Service, Swarm,
 };
+
+/// No entry of a list within a view is larger.
+const LARGEST_ITEM: usize = size_of::<Reference>();
 
 #[derive(Debug, Default)]
 pub(super) struct RareViews {
@@ -28,14 +31,22 @@ pub(super) struct RareViews {
 impl RareViews {
     /// About how many bytes they are, beside their texts, which are those of the body and the query.
     pub(super) fn memory(&self) -> usize {
-        let of = |items: usize, size: usize| items * size;
-        let labels = self.labels.get().map_or(0, |labels| of(labels.len(), size_of::<Label>()));
-        let environment = self.environment.get().map_or(0, |names| of(names.len(), size_of::<String>()));
-        let networks = self.networks.get().map_or(0, |networks| of(networks.len(), size_of::<NetworkAttachment>()));
-        let entries = self.container.get().and_then(Option::as_ref).map_or(0, |container| {
-            let log = container.log.as_ref().map_or(0, |log| log.options.len());
-            of(container.annotations.len() + log, size_of::<Entry>())
-        });
-        size_of::<Self>() + labels + environment + networks + entries
+        fn listed<T>(view: &OnceLock<Vec<T>>) -> usize {
+            view.get().map_or(0, |items| items.len() * size_of::<T>())
+        }
+        fn one<T: Items>(view: &OnceLock<Option<T>>) -> usize {
+            view.get().and_then(Option::as_ref).map_or(0, Items::items)
+        }
+        let lists = listed(&self.labels) + listed(&self.environment) + listed(&self.networks) + listed(&self.tags);
+        let items = one(&self.container)
+            + self.resources.get().map_or(0, Items::items)
+            + one(&self.seccomp)
+            + self.networks.get().map_or(0, |networks| networks.iter().map(Items::items).sum())
+            + one(&self.created_network)
+            + one(&self.service)
+            + one(&self.build)
+            + one(&self.plugin)
+            + one(&self.swarm);
+        size_of::<Self>() + lists + items * LARGEST_ITEM
     }
 }

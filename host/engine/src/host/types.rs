@@ -8,7 +8,7 @@ use wasmtime::component::Resource;
 use crate::contract::portcullis::policy::types;
 use crate::contract::{DocumentHandle, RequestHandle};
 use crate::fault::stop;
-use crate::host::views::converted;
+use crate::host::views::{self, converted};
 use crate::host::{Held, Host, large};
 
 type Handle = Resource<DocumentHandle>;
@@ -196,7 +196,7 @@ impl types::HostRequest for Host {
     }
 
     fn container(&mut self, _: Resource<RequestHandle>) -> Answer<types::Container> {
-        Ok(self.request()?.container().cloned().map(Into::into))
+        Ok(self.request()?.container().map(views::whole))
     }
 
     fn environment(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<String>> {
@@ -208,11 +208,11 @@ impl types::HostRequest for Host {
     }
 
     fn resources(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<types::Resources> {
-        Ok(self.request()?.resources().clone().into())
+        Ok(views::whole(self.request()?.resources()))
     }
 
     fn seccomp(&mut self, _: Resource<RequestHandle>) -> Answer<types::SeccompProfile> {
-        Ok(self.request()?.seccomp().cloned().map(Into::into))
+        Ok(self.request()?.seccomp().map(views::whole))
     }
 
     fn networks(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::NetworkAttachment>> {
@@ -220,23 +220,23 @@ impl types::HostRequest for Host {
     }
 
     fn created_network(&mut self, _: Resource<RequestHandle>) -> Answer<types::Network> {
-        Ok(self.request()?.created_network().cloned().map(Into::into))
+        Ok(self.request()?.created_network().map(views::whole))
     }
 
     fn service(&mut self, _: Resource<RequestHandle>) -> Answer<types::Service> {
-        Ok(self.request()?.service().cloned().map(Into::into))
+        Ok(self.request()?.service().map(views::whole))
     }
 
     fn build(&mut self, _: Resource<RequestHandle>) -> Answer<types::Build> {
-        Ok(self.request()?.build().cloned().map(Into::into))
+        Ok(self.request()?.build().map(views::whole))
     }
 
     fn plugin(&mut self, _: Resource<RequestHandle>) -> Answer<types::Plugin> {
-        Ok(self.request()?.plugin().cloned().map(Into::into))
+        Ok(self.request()?.plugin().map(views::whole))
     }
 
     fn swarm(&mut self, _: Resource<RequestHandle>) -> Answer<types::Swarm> {
-        Ok(self.request()?.swarm().cloned().map(Into::into))
+        Ok(self.request()?.swarm().map(views::whole))
     }
 
     fn tags(&mut self, _: Resource<RequestHandle>) -> wasmtime::Result<Vec<types::Image>> {

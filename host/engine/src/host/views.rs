@@ -1,10 +1,16 @@
 //! The views, in the contract's types.
 
-use portcullis_model::view;
+use portcullis_model::view::{self, Items};
 
 use crate::contract::portcullis::policy::types;
 use crate::heavy::off_worker;
 use crate::host::large;
+
+/// One view, which may have many entries.
+pub(super) fn whole<V: Clone + Items, T: From<V>>(view: &V) -> T {
+    let converted = || T::from(view.clone());
+    if view.items() > large::ITEMS { off_worker(converted) } else { converted() }
+}
 
 pub(super) fn converted<V: Clone, T: From<V>>(views: &[V]) -> Vec<T> {
     let converted = || views.iter().cloned().map(T::from).collect();
