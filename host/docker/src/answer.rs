@@ -1,23 +1,31 @@
 //! What an answer of the daemon says was made, renamed or removed.
 //!
 //! With an answer, dockerd sends the call once more (moby's `pkg/authorization/api.go`); where the operation failed, there
-//! is no status and no body. So one `AuthZRes` says both what was asked for and what it came to.
+//! is no status and no body. So one `AuthZRes` says both what was asked for and what it came to. An answer of more than 64 KiB dockerd
+//! has written by then, and shows nothing of it, not even headers (`Write` in `response.go`).
 
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-use portcullis_model::Request as _;
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
+use portcullis_document::{Document, Value};
+use portcullis_model::Request as _;
+use portcullis_model::view::Mount;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::json::{self, Shape};
 use crate::operation;
 use crate::reader::Reader;
 use crate::request::DockerRequest;
 use crate::target::Target;
+use crate::view::{items, member, mounts, owned, text as text_of, texts};
 use crate::wire::{self, Text};
 
-const TELLING: [&str; 9] = [
+const TELLING: [&str; 13] = [
     "ContainerCreate",
     "ContainerRename",
     "ContainerDelete",
@@ -27,6 +35,10 @@ const TELLING: [&str; 9] = [
     "VolumePrune",
     "ServiceCreate",
     "ServiceUpdate",
+    "ContainerList",
+    "ContainerInspect",
+    "VolumeList",
+    "VolumeInspect",
 ];
 
 /// What an operation changed.
@@ -39,8 +51,9 @@ pub enum Change {
     },
     Volume {
         name: String,
-        /// Whether it is a folder of the daemon's own, without options, whatever was asked of it: there was one of that name.
-        is_plain: bool,
+        /// What it is beside a folder of the daemon's own, whatever was asked of it: there may have been one of that name. None where
+        /// the daemon does not say.
+        mounts: Option<Vec<Mount>>,
     },
     /// A service, whose tasks make its volumes.
     Service,
@@ -50,6 +63,15 @@ pub enum Change {
     },
     ContainersRemoved(Vec<String>),
     VolumesRemoved(Vec<String>),
+    /// Nobody can tell which.
+    SomeContainersRemoved,
+    SomeVolumesRemoved,
+    /// Containers that are there, by their whole IDs, with their names.
+    ContainersSeen(Vec<(String, String)>),
+    /// Volumes that are there, and what they are beside folders of the daemon's own.
+    VolumesSeen(Vec<(String, Vec<Mount>)>),
+    /// It was carried out, and what it came to cannot be told.
+    Hidden,
     /// The operation failed.
     Nothing,
 }
@@ -58,27 +80,9 @@ pub enum Change {
 #[serde(rename_all = "PascalCase")]
 struct AuthZRes<'a> {
     response_status_code: Option<u16>,
+    response_headers: Option<BTreeMap<String, IgnoredAny>>,
     #[serde(borrow)]
     response_body: Option<Text<'a>>,
-}
-
-/// The bodies of all these answers. moby's `api/types` has them.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Body {
-    id: Option<String>,
-    name: Option<String>,
-    containers_deleted: Option<Vec<String>>,
-    volumes_deleted: Option<Vec<String>>,
-    /// Of a volume; none where the daemon does not say.
-    driver: Option<String>,
-    /// Of a volume: null where it has none.
-    #[serde(default = "not_told")]
-    options: serde_json::Value,
-}
-
-fn not_told() -> serde_json::Value {
-    serde_json::Value::Bool(true)
 }
 
 /// Whether an answer that begins like this is of an operation that [`read`] knows; none where it takes more to tell. dockerd writes
@@ -114,35 +118,62 @@ pub fn is_telling(beginning: &[u8]) -> Option<bool> {
 pub fn read(bytes: &[u8], reader: &Reader) -> Option<(DockerRequest, Change)> {
     let request = reader.read(wire::read_call(bytes).ok()?).ok()?;
     let answer: AuthZRes<'_> = serde_json::from_slice(bytes).ok()?;
-    let is_done = answer.response_status_code.is_some_and(|status| (200..300).contains(&status));
-    let body = answer.response_body.and_then(|body| wire::decode(&body, "ResponseBody").ok());
-    let body: Body = body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
+    let status = answer.response_status_code.unwrap_or_default();
+    let is_done = (200..300).contains(&status);
+    // The daemon has set headers before it carries out anything.
+    let is_hidden = status == 0 && answer.response_headers.is_none_or(|headers| headers.is_empty());
     // Its tasks would have made volumes.
-    if !is_done && matches!(request.operation(), "ServiceCreate" | "ServiceUpdate") {
+    if !is_done && !is_hidden && matches!(request.operation(), "ServiceCreate" | "ServiceUpdate") {
         return None;
     }
-    let change = if is_done { change(&request, body) } else { None };
-    Some((request, change.unwrap_or(Change::Nothing)))
+    let body = answer.response_body.and_then(|body| wire::decode(&body, "ResponseBody").ok());
+    let body = body.and_then(|body| json::read(body, Shape::Any).ok());
+    let change = is_done.then(|| change(&request, body.as_ref().map(Document::root))).flatten();
+    let change = change.unwrap_or(match request.operation() {
+        "ContainerPrune" => Change::SomeContainersRemoved,
+        // It ends where one cannot be removed.
+        "VolumePrune" => Change::SomeVolumesRemoved,
+        _ if is_done || is_hidden => Change::Hidden,
+        _ => Change::Nothing,
+    });
+    Some((request, change))
 }
 
-fn change(request: &DockerRequest, body: Body) -> Option<Change> {
+/// The bodies of all these answers are in moby's `api/types`.
+fn change(request: &DockerRequest, body: Option<Value<'_>>) -> Option<Change> {
     let asked = |name: &str| request.query().iter().find(|(other, _)| other == name).map(|(_, value)| plain(value));
     let named = |name: &str| request.parameter(name).map(plain);
+    let told = |name: &str| some(text_of(member(body, name)));
     Some(match request.operation() {
-        "ContainerCreate" => Change::Container { id: body.id?, name: asked("name").filter(|name| !name.is_empty()) },
-        "VolumeCreate" => {
-            let has_none = body.options.is_null() || body.options.as_object().is_some_and(serde_json::Map::is_empty);
-            let is_plain = has_none && matches!(body.driver.as_deref(), None | Some("" | "local"));
-            Change::Volume { name: body.name?, is_plain }
-        }
+        "ContainerCreate" => Change::Container { id: told("Id")?, name: asked("name").filter(|name| !name.is_empty()) },
+        "VolumeCreate" => Change::Volume { name: told("Name")?, mounts: mounts::of_made_volume(body?) },
         "ServiceCreate" | "ServiceUpdate" => Change::Service,
         "ContainerRename" => Change::Renamed { container: named("id")?, name: asked("name")? },
         "ContainerDelete" => Change::ContainersRemoved(vec![named("id")?]),
         "VolumeDelete" => Change::VolumesRemoved(vec![request.parameter("name")?.to_owned()]),
-        "ContainerPrune" => Change::ContainersRemoved(body.containers_deleted?),
-        "VolumePrune" => Change::VolumesRemoved(body.volumes_deleted?),
+        "ContainerPrune" => Change::ContainersRemoved(owned(member(Some(body?), "ContainersDeleted"))),
+        "VolumePrune" => Change::VolumesRemoved(owned(member(Some(body?), "VolumesDeleted"))),
+        "ContainerInspect" => Change::ContainersSeen(vec![(told("Id")?, plain(text_of(member(body, "Name"))))]),
+        "ContainerList" => Change::ContainersSeen(items(body).flat_map(listed_container).collect()),
+        "VolumeInspect" => Change::VolumesSeen(body.and_then(seen_volume).into_iter().collect()),
+        "VolumeList" => Change::VolumesSeen(items(member(body, "Volumes")).filter_map(seen_volume).collect()),
         _ => return None,
     })
+}
+
+/// Of its names, that which is no alias of a link.
+fn listed_container(container: Value<'_>) -> Option<(String, String)> {
+    let mut names = texts(member(Some(container), "Names")).map(plain);
+    let name = names.find(|name| !name.contains('/'))?;
+    Some((some(text_of(member(Some(container), "Id")))?, name))
+}
+
+fn seen_volume(volume: Value<'_>) -> Option<(String, Vec<Mount>)> {
+    Some((some(text_of(member(Some(volume), "Name")))?, mounts::of_made_volume(volume)?))
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// The daemon's own names begin with a slash, and it takes them with and without.

@@ -19,8 +19,8 @@ use crate::operation::{Body, Operation, Parameters};
 use crate::resolve::{NoResolve, Resolve, Resolved, clean_path};
 use crate::target::Target;
 use crate::view::{
-    Facts, build, cluster, container, devices, image, mounts, namespaces, networks, ports, resources, seccomp,
-    security, service, sysctls,
+    Facts, build, cluster, container, devices, image, is_true, member, mounts, namespaces, networks, ports, resources,
+    seccomp, security, service, sysctls,
 };
 use crate::wire::Call;
 
@@ -164,6 +164,17 @@ impl DockerRequest {
     /// The mounts that the call itself names, of which nothing is looked up.
     pub fn named_mounts(&self) -> Vec<Mount> {
         mounts::mounts(self.facts(), &NoResolve)
+    }
+
+    /// Volumes that the call names beside options, which the daemon ignores if there is one of that name. [`Self::named_mounts`] has
+    /// what the options make.
+    pub fn volumes_by_name(&self) -> Vec<Mount> {
+        mounts::volumes_by_name(self.facts())
+    }
+
+    /// Whether the daemon removes the container that the call creates as soon as it ends.
+    pub fn is_removed_at_its_end(&self) -> bool {
+        is_true(member(self.facts().host_config(), "AutoRemove"))
     }
 
     /// Volumes that the call defines, by name, and what they mount from the host.

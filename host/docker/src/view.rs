@@ -171,7 +171,7 @@ fn driver(value: Value<'_>, name: &str, options: &str) -> Option<Driver> {
     (!name.is_empty() || !options.is_empty()).then_some(Driver { name, options })
 }
 
-fn is_true(value: Option<Value<'_>>) -> bool {
+pub(crate) fn is_true(value: Option<Value<'_>>) -> bool {
     value.and_then(Value::as_bool).unwrap_or_default()
 }
 

@@ -26,6 +26,7 @@ fn answer(method: &str, uri: &str, body: &str, status: Option<u16>, answer: &str
     }
     fields.push(("RequestHeaders", headers));
     fields.extend(status.map(|status| ("ResponseStatusCode", json!(status))));
+    fields.push(("ResponseHeaders", json!({ "Server": "Docker" })));
     if !answer.is_empty() {
         fields.push(("ResponseBody", json!(base64(answer))));
     }
@@ -67,15 +68,7 @@ fn what_was_changed_is_told() {
             "{}",
             Some(201),
             r#"{"Name":"v","Driver":"local"}"#,
-            "Volume { name: \"v\", is_plain: false }".into(),
-        ),
-        (
-            "POST",
-            "/volumes/create",
-            "{}",
-            Some(201),
-            r#"{"Name":"v","Options":{"type":"none"}}"#,
-            "Volume { name: \"v\", is_plain: false }".into(),
+            "Volume { name: \"v\", mounts: None }".into(),
         ),
         (
             "POST",
@@ -83,7 +76,7 @@ fn what_was_changed_is_told() {
             "{}",
             Some(201),
             r#"{"Name":"v","Options":null}"#,
-            "Volume { name: \"v\", is_plain: true }".into(),
+            "Volume { name: \"v\", mounts: Some([]) }".into(),
         ),
         (
             "POST",
@@ -91,7 +84,7 @@ fn what_was_changed_is_told() {
             "{}",
             Some(201),
             r#"{"Name":"v","Driver":"local","Options":{}}"#,
-            "Volume { name: \"v\", is_plain: true }".into(),
+            "Volume { name: \"v\", mounts: Some([]) }".into(),
         ),
         ("POST", "/services/create", "{}", Some(201), r#"{"ID":"x"}"#, "Service".into()),
         ("POST", "/services/x/update?version=1", "{}", Some(200), "{}", "Service".into()),
@@ -115,10 +108,66 @@ fn what_was_changed_is_told() {
             r#"{"ContainersDeleted":["x"],"SpaceReclaimed":0}"#,
             "ContainersRemoved([\"x\"])".into(),
         ),
-        ("POST", "/volumes/prune", "", Some(200), r#"{"VolumesDeleted":null}"#, "Nothing".into()),
+        ("POST", "/volumes/prune", "", Some(200), r#"{"VolumesDeleted":null}"#, "VolumesRemoved([])".into()),
+        ("POST", "/volumes/prune", "", None, "", "SomeVolumesRemoved".into()),
+        ("POST", "/containers/prune", "", None, "", "SomeContainersRemoved".into()),
+        (
+            "GET",
+            "/containers/json?all=1",
+            "",
+            Some(200),
+            r#"[{"Id":"x","Names":["/web/db","/quirky_fermi"]},{"Id":"y","Names":[]}]"#,
+            "ContainersSeen([(\"x\", \"quirky_fermi\")])".into(),
+        ),
+        (
+            "GET",
+            "/containers/x/json",
+            "",
+            Some(200),
+            r#"{"Id":"x","Name":"/quirky_fermi"}"#,
+            "ContainersSeen([(\"x\", \"quirky_fermi\")])".into(),
+        ),
+        (
+            "GET",
+            "/volumes",
+            "",
+            Some(200),
+            r#"{"Volumes":[{"Name":"v","Driver":"local","Options":null},{"Name":"w"}],"Warnings":null}"#,
+            "VolumesSeen([(\"v\", [])])".into(),
+        ),
+        ("GET", "/volumes/v", "", Some(200), r#"{"Name":"v","Options":{}}"#, "VolumesSeen([(\"v\", [])])".into()),
     ];
     for (method, uri, body, status, answered, expected) in rows {
         assert_eq!(summary_of(&answer(method, uri, body, status, answered)), expected, "{method} {uri}");
+    }
+}
+
+#[test]
+fn a_volume_that_is_there_is_told_as_what_it_is() {
+    let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
+    let asked = r#"{"Name":"v","DriverOpts":{"type":"tmpfs","device":"tmpfs"}}"#;
+    let there = r#"{"Name":"v","Driver":"local","Options":{"type":"none","o":"bind","device":"/there"}}"#;
+    let made = answer("POST", "/v1.41/volumes/create", asked, Some(201), there);
+    let Some((_, Change::Volume { mounts: Some(mounts), .. })) = read(made.as_bytes(), &reader) else {
+        panic!("it is told");
+    };
+    let told: Vec<_> = mounts.iter().map(|mount| (mount.kind, &*mount.source)).collect();
+    assert_eq!(told, [(portcullis_model::view::MountKind::Bind, "/there")]);
+}
+
+/// dockerd has written more than 64 KiB by the time that it asks.
+#[test]
+fn what_is_not_told_of_an_answer_was_carried_out() {
+    let reader = Reader::new(Rules::default(), Arc::new(NoResolve));
+    for (uri, expected) in [
+        ("/containers/create", "Hidden"),
+        ("/volumes/create", "Hidden"),
+        ("/services/create", "Hidden"),
+        ("/volumes/prune", "SomeVolumesRemoved"),
+    ] {
+        let told = answer("POST", uri, "{}", None, "").replace(r#","ResponseHeaders":{"Server":"Docker"}"#, "");
+        let (_, change) = read(told.as_bytes(), &reader).expect("it is read");
+        assert_eq!(format!("{change:?}"), expected, "{uri}");
     }
 }
 
@@ -141,7 +190,7 @@ fn the_beginning_is_enough_and_no_less() {
     let far = format!("http://{}/v1.41/containers/create", "a".repeat(1 << 20));
     assert_eq!(is_telling(answer("POST", &far, "{}", Some(201), "{}").as_bytes()), Some(true));
     for (method, uri) in
-        [("GET", "/containers/json"), ("POST", "/containers/x/start"), ("POST", "//"), ("GET", "/containers/create")]
+        [("GET", "/images/json"), ("POST", "/containers/x/start"), ("POST", "//"), ("GET", "/containers/create")]
     {
         assert_eq!(is_telling(answer(method, uri, "", Some(200), "").as_bytes()), Some(false), "{method} {uri}");
     }

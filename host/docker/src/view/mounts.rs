@@ -59,10 +59,7 @@ pub(crate) fn volumes(facts: Facts<'_>) -> Vec<(String, Vec<Mount>)> {
         .body
         .filter(|_| facts.operation == "VolumeCreate")
         .and_then(|body| defined(text(member(Some(body), "Name")), of_volume(body)));
-    let (place, mounts) = match facts.service() {
-        Some(_) => (MountContext::service(facts.api_version), member(facts.service_container(), "Mounts")),
-        None => (MountContext::container(facts.api_version), member(facts.host_config(), "Mounts")),
-    };
+    let (place, mounts) = mount_values(facts);
     let volumes = items(mounts).filter(|mount| place.kind(Some(*mount)) == MountKind::Volume);
     let of_mounts = volumes.filter_map(|mount| defined(text(member(Some(mount), "Source")), place.mounts(mount)));
     // `HostConfig.VolumeDriver` makes all volumes that are no mounts.
@@ -72,6 +69,27 @@ pub(crate) fn volumes(facts: Facts<'_>) -> Vec<(String, Vec<Mount>)> {
     let of_driver = others.filter(|mount| mount.driver.as_deref() == Some(driver));
     let of_driver = of_driver.map(|mount| (mount.source.clone(), vec![mount]));
     of_volume.into_iter().chain(of_mounts).chain(of_driver).collect()
+}
+
+/// Volumes that mounts name and give options to, as if those were not there: the daemon takes a volume of that name if there is one,
+/// whatever the options say (`Create` in moby's `volume/service/store.go`).
+pub(crate) fn volumes_by_name(facts: Facts<'_>) -> Vec<Mount> {
+    let (place, mounts) = mount_values(facts);
+    let by_name = |mount: Value<'_>| {
+        let (name, target) = (text(member(Some(mount), "Source")), text(member(Some(mount), "Target")));
+        let is_shown = name.is_empty() || place.mounts(mount).iter().any(|mount| mount.kind == MountKind::Volume);
+        let read_only = is_true(member(Some(mount), "ReadOnly"));
+        (!is_shown).then(|| Mount { read_only, ..Mount::new(MountKind::Volume, name, target) })
+    };
+    items(mounts).filter(|mount| place.kind(Some(*mount)) == MountKind::Volume).filter_map(by_name).collect()
+}
+
+/// The `Mounts` of a container or a service, and how they are read.
+fn mount_values(facts: Facts<'_>) -> (MountContext, Option<Value<'_>>) {
+    match facts.service() {
+        Some(_) => (MountContext::service(facts.api_version), member(facts.service_container(), "Mounts")),
+        None => (MountContext::container(facts.api_version), member(facts.host_config(), "Mounts")),
+    }
 }
 
 /// Whether it is nothing but a folder of the daemon's own.
@@ -158,6 +176,19 @@ fn of_volume(body: Value<'_>) -> Vec<Mount> {
     // Daemons and versions of the API before 1.42 do not know cluster volumes, and make one of their own.
     let cluster = member(body, "ClusterVolumeSpec").map(|_| Mount { kind: MountKind::Cluster, ..mount.clone() });
     cluster.into_iter().chain(local::expand(mount, member(body, "DriverOpts"))).collect()
+}
+
+/// What a volume that is there is beside a folder of the daemon's own, by a `volume.Volume`; none where that is not told.
+pub(crate) fn of_made_volume(body: Value<'_>) -> Option<Vec<Mount>> {
+    // Null where it has none.
+    let options = body.get("Options")?;
+    let body = Some(body);
+    let mount = Mount {
+        driver: some(text(member(body, "Driver"))),
+        makes_volume: true,
+        ..Mount::new(MountKind::Volume, text(member(body, "Name")), "")
+    };
+    Some(local::expand(mount, Some(options)).into_iter().filter(|mount| !is_plain(mount)).collect())
 }
 
 /// Whether nothing that is mounted later below a source appears in a mount with this propagation. Without one, the daemon

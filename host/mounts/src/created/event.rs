@@ -30,6 +30,9 @@ pub(super) enum Event {
         /// Volumes that were made with it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         volumes: Vec<Defined>,
+        /// Whether it can go without a call.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_fleeting: bool,
     },
     Volumes {
         #[serde(with = "owner", default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +48,16 @@ pub(super) enum Event {
     },
     ContainersRemoved(Vec<String>),
     VolumesRemoved(Vec<String>),
+    /// Somebody had containers removed, and nobody can tell which.
+    SomeContainersRemoved {
+        #[serde(with = "owner", default, skip_serializing_if = "Option::is_none")]
+        tenant: Owner,
+    },
+    /// Somebody had volumes removed, and nobody can tell which.
+    SomeVolumesRemoved {
+        #[serde(with = "owner", default, skip_serializing_if = "Option::is_none")]
+        tenant: Owner,
+    },
     /// A name of which it is not known whose it is.
     Unsure {
         #[serde(with = "owner", default, skip_serializing_if = "Option::is_none")]
@@ -53,6 +66,15 @@ pub(super) enum Event {
         #[serde(with = "some_text", default, skip_serializing_if = "Option::is_none")]
         name: Option<Arc<str>>,
         is_any: bool,
+        /// Whether it is none of what others created.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_own: bool,
+    },
+    /// Renames whose order nobody can tell: each of these names may be any container's.
+    Doubtful {
+        #[serde(with = "owner", default, skip_serializing_if = "Option::is_none")]
+        tenant: Owner,
+        names: Vec<String>,
     },
     /// Something of a tenant's was forgotten.
     Lost {
@@ -61,10 +83,17 @@ pub(super) enum Event {
         containers: bool,
         volumes: bool,
     },
-    /// A create that was allowed, and not answered when the host ended.
+    /// A create that was allowed, and is not answered yet.
     Expected {
         #[serde(with = "owner", default, skip_serializing_if = "Option::is_none")]
         tenant: Owner,
+        /// Among all of the tenant's that are not answered.
+        #[serde(default)]
+        number: u64,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_volume: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_fleeting: bool,
         uri: String,
         #[serde(with = "some_text", default, skip_serializing_if = "Option::is_none")]
         name: Option<Arc<str>>,
@@ -74,6 +103,12 @@ pub(super) enum Event {
         volumes: Vec<Defined>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         is_renamed: bool,
+    },
+    /// It was answered, or is taken for carried out.
+    Answered {
+        #[serde(with = "owner", default, skip_serializing_if = "Option::is_none")]
+        tenant: Owner,
+        number: u64,
     },
 }
 
@@ -169,9 +204,12 @@ impl Event {
             | Self::Volumes { tenant, .. }
             | Self::Renamed { tenant, .. }
             | Self::Unsure { tenant, .. }
+            | Self::Doubtful { tenant, .. }
             | Self::Lost { tenant, .. }
+            | Self::SomeContainersRemoved { tenant }
+            | Self::SomeVolumesRemoved { tenant }
             | Self::Expected { tenant, .. } => Some(tenant),
-            Self::ContainersRemoved(_) | Self::VolumesRemoved(_) => None,
+            Self::ContainersRemoved(_) | Self::VolumesRemoved(_) | Self::Answered { .. } => None,
         }
     }
 
@@ -184,11 +222,31 @@ impl Event {
             Self::Container { held, volumes, .. } => held.size() + of_volumes(volumes),
             Self::Volumes { volumes, .. } => of_volumes(volumes),
             Self::Renamed { container, name, .. } => container.len() + name.len(),
-            Self::ContainersRemoved(names) | Self::VolumesRemoved(names) => names.iter().map(String::len).sum(),
-            Self::Unsure { .. } | Self::Lost { .. } => 0,
+            Self::ContainersRemoved(names) | Self::VolumesRemoved(names) | Self::Doubtful { names, .. } => {
+                names.iter().map(String::len).sum()
+            }
+            Self::Unsure { .. }
+            | Self::Lost { .. }
+            | Self::SomeContainersRemoved { .. }
+            | Self::SomeVolumesRemoved { .. }
+            | Self::Answered { .. } => 0,
             Self::Expected { uri, held, volumes, .. } => uri.len() + held.size() + of_volumes(volumes),
         };
         size_of::<Self>() + more
+    }
+}
+
+// === impl Defined ===
+
+impl Defined {
+    /// Of which it is not known whether it is there.
+    pub(super) fn unsettled((name, binds): (String, Mounts)) -> Self {
+        Self { name: name.into(), binds: Arc::new(binds), is_settled: false, is_exact: false }
+    }
+
+    /// It is there, as it is told.
+    pub(super) fn settled(defined: (String, Mounts)) -> Self {
+        Self { is_settled: true, ..Self::unsettled(defined) }
     }
 }
 

@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! create, allowed ──> expected ──┐
-//! its answer, with the ID ───────┴──> registry <── start, restart, archive; a volume by its name
-//!                                        │
+//! its answer, with the ID ───────┼──> registry <── start, restart, archive; a volume by its name
+//! lists, with chosen names ──────┘       │
 //!                                     journal ──> a file, from which the next host has it
 //! ```
 
@@ -25,8 +25,10 @@ use portcullis_docker::DockerRequest;
 use portcullis_docker::answer::Change;
 use portcullis_model::view::Mount;
 use portcullis_model::{Request as _, TenantName};
+use tokio::sync::oneshot::Receiver;
 use tokio::time::timeout;
 
+use self::event::Event;
 use self::journal::Journal;
 use self::record::Record;
 use self::registry::Shown;
@@ -68,17 +70,17 @@ impl Created {
     /// What a call mounts beside the mounts that it names itself.
     pub fn mounts(&self, listener: &str, tenant: &TenantName, request: &DockerRequest) -> Vec<Mount> {
         let operation = request.operation();
-        let now = Instant::now();
         let shown = if is_mounting(operation) {
             let Some(container) = request.parameter("id") else { return Vec::new() };
-            self.shards.of(listener).locked().of_container(container, tenant, now)
+            self.shards.of(listener).locked().of_container(container, tenant)
         } else if NAMING.contains(&operation) {
             let shard = self.shards.of(listener);
             if shard.locked().is_empty() {
                 return Vec::new();
             }
-            let named: Vec<_> = request.named_mounts().into_iter().map(Arc::new).collect();
-            shard.locked().of_named(&named, tenant, now)
+            let named = request.named_mounts().into_iter().chain(request.volumes_by_name());
+            let named: Vec<_> = named.map(Arc::new).collect();
+            shard.locked().of_named(&named, tenant)
         } else {
             return Vec::new();
         };
@@ -89,8 +91,22 @@ impl Created {
     pub fn expect(&self, listener: &str, tenant: &TenantName, request: &DockerRequest) {
         if matches!(request.operation(), "ContainerCreate" | "VolumeCreate") {
             let (record, name) = (Record::of(request), name_of(request));
-            self.shards.of(listener).locked().expect(request.uri(), name, tenant, record, Instant::now());
+            let shard = self.shards.of(listener);
+            let mut registry = shard.locked();
+            let events = registry.expect(request.uri(), name, tenant, record, Instant::now());
+            // Nobody waits for it: it is kept by the time that the daemon has created anything.
+            drop(self.keep(shard.name(), events));
         }
+        if let Some(names) = touched(request) {
+            let shard = self.shards.of(listener);
+            shard.locked().pend(request.uri(), &names, tenant, Instant::now());
+        }
+    }
+
+    /// Must be called under the registry's lock: events are kept in their order. Answers when the last one is kept.
+    fn keep(&self, listener: &Arc<str>, events: Vec<(u64, Event)>) -> Option<Receiver<()>> {
+        let journal = self.journal.as_ref()?;
+        events.into_iter().map(|event| journal.keep(listener, event)).last().flatten()
     }
 
     /// A tenant's call was carried out, or failed. Ready when it is kept, or cannot be in time.
@@ -99,9 +115,8 @@ impl Created {
         let kept = {
             let shard = self.shards.of(listener);
             let mut registry = shard.locked();
-            let event = registry.settle(&tenant.cloned(), request.uri(), record, change, Instant::now());
-            // Under the same lock: they are kept in their order.
-            event.zip(self.journal.as_ref()).and_then(|(event, journal)| journal.keep(shard.name(), event))
+            let events = registry.settle(&tenant.cloned(), request.uri(), record, change);
+            self.keep(shard.name(), events)
         };
         if let Some(kept) = kept {
             // What is not kept by then, or cannot be, the journal tells of.
@@ -124,6 +139,21 @@ impl Created {
 
 /// The name that a create gives to its container.
 fn name_of(request: &DockerRequest) -> Option<Arc<str>> {
-    let name = request.query().iter().find(|(name, _)| name == "name").map(|(_, value)| value.trim_start_matches('/'));
-    name.filter(|name| !name.is_empty()).map(Into::into)
+    given_name(request).filter(|name| !name.is_empty()).map(Into::into)
+}
+
+fn given_name(request: &DockerRequest) -> Option<&str> {
+    let name = request.query().iter().find(|(name, _)| name == "name");
+    name.map(|(_, value)| value.trim_start_matches('/'))
+}
+
+/// The names of containers that a rename or a removal takes away or gives; none for what is neither.
+fn touched(request: &DockerRequest) -> Option<Vec<&str>> {
+    let called = || request.parameter("id").map(|called| called.trim_start_matches('/'));
+    match request.operation() {
+        "ContainerRename" => Some(called().into_iter().chain(given_name(request)).collect()),
+        "ContainerDelete" => Some(called().into_iter().collect()),
+        "ContainerPrune" | "VolumeDelete" | "VolumePrune" => Some(Vec::new()),
+        _ => None,
+    }
 }

@@ -31,6 +31,10 @@ pub(super) struct Record {
     pub(super) held: Held,
     /// Volumes that the call defines beside the container, or as its only purpose.
     pub(super) volumes: Vec<(String, Mounts)>,
+    /// Whether a volume is its only purpose.
+    pub(super) is_volume: bool,
+    /// Whether the daemon removes it when it ends, without a call.
+    pub(super) is_fleeting: bool,
 }
 
 pub(super) fn lost() -> Arc<Mount> {
@@ -70,17 +74,21 @@ impl Record {
             matches!(mount.kind, MountKind::Volume | MountKind::Container) && !mount.source.is_empty()
         };
         let mounts = match request.operation() {
-            "ContainerCreate" | "VolumeCreate" => request.named_mounts(),
-            // Of a service, the volumes that its tasks make. The tasks' own containers are nobody's to start.
-            "ServiceCreate" | "ServiceUpdate" => Vec::new(),
+            "ContainerCreate" | "VolumeCreate" | "ServiceCreate" | "ServiceUpdate" => request.named_mounts(),
             _ => return Self::default(),
         };
         let (binds, rest): (Mounts, Mounts) =
             mounts.into_iter().map(Arc::new).partition(|mount| mount.kind == MountKind::Bind);
-        let held = Held { binds, others: rest.into_iter().filter(is_other).collect() };
+        let by_name = request.volumes_by_name().into_iter().map(Arc::new);
+        let held = Held { binds, others: rest.into_iter().filter(is_other).chain(by_name).collect() };
         let volumes = request.named_volumes().into_iter();
         let volumes = volumes.map(|(name, mounts)| (name, mounts.into_iter().map(Arc::new).collect())).collect();
-        Self { held, volumes }.within_bounds()
+        let is_fleeting = request.is_removed_at_its_end();
+        Self { held, volumes, is_volume: request.operation() == "VolumeCreate", is_fleeting }.within_bounds()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.volumes.is_empty()
     }
 
     pub(super) fn within_bounds(self) -> Self {
@@ -95,9 +103,10 @@ impl Record {
     /// The same, without what is too much. No volume's name is left out, or it could be mounted by it.
     pub(super) fn cut(self) -> Self {
         let mut seen = HashSet::new();
-        let names = self.volumes.into_iter().map(|(name, _)| name.chars().take(256).collect::<String>());
+        let Self { volumes, is_volume, is_fleeting, .. } = self;
+        let names = volumes.into_iter().map(|(name, _)| name.chars().take(256).collect::<String>());
         let names = names.filter(|name| seen.insert(name.clone()));
-        Self { held: Held::lost(), volumes: names.map(|name| (name, vec![lost()])).collect() }
+        Self { held: Held::lost(), volumes: names.map(|name| (name, vec![lost()])).collect(), is_volume, is_fleeting }
     }
 }
 

@@ -33,7 +33,7 @@ fn tenant(name: &str) -> TenantName {
 
 fn binds(source: &str) -> Record {
     let held = Held { binds: vec![Arc::new(Mount::new(MountKind::Bind, source, "/x"))], others: Vec::new() };
-    Record { held, volumes: Vec::new() }
+    Record { held, ..Record::default() }
 }
 
 fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -70,8 +70,22 @@ impl Host {
         let kept = {
             let shard = self.created.shards.of(listener);
             let mut registry = shard.locked();
-            let event = registry.settle(&Some(tenant(by)), "/", record, change, Instant::now()).unwrap();
-            self.created.journal.as_ref().unwrap().keep(shard.name(), event)
+            if let Change::Renamed { .. } | Change::ContainersRemoved(_) = change {
+                registry.pend("/", &[], &tenant(by), Instant::now());
+            }
+            let events = registry.settle(&Some(tenant(by)), "/", record, change);
+            self.created.keep(shard.name(), events)
+        };
+        kept.is_some_and(|kept| kept.blocking_recv().is_ok())
+    }
+
+    /// A create of the tenant `a` is allowed.
+    fn expect(&self, uri: &str) -> bool {
+        let kept = {
+            let shard = self.created.shards.of("docker");
+            let mut registry = shard.locked();
+            let events = registry.expect(uri, Some("x".into()), &tenant("a"), binds("/one"), Instant::now());
+            self.created.keep(shard.name(), events)
         };
         kept.is_some_and(|kept| kept.blocking_recv().is_ok())
     }
@@ -86,7 +100,7 @@ impl Host {
     }
 
     fn on(&self, listener: &str, by: &str, called: &str) -> Vec<String> {
-        let shown = self.created.shards.of(listener).locked().of_container(called, &tenant(by), Instant::now());
+        let shown = self.created.shards.of(listener).locked().of_container(called, &tenant(by));
         shown.into_iter().map(|shown| Shown::mount(shown).source).collect()
     }
 
@@ -232,15 +246,19 @@ fn the_file_does_not_grow_for_ever() {
 }
 
 #[test]
+fn a_create_that_was_allowed_outlives_a_host_that_is_killed() {
+    let host = Host::start();
+    assert!(host.expect("/c?name=x"));
+    let next = host.crash();
+    for host in [&next, &next.crash()] {
+        assert_eq!((host.of("a", "x"), host.of("b", "x").len()), (vec!["/one".to_owned()], 1));
+    }
+}
+
+#[test]
 fn a_host_that_ends_tells_the_next_one_what_is_not_answered() {
     let host = Host::start();
-    host.created.shards.of("docker").locked().expect(
-        "/c?name=x",
-        Some("x".into()),
-        &tenant("a"),
-        binds("/one"),
-        Instant::now(),
-    );
+    assert!(host.expect("/c?name=x"));
     host.created.close();
     assert_eq!(host.crash().of("a", "x"), ["/one"]);
     // What comes after that is not kept, and nobody waits for it.
@@ -271,6 +289,7 @@ fn every_kind_of_event_is_read_as_it_was_written() {
         renamed_from: None,
         held: Arc::clone(&held),
         volumes: Vec::new(),
+        is_fleeting: true,
     };
     let line = file::line("docker", &event);
     let read: Entry = serde_json::from_slice(content(&line).unwrap()).unwrap();

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use portcullis_model::view::Mount;
+
 use super::super::event::{Defined, Event, Owner};
 use super::super::record::{Held, MOST, Mounts, Record, lost, size_of_all};
+use super::expected::Expected;
 use super::holders::Key;
-use super::{Container, Meant, Registry, SHORT_ID, Unsure, UnsureName, Volume};
+use super::{Container, Meant, Registry, SHORT_ID, Unsure, UnsureName, Volume, is_whole_id, may_be_id};
 
 /// Names of one tenant's of which it is not known whose they are.
 pub(super) const UNSURE: usize = 1024;
@@ -18,37 +21,60 @@ impl Registry {
     pub(in super::super) fn apply(&mut self, event: &Event) {
         self.changes += 1;
         match event {
-            Event::Container { tenant, id, name, renamed_from, held, volumes } => {
+            Event::Container { tenant, id, name, renamed_from, held, volumes, is_fleeting } => {
                 self.add_volumes(volumes, tenant);
-                self.add_container(id, name.clone(), tenant, held);
+                self.add_container((id, name.clone()), tenant, held, *is_fleeting);
                 if let Some(name) = renamed_from.as_ref().filter(|name| !self.names.contains_key(*name)) {
-                    self.add_unsure(name, Unsure::Unnamed, tenant);
+                    self.add_unsure(name, Unsure::Own, tenant);
                 }
             }
             Event::Volumes { tenant, volumes } => self.add_volumes(volumes, tenant),
-            Event::Renamed { tenant, container, name } => self.rename(container, name, tenant),
+            Event::Renamed { tenant, container, name } => {
+                self.rename_expected(container);
+                self.rename(container, name, tenant);
+            }
             Event::ContainersRemoved(containers) => containers.iter().for_each(|called| self.remove_container(called)),
             Event::VolumesRemoved(names) => {
                 names.iter().for_each(|name| self.remove(&Key::Volume(name.as_str().into())));
             }
-            Event::Unsure { tenant, name, is_any } => {
-                let unsure = if *is_any { Unsure::Any } else { Unsure::Unnamed };
+            Event::Unsure { tenant, name, is_any, is_own } => {
+                let unsure = match (is_any, is_own) {
+                    (true, _) => Unsure::Any,
+                    (false, true) => Unsure::Own,
+                    (false, false) => Unsure::Unnamed,
+                };
                 match name {
                     Some(name) => self.add_unsure(name, unsure, tenant),
                     None => self.every_unsure(unsure, tenant),
                 }
             }
-            Event::Lost { tenant, containers, volumes } => self.lose(tenant, *containers, *volumes),
-            Event::Expected { tenant: None, .. } => {}
-            Event::Expected { tenant: Some(tenant), uri, name, held, volumes, is_renamed } => {
-                let defined = |volume: &Defined| (volume.name.to_string(), Mounts::clone(&volume.binds));
-                let record = Record { held: Held::clone(held), volumes: volumes.iter().map(defined).collect() };
-                self.expect(uri, name.clone(), tenant, record, Instant::now());
-                let holder = self.holders.get_mut(&Some(tenant.clone()));
-                if let Some(expected) = holder.and_then(|holder| holder.expected.back_mut()) {
-                    expected.is_renamed |= *is_renamed;
+            Event::Doubtful { tenant, names } => {
+                for name in names {
+                    self.rename_expected(name);
+                    self.forget_sight(Some(name));
+                    if let Some(before) = self.names.remove(&**name) {
+                        self.set_name(&before, None);
+                    }
+                    self.add_unsure(&name.as_str().into(), Unsure::Any, tenant);
                 }
             }
+            Event::Lost { tenant, containers, volumes } => self.lose(tenant, *containers, *volumes),
+            Event::SomeContainersRemoved { .. } => {
+                self.containers.values_mut().for_each(|container| container.is_fleeting = true);
+            }
+            Event::SomeVolumesRemoved { .. } => {
+                self.volumes.values_mut().for_each(|volume| volume.is_settled = false);
+            }
+            Event::Expected { tenant, number, is_volume, is_fleeting, uri, name, held, volumes, is_renamed } => {
+                let defined = |volume: &Defined| (volume.name.to_string(), Mounts::clone(&volume.binds));
+                let volumes = volumes.iter().map(defined).collect();
+                let (is_volume, is_fleeting) = (*is_volume, *is_fleeting);
+                let record = Record { held: Held::clone(held), volumes, is_volume, is_fleeting };
+                let mut expected = Expected::new(*number, uri.clone(), name.clone(), record, Instant::now());
+                expected.is_renamed = *is_renamed;
+                self.push_expected(tenant.clone(), expected);
+            }
+            Event::Answered { tenant, number } => self.forget_expected(tenant, *number),
         }
         self.make_room();
     }
@@ -67,17 +93,13 @@ impl Registry {
                 let (containers, volumes) = (holder.lost.containers, holder.lost.volumes);
                 events.push(Event::Lost { tenant: tenant.clone(), containers, volumes });
             }
-            events.extend(holder.every_unsure.map(|unsure| Event::Unsure {
-                tenant,
-                name: None,
-                is_any: unsure == Unsure::Any,
-            }));
+            events.extend(holder.every_unsure.map(|unsure| unsure.event(tenant, None)));
         }
-        events.extend(self.unsure.iter().map(|(name, unsure)| Event::Unsure {
-            tenant: unsure.tenant.clone(),
-            name: Some(Arc::clone(name)),
-            is_any: unsure.unsure == Unsure::Any,
-        }));
+        let named = |(name, unsure): (&Arc<str>, &UnsureName)| {
+            unsure.unsure.event(unsure.tenant.clone(), Some(Arc::clone(name)))
+        };
+        events.extend(self.unsure.iter().map(named));
+        events.extend(self.unanswered());
         (self.changes, events)
     }
 
@@ -88,28 +110,35 @@ impl Registry {
                 name,
                 binds: Arc::clone(&volume.binds),
                 is_settled: volume.is_settled,
-                is_exact: false,
+                is_exact: true,
             }],
         };
         Some(match key {
             Key::Container(id) => {
-                let Container { name, held, .. } = self.containers.get(id)?;
+                let Container { name, held, is_fleeting, .. } = self.containers.get(id)?;
                 let (id, name, held) = (Arc::clone(id), name.clone(), Arc::clone(held));
-                Event::Container { tenant: tenant.clone(), id, name, renamed_from: None, held, volumes: Vec::new() }
+                let (tenant, volumes, is_fleeting) = (tenant.clone(), Vec::new(), *is_fleeting);
+                Event::Container { tenant, id, name, renamed_from: None, held, volumes, is_fleeting }
             }
             Key::Volume(name) => defined(Arc::clone(name), self.volumes.get(name)?),
             Key::Anonymous => defined("".into(), self.holders.get(tenant)?.anonymous.as_ref()?),
         })
     }
 
-    fn add_container(&mut self, id: &Arc<str>, name: Option<Arc<str>>, tenant: &Owner, held: &Arc<Held>) {
+    fn add_container(
+        &mut self,
+        (id, name): (&Arc<str>, Option<Arc<str>>),
+        tenant: &Owner,
+        held: &Arc<Held>,
+        is_fleeting: bool,
+    ) {
         self.remove(&Key::Container(Arc::clone(id)));
         let key = Key::Container(Arc::clone(id));
-        let mut container =
-            Container { tenant: tenant.clone(), name: None, held: Arc::clone(held), place: self.next_place() };
-        container.place.of_container(id, None, held);
-        self.enlist(tenant, &key, container.place);
-        self.add_loose(tenant, held);
+        let (tenant, held, place) = (tenant.clone(), Arc::clone(held), self.next_place());
+        let mut container = Container { tenant, name: None, seen: None, held, is_fleeting, place };
+        container.place.of_container(id, None, &container.held);
+        self.enlist(&container.tenant, &key, container.place);
+        self.add_loose(&container.tenant, &container.held);
         self.containers.insert(Arc::clone(id), container);
         if let Some(name) = name {
             self.give_name(id, name);
@@ -130,23 +159,24 @@ impl Registry {
             Key::Anonymous => self.holders.get_mut(tenant).and_then(|holder| holder.anonymous.as_mut()),
             Key::Container(_) => None,
         };
-        let is_settled = defined.is_settled && *key != Key::Anonymous;
+        // Anonymous ones go with their containers, and nobody hears of it.
+        let mut is_settled = defined.is_settled && *key != Key::Anonymous && !is_whole_id(&defined.name);
         let mut binds = Arc::clone(&defined.binds);
         if let Some(there) = there {
-            if there.is_settled {
+            // What is only asked of one that is there does not change it; what the daemon says that it is, it is, too.
+            let is_asked = there.is_settled && !defined.is_exact;
+            if is_asked && !defined.is_settled {
                 return;
             }
-            if !defined.is_exact {
-                let new: Mounts = binds.iter().filter(|bind| !there.binds.contains(bind)).cloned().collect();
-                if new.is_empty() {
-                    there.is_settled = is_settled;
-                    return;
-                }
-                binds = Arc::new(there.binds.iter().cloned().chain(new).collect());
+            if there.is_settled || !defined.is_exact {
+                is_settled |= there.is_settled;
+                let is_new = |bind: &&Arc<Mount>| !is_asked && !there.binds.contains(bind);
+                binds = Arc::new(there.binds.iter().chain(binds.iter().filter(is_new)).cloned().collect());
             }
+            // Even where nothing is new: it is known to be there now.
             let owner = there.tenant.clone();
             self.remove_of(key, &owner);
-        } else if binds.is_empty() && !is_settled {
+        } else if binds.is_empty() && !is_settled && !defined.is_exact {
             return;
         }
         if size_of_all(&binds) > MOST {
@@ -179,6 +209,7 @@ impl Registry {
         let container = self.containers.get_mut(id)?;
         let (tenant, held, before) = (container.tenant.clone(), Arc::clone(&container.held), container.place);
         let old = std::mem::replace(&mut container.name, name);
+        let seen = container.seen.take();
         let is_named = container.name.is_some();
         container.place.of_container(id, container.name.as_ref(), &held);
         let after = container.place;
@@ -187,6 +218,7 @@ impl Registry {
             (false, true) => self.remove_loose(&tenant, &held),
             (true, true) | (false, false) => {}
         }
+        self.forget_sight(seen.as_deref());
         let key = Key::Container(Arc::clone(id));
         self.delist(&tenant, before);
         self.enlist(&tenant, &key, after);
@@ -199,8 +231,10 @@ impl Registry {
             Meant::Unknown => None,
             Meant::Unsure(unsure) => Some(unsure),
         };
-        self.remove_unsure(called);
-        self.remove_unsure(name);
+        for name in [called.trim_start_matches('/'), &**name] {
+            self.remove_unsure(name);
+            self.forget_sight(Some(name));
+        }
         // Whose it was is gone, or is called otherwise by now.
         if let Some(before) = self.names.remove(name) {
             self.set_name(&before, None);
@@ -237,7 +271,14 @@ impl Registry {
     fn remove_container(&mut self, called: &str) {
         let called = called.trim_start_matches('/');
         let by_id = self.containers.get_key_value(called).map(|(id, _)| Arc::clone(id));
-        let exact = by_id.or_else(|| self.names.get(called).cloned());
+        // Of two that it can mean, neither is forgotten.
+        let named = self.names.get(called);
+        let is_fleeting = named.and_then(|id| self.containers.get(id)).is_some_and(|container| container.is_fleeting);
+        let is_name = !is_fleeting || !may_be_id(called) || self.prefixed(called).next().is_none();
+        if by_id.is_none() && named.is_some() && !is_name {
+            return;
+        }
+        let exact = by_id.or_else(|| named.cloned());
         // What short beginning is one's alone, another's may have been that was forgotten.
         let id = exact.or_else(|| {
             let mut prefixed = self.prefixed(called);
@@ -248,5 +289,13 @@ impl Registry {
             self.remove(&Key::Container(id));
         }
         self.remove_unsure(called);
+    }
+}
+
+// === impl Unsure ===
+
+impl Unsure {
+    fn event(self, tenant: Owner, name: Option<Arc<str>>) -> Event {
+        Event::Unsure { tenant, name, is_any: self == Self::Any, is_own: self == Self::Own }
     }
 }

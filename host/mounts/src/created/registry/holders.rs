@@ -7,14 +7,14 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
 
 use portcullis_model::view::Mount;
 use tracing::warn;
 
 use super::super::event::Owner;
 use super::super::record::{Held, Mounts, lost, size_of_all};
-use super::expected::{ANSWERED_WITHIN, Expected};
+use super::expected::Expected;
+use super::pending::Pending;
 use super::{Container, Registry, Unsure, Volume};
 
 /// Bytes that all containers and volumes of one daemon may hold together.
@@ -32,14 +32,16 @@ pub(super) struct Holder {
     order: BTreeMap<(Class, u64), Key>,
     /// What its containers without a name mount, without the targets: how many do, and since when.
     pub(super) loose: HashMap<Arc<Mount>, Loose>,
+    /// When something was last added to those, by [`Registry::last`].
+    pub(super) loosened: u64,
     /// How many containers have no name.
     pub(super) unnamed: usize,
     /// Volumes that its containers define without names. They can outlive the containers.
     pub(super) anonymous: Option<Volume>,
     pub(super) expected: VecDeque<Expected>,
     pub(super) expected_bytes: usize,
-    /// When a create was last allowed that is not among those.
-    pub(super) unexpected: Option<Instant>,
+    /// Renames and removals that were allowed and are not answered.
+    pub(super) pending: VecDeque<Pending>,
     /// How many names are its renames'.
     pub(super) unsure: usize,
     /// What every name may be that is not known, since there were more of those than are remembered.
@@ -96,21 +98,20 @@ impl Holder {
         keys.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// Whether a create was allowed of which nothing is known.
-    pub(super) fn has_unexpected(&self, now: Instant) -> bool {
-        self.unexpected.is_some_and(|since| now.saturating_duration_since(since) < ANSWERED_WITHIN)
-    }
-
     fn is_blank(&self) -> bool {
         let Lost { containers, volumes } = self.lost;
-        let is_empty = self.order.is_empty() && self.expected.is_empty() && self.unsure == 0;
-        is_empty && self.unexpected.is_none() && self.every_unsure.is_none() && !containers && !volumes
+        let is_empty = self.order.is_empty() && self.expected.is_empty() && self.pending.is_empty() && self.unsure == 0;
+        is_empty && self.every_unsure.is_none() && !containers && !volumes
     }
 }
 
 // === impl Place ===
 
 impl Place {
+    pub(super) fn at(self) -> u64 {
+        self.at
+    }
+
     pub(super) fn of_container(&mut self, id: &str, name: Option<&Arc<str>>, held: &Held) {
         let mounts = held.size();
         let known = mounts + if name.is_none() { mounts } else { 0 };
@@ -175,9 +176,13 @@ impl Registry {
 
     /// What a container without a name mounts.
     pub(super) fn add_loose(&mut self, tenant: &Owner, held: &Held) {
+        self.last += 1;
         let since = self.last;
         let holder = self.holders.entry(tenant.clone()).or_default();
         holder.unnamed += 1;
+        if !held.is_empty() {
+            holder.loosened = since;
+        }
         for mount in held.all() {
             holder.loose.entry(untargeted(mount)).or_insert(Loose { count: 0, since }).count += 1;
         }
@@ -206,6 +211,7 @@ impl Registry {
         let (tenant, place) = match key {
             Key::Container(id) => {
                 let Some(container) = self.containers.remove(id) else { return };
+                self.forget_sight(container.seen.as_deref());
                 match container.name.as_ref() {
                     Some(name) if self.names.get(name) == Some(id) => drop(self.names.remove(name)),
                     Some(_) => {}

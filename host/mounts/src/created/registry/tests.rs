@@ -1,9 +1,13 @@
 //! What is remembered, by what it is found again, and how much of it there can be.
 
+use std::time::Instant;
+
 use super::change::UNSURE;
 use super::expected::{ANSWERED_WITHIN, EXPECTED, EXPECTED_BYTES};
 use super::holders::{BYTES, LEAST};
 use super::*;
+
+mod unanswered;
 
 const LOST: &str = "(a mount that is not remembered)";
 
@@ -17,7 +21,7 @@ fn named(kind: MountKind, name: &str, read_only: bool) -> Mount {
 
 fn holding(binds: Vec<Mount>, others: Vec<Mount>) -> Record {
     let shared = |mounts: Vec<Mount>| mounts.into_iter().map(Arc::new).collect();
-    Record { held: Held { binds: shared(binds), others: shared(others) }, volumes: Vec::new() }
+    Record { held: Held { binds: shared(binds), others: shared(others) }, ..Record::default() }
 }
 
 fn binds(source: &str) -> Record {
@@ -62,13 +66,32 @@ impl Daemon {
     }
 
     fn expect(&mut self, by: &str, uri: &str, record: Record, now: Instant) {
-        let name = uri.split_once("name=").map(|(_, name)| name.into());
-        self.registry.expect(uri, name, &tenant(by), record, now);
+        let name = uri.split_once("name=").map(|(_, name)| name).filter(|name| !name.is_empty()).map(Into::into);
+        let kept = self.registry.expect(uri, name, &tenant(by), record, now);
+        self.kept.extend(kept.into_iter().map(|(_, event)| event));
     }
 
     fn answer(&mut self, by: &str, uri: &str, record: Record, change: Change) {
-        let kept = self.registry.settle(&Some(tenant(by)), uri, record, change, Instant::now());
-        self.kept.extend(kept.map(|(_, event)| event));
+        if uri == "/" {
+            self.pend(by, uri, &change);
+        }
+        self.answer_of_before(by, uri, record, change);
+    }
+
+    /// It is decided.
+    fn pend(&mut self, by: &str, uri: &str, change: &Change) {
+        let names = match change {
+            Change::Renamed { container, name } => vec![container.trim_start_matches('/'), name],
+            Change::ContainersRemoved(called) => called.iter().map(String::as_str).collect(),
+            Change::VolumesRemoved(_) => Vec::new(),
+            _ => return,
+        };
+        self.registry.pend(uri, &names, &tenant(by), Instant::now());
+    }
+
+    fn answer_of_before(&mut self, by: &str, uri: &str, record: Record, change: Change) {
+        let kept = self.registry.settle(&Some(tenant(by)), uri, record, change);
+        self.kept.extend(kept.into_iter().map(|(_, event)| event));
     }
 
     /// Creates a container as a tenant, and has it answered.
@@ -81,8 +104,7 @@ impl Daemon {
 
     /// Makes a volume that is what it was asked to be.
     fn make_volume(&mut self, by: &str, name: &str, source: &str) {
-        let change = Change::Volume { name: name.into(), is_plain: false };
-        self.answer(by, "/", defining(name, source), change);
+        self.answer(by, "/", defining(name, source), Change::Volume { name: name.into(), mounts: None });
     }
 
     fn settle(&mut self, change: Change) {
@@ -113,7 +135,7 @@ impl Daemon {
     }
 
     fn named_by(&self, by: &str, mount: Mount) -> Vec<String> {
-        sources(self.registry.of_named(&[Arc::new(mount)], &tenant(by), Instant::now()))
+        sources(self.registry.of_named(&[Arc::new(mount)], &tenant(by)))
     }
 
     fn volume(&self, by: &str, name: &str) -> Vec<String> {
@@ -130,7 +152,7 @@ impl Daemon {
     }
 
     fn by(&self, by: &str, called: &str) -> Vec<String> {
-        sources(self.registry.of_container(called, &tenant(by), Instant::now()))
+        sources(self.registry.of_container(called, &tenant(by)))
     }
 
     /// The same daemon, for the next host: from all that was kept, and from what the last file begins with.
@@ -173,46 +195,54 @@ fn a_container_is_found_by_all_that_it_can_be_called_by() {
 }
 
 #[test]
-fn a_name_that_the_daemon_chose_is_any_of_those_that_the_tenant_made_without_one() {
+fn a_name_that_the_daemon_chose_is_any_of_those_that_were_made_without_one() {
     let mut daemon = Daemon::new();
     daemon.create("a", 1, None, binds("/one"));
     daemon.create("a", 2, Some("web"), binds("/two"));
-    daemon.create("b", 3, None, binds("/three"));
+    daemon.create("b", 3, None, Record::default());
     for called in ["quirky_fermi", "/quirky_fermi", "quirky_fermi7"] {
-        assert_eq!(daemon.of(called), ["/one"], "{called}");
-        assert_eq!(daemon.by("b", called), ["/three"], "{called}");
+        assert_eq!(daemon.of(called), ["/one"], "another's mounts nothing: {called}");
+        assert_eq!(
+            (daemon.by("b", called), daemon.by("c", called)),
+            (vec![LOST.into()], vec![LOST.into()]),
+            "{called}"
+        );
     }
-    assert_eq!(daemon.by("c", "quirky_fermi"), [""; 0]);
+    daemon.create("b", 4, None, binds("/three"));
+    assert_eq!((daemon.of("quirky_fermi"), daemon.by("b", "quirky_fermi")), (mixed("/one"), mixed("/three")));
+    // Renamed by whoever does not know whose it is.
+    daemon.rename_by("c", "quirky_fermi", "renamed");
+    for daemon in [&daemon].into_iter().chain(&daemon.again()) {
+        for by in ["c", "d"] {
+            assert_eq!(daemon.by(by, "renamed"), [LOST], "{by}");
+        }
+        assert_eq!(daemon.of("renamed"), mixed("/one"));
+    }
     assert_eq!(daemon.of("Quirky_fermi"), [""; 0]);
 }
 
-#[test]
-fn one_that_is_just_being_created_is_known_before_its_answer_is() {
-    let mut daemon = Daemon::new();
-    let start = Instant::now();
-    let record = Record { volumes: defining("v", "/volume").volumes, ..binds("/one") };
-    daemon.expect("a", "/create?name=x", record.clone(), start);
-    assert_eq!(daemon.of("x"), ["/one"]);
-    assert_eq!((daemon.volume("a", "v"), daemon.volume("b", "v")), (vec!["/volume".to_owned()], vec![]));
-    assert_eq!(daemon.by("b", "x"), [""; 0], "it is not another's");
-    let late = daemon.registry.of_container("x", &tenant("a"), start + ANSWERED_WITHIN);
-    assert!(late.is_empty(), "another plugin may have denied it");
-    daemon.answer("b", "/create?name=x", record.clone(), Change::Nothing);
-    assert_eq!(daemon.of("x"), ["/one"], "another's answer is not its");
-    daemon.answer("a", "/create?name=x", Record { volumes: Vec::new(), ..record }, Change::Nothing);
-    assert_eq!(daemon.of("x"), [""; 0], "it failed");
+/// This, and something of others.
+fn mixed(source: &str) -> Vec<String> {
+    vec![source.to_owned(), LOST.to_owned()]
 }
 
 #[test]
 fn a_create_is_told_to_the_next_host_before_its_answer_is() {
     let mut daemon = Daemon::new();
     daemon.expect("a", "/create?name=x", binds("/one"), Instant::now());
-    let mut next = Daemon::new();
-    daemon.registry.unanswered(Instant::now()).iter().for_each(|event| next.registry.apply(event));
-    assert_eq!(next.of("x"), ["/one"]);
-    next.rename("x", "y");
-    next.answer("a", "/create?name=x", binds("/one"), Change::Container { id: id(1), name: Some("x".into()) });
-    assert_eq!((next.of("y"), next.registry.holders[&Some(tenant("a"))].expected.len()), (vec!["/one".to_owned()], 0));
+    for mut next in daemon.again() {
+        assert_eq!(next.of("x"), ["/one"]);
+        next.rename("x", "y");
+        next.answer("a", "/create?name=x", binds("/one"), Change::Container { id: id(1), name: Some("x".into()) });
+        assert_eq!(
+            (next.of("y"), next.registry.holders[&Some(tenant("a"))].expected.len()),
+            (vec![LOST.to_owned()], 0)
+        );
+    }
+    daemon.answer("a", "/create?name=x", binds("/one"), Change::Nothing);
+    for next in daemon.again() {
+        assert_eq!(next.of("x"), [""; 0], "it failed");
+    }
 }
 
 #[test]
@@ -221,14 +251,14 @@ fn a_rename_that_comes_before_the_answer_of_its_create_is_followed() {
     daemon.expect("a", "/create?name=x", binds("/one"), Instant::now());
     daemon.rename("/x", "y");
     daemon.answer("a", "/create?name=x", binds("/one"), Change::Container { id: id(1), name: Some("x".into()) });
-    // Whichever it is by now, what it mounts is shown.
+    // Whichever of the two was first.
     for daemon in [&daemon].into_iter().chain(&daemon.again()) {
-        assert_eq!((daemon.of("y"), daemon.of("x")), (vec!["/one".to_owned()], vec!["/one".to_owned()]));
+        assert_eq!((daemon.of("y"), daemon.of("x")), (vec![LOST.to_owned()], vec!["/one".to_owned()]));
         assert_eq!(daemon.by("b", "y"), [LOST], "whose it is another's tenant is not told");
     }
     // Another gets the name.
     daemon.create("a", 2, Some("x"), binds("/two"));
-    assert_eq!((daemon.of("y"), daemon.of("x")), (vec!["/one".to_owned()], vec!["/two".to_owned()]));
+    assert_eq!((daemon.of("y"), daemon.of("x")), (vec![LOST.to_owned()], vec!["/two".to_owned()]));
 }
 
 #[test]
@@ -267,12 +297,12 @@ fn what_somebody_asks_of_a_volume_that_another_has_is_not_shown_to_that_one() {
     let mut daemon = Daemon::new();
     // Both a volume that was mounted once and one that was made, though by creates that nobody saw the first of.
     daemon.create("b", 1, None, mounting(named(MountKind::Volume, "mounted", false)));
-    daemon.answer("b", "/", Record::default(), Change::Volume { name: "made".into(), is_plain: true });
+    daemon.answer("b", "/", Record::default(), Change::Volume { name: "made".into(), mounts: Some(Vec::new()) });
     for volume in ["mounted", "made", "told"] {
         daemon.fail("a", defining(volume, "/poison"));
         daemon.answer("a", "/", defining(volume, "/poison"), Change::Service);
-        let is_plain = volume == "told";
-        daemon.answer("a", "/", defining(volume, "/poison"), Change::Volume { name: volume.into(), is_plain });
+        let mounts = (volume == "told").then(Vec::new);
+        daemon.answer("a", "/", defining(volume, "/poison"), Change::Volume { name: volume.into(), mounts });
         daemon.create("a", 2, None, defining(volume, "/poison"));
     }
     for daemon in [&daemon].into_iter().chain(&daemon.again()) {
@@ -294,14 +324,13 @@ fn a_volume_is_shown_as_what_it_was_made() {
     let disk = Mount { file_system: Some("ext4".to_owned()), ..named(MountKind::FileSystem, "/dev/vda", false) };
     for (number, (name, mount)) in [("v", &of_driver), ("d", &disk)].into_iter().enumerate() {
         let volumes = vec![(name.into(), vec![Arc::new(mount.clone())])];
-        let change = Change::Volume { name: name.into(), is_plain: false };
+        let change = Change::Volume { name: name.into(), mounts: None };
         daemon.answer("a", "/", Record { volumes, ..Record::default() }, change);
         let by_name = named(MountKind::Volume, name, true);
         daemon.create("a", number + 1, Some(name), mounting(by_name.clone()));
-        let now = Instant::now();
         for shown in [
-            daemon.registry.of_named(&[Arc::new(by_name)], &tenant("a"), now),
-            daemon.registry.of_container(name, &tenant("a"), now),
+            daemon.registry.of_named(&[Arc::new(by_name)], &tenant("a")),
+            daemon.registry.of_container(name, &tenant("a")),
         ] {
             let shown: Vec<_> = shown.into_iter().map(Shown::mount).collect();
             assert_eq!(shown, [Mount { read_only: true, ..mount.clone() }], "{name}");
@@ -359,7 +388,8 @@ fn what_a_tenant_pushes_out_of_its_own_reads_as_never_resolved() {
     let assert = |daemon: &Daemon, note: &str| {
         for called in ["first", &id(1), "quirky_fermi", "older"] {
             assert!(daemon.of(called).contains(&LOST.to_owned()), "{note}: {called}");
-            assert_eq!(daemon.by("b", called), [""; 0], "{note}: it is none of another's: {called}");
+            let by_another = if called == "quirky_fermi" { vec![LOST] } else { vec![] };
+            assert_eq!(daemon.by("b", called), by_another, "{note}: it is none of another's: {called}");
         }
         assert_eq!(daemon.by("b", "other"), ["/two"], "{note}");
         assert_eq!(daemon.of("other"), ["/two"], "{note}: what is known is shown");
@@ -378,17 +408,21 @@ fn no_more_creates_of_one_tenant_wait_for_answers_than_there_is_room_for() {
         daemon.expect("a", &format!("/{number}"), Record::default(), now);
     }
     assert_eq!(daemon.of("x"), [""; 0]);
-    daemon.expect("a", "/one-more", binds("/one"), now);
+    daemon.expect("a", "/create?name=x", binds("/one"), now);
+    daemon.expect("a", "/one-more", Record::default(), now);
     daemon.expect("b", "/create?name=x", binds("/two"), now);
-    assert_eq!((daemon.of("x"), daemon.by("b", "x")), (vec![LOST.to_owned()], vec!["/two".to_owned()]));
-    let late = daemon.registry.of_container("x", &tenant("a"), now + ANSWERED_WITHIN);
-    assert!(late.is_empty(), "what another plugin denied is not waited for");
+    assert_eq!((daemon.of("x"), daemon.by("b", "x")), (mixed("/one"), mixed("/two")));
+    for number in 0..EXPECTED {
+        daemon.expect("a", &format!("/{number}"), Record::default(), now);
+    }
+    assert_eq!(daemon.registry.holders[&Some(tenant("a"))].expected.len(), EXPECTED);
+    assert_eq!(daemon.of("x"), ["/one"], "it is taken for carried out");
     // By their bytes, too.
     for number in 0..100 {
         daemon.expect("c", &format!("/{number}"), large(), now);
     }
     assert!(daemon.registry.holders[&Some(tenant("c"))].expected_bytes <= EXPECTED_BYTES);
-    assert!(daemon.by("c", "x").contains(&LOST.to_owned()));
+    assert!(daemon.by("c", &id(1)).contains(&LOST.to_owned()), "that can be any");
 }
 
 #[test]
@@ -397,15 +431,16 @@ fn a_container_without_a_name_is_still_found_when_it_is_renamed() {
     daemon.create("a", 1, None, binds("/one"));
     daemon.create("b", 2, None, binds("/two"));
     daemon.rename("quirky_fermi", "first");
-    assert_eq!((daemon.of("first"), daemon.by("b", "first")), (vec!["/one".to_owned()], vec![LOST.to_owned()]));
+    assert_eq!((daemon.of("first"), daemon.by("b", "first")), (mixed("/one"), vec![LOST.to_owned()]));
     daemon.rename("first", "second");
-    assert_eq!((daemon.of("first"), daemon.of("second")), (vec![], vec!["/one".to_owned()]));
+    assert_eq!((daemon.of("first"), daemon.of("second")), (vec![], mixed("/one")));
     // A name that another had.
     daemon.create("a", 3, Some("taken"), binds("/three"));
     daemon.rename("second", "taken");
-    assert_eq!(daemon.of("taken"), ["/one", "/three"], "the one that had it may be any");
+    let any = ["/one", "/three", LOST];
+    assert_eq!(daemon.of("taken"), any, "the one that had it may be any");
     for next in daemon.again() {
-        assert_eq!(next.of("taken"), ["/one", "/three"]);
+        assert_eq!(next.of("taken"), any);
     }
 
     // Others take the name.
@@ -471,17 +506,18 @@ fn an_anonymous_volume_is_any_that_the_tenant_defined() {
     assert_eq!(daemon.named(volume(&id(7))), [""; 0]);
     daemon.create("a", 1, Some("web"), defining("", "/one"));
     daemon.create("b", 2, Some("other"), defining("", "/two"));
-    assert_eq!(daemon.named(volume(&id(7))), ["/one"]);
+    assert_eq!((daemon.volume("a", &id(7)), daemon.volume("b", &id(7))), (mixed("/one"), mixed("/two")));
+    assert_eq!(daemon.volume("c", &id(7)), [LOST]);
     assert_eq!((daemon.named(volume("v")), daemon.named(volume(""))), (vec![], vec![]));
     // It outlives the container, and cannot be removed by a name that is made up.
     daemon.remove("web");
     daemon.settle(Change::VolumesRemoved(vec![String::new(), "a".into(), id(7)]));
-    assert_eq!(daemon.named(volume(&id(7))), ["/one"]);
+    assert_eq!(daemon.named(volume(&id(7))), mixed("/one"));
     // One that is known is itself.
     daemon.make_volume("a", &id(8), "/three");
     assert_eq!(daemon.named(volume(&id(8))), ["/three"]);
     for next in daemon.again() {
-        assert_eq!((next.volume("a", &id(7)), next.volume("b", &id(7))), (vec!["/one".into()], vec!["/two".into()]));
+        assert_eq!((next.volume("a", &id(7)), next.volume("b", &id(7))), (mixed("/one"), mixed("/two")));
     }
 }
 
