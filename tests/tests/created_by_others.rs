@@ -131,7 +131,7 @@ fn existing(release: Release) -> Result<()> {
     )?;
     let service = |name: &str, mounts: Value| {
         let spec = json!({ "Image": "alpine", "Command": ["sleep", "1000"], "Mounts": mounts });
-        json!({ "Name": name, "TaskTemplate": { "ContainerSpec": spec, "RestartPolicy": { "Condition": "none" } } })
+        json!({ "Name": name, "TaskTemplate": { "ContainerSpec": spec, "RestartPolicy": { "Condition": "any", "Delay": 1 } } })
     };
     stage.must_not("ben", "POST", "/services/create", service("web", json!([mount("vol", &tmpfs)])))?;
     // The container of a task is found by no call that made it.
@@ -139,8 +139,11 @@ fn existing(release: Release) -> Result<()> {
     stage.must("ann", "POST", "/services/create", service("web", bound))?;
     let id = wait::until("the task's container", wait::DEADLINE, || {
         let listed = stage.must("ben", "GET", "/containers/json?all=1", Value::Null).ok()?;
-        let is_task =
-            |container: &&Value| container.get("Names").is_some_and(|names| names.to_string().contains("/web."));
+        // One whose task fails to start goes again, and another one comes.
+        let is_task = |container: &&Value| {
+            let is_of_web = container.get("Names").is_some_and(|names| names.to_string().contains("/web."));
+            is_of_web && text(container, "State") == "running"
+        };
         listed.as_array()?.iter().find(is_task).map(|container| text(container, "Id").to_owned())
     })?;
     for called in [&id, &id[..12], &*stage.name_of("ben", &id)?] {

@@ -19,7 +19,7 @@ use tower_service::Service as _;
 
 use crate::args::Host;
 use crate::exit::Exit;
-use crate::out::fail;
+use crate::out::{self, fail};
 use crate::patience::{Moved, Patience};
 use crate::progress::{Upload, receive};
 use crate::remote::{self, Remote};
@@ -118,7 +118,11 @@ impl Call {
             let answer = self.begin(&way).await.map_err(failed)?;
             if answer.status().is_success() {
                 let patience = (!is_endless).then_some(patience);
-                return stream::lines(answer.into_body(), patience, each).await.map_err(failed);
+                let lines = stream::lines(answer.into_body(), patience, each);
+                return tokio::select! {
+                    read = lines => read.map_err(failed),
+                    () = out::closed(), if is_endless => Ok(()),
+                };
             }
             let (status, body) = (answer.status(), receive(answer.into_body(), patience, |error| way.broken(error)));
             succeeded(status, body.await.map_err(failed)?).map(drop)

@@ -3,11 +3,14 @@
 //! code stays what it would have been.
 
 use std::fmt::{Arguments, Display};
+use std::future::pending;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use portcullis_model::printable::{escape_json, escape_lines};
 use serde::Serialize;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use crate::exit::Exit;
 
@@ -78,6 +81,16 @@ pub(crate) fn is_terminal() -> bool {
 /// Whether nothing more can be printed.
 pub(crate) fn is_closed() -> bool {
     CLOSED.get().is_some()
+}
+
+/// Ready when the reader of a pipe has gone, which a command that waits for more would not notice. Never, where that cannot be
+/// told, as of a file.
+pub(crate) async fn closed() {
+    let Ok(out) = AsyncFd::with_interest(io::stdout(), Interest::ERROR) else { return pending().await };
+    match out.ready(Interest::ERROR).await {
+        Ok(_) => keep(Err(ErrorKind::BrokenPipe.into())),
+        Err(_) => pending().await,
+    }
 }
 
 fn keep(written: io::Result<()>) {
