@@ -5,12 +5,13 @@
 use std::fmt::{Arguments, Display};
 use std::future::pending;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use portcullis_model::printable::{escape_json, escape_lines};
 use serde::Serialize;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe::Sender;
 
 use crate::exit::Exit;
 
@@ -86,7 +87,9 @@ pub(crate) fn is_closed() -> bool {
 /// Ready when the reader of a pipe has gone, which a command that waits for more would not notice. Never, where that cannot be
 /// told, as of a file.
 pub(crate) async fn closed() {
-    let Ok(out) = AsyncFd::with_interest(io::stdout(), Interest::ERROR) else { return pending().await };
+    let own = io::stdout().as_fd().try_clone_to_owned();
+    // Nothing is written by it, so it may block as it did.
+    let Ok(out) = own.and_then(Sender::from_owned_fd_unchecked) else { return pending().await };
     match out.ready(Interest::ERROR).await {
         Ok(_) => keep(Err(ErrorKind::BrokenPipe.into())),
         Err(_) => pending().await,

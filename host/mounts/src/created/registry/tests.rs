@@ -84,7 +84,15 @@ impl Daemon {
             Change::Renamed { container, name } => vec![container.trim_start_matches('/'), name],
             Change::ContainersRemoved(called) => called.iter().map(String::as_str).collect(),
             Change::VolumesRemoved(_) => Vec::new(),
-            _ => return,
+            Change::Container { .. }
+            | Change::Volume { .. }
+            | Change::Service
+            | Change::SomeContainersRemoved
+            | Change::SomeVolumesRemoved
+            | Change::ContainersSeen(_)
+            | Change::VolumesSeen(_)
+            | Change::Hidden
+            | Change::Nothing => return,
         };
         self.registry.pend(uri, &names, &tenant(by), Instant::now());
     }
