@@ -201,7 +201,13 @@ impl Dockerd {
         let mark = self.log().mark();
         self.process.signal(Signal::HUP)?;
         let reloaded = |line: &str| line.contains("Reloaded configuration").then_some(());
-        self.process.wait_for_line(mark, "the daemon's new configuration", reloaded)
+        self.process.wait_for_line(mark, "the daemon's new configuration", reloaded)?;
+        // Some releases write that line before they change the chain. No plugin of ours lets such a path pass.
+        let probe = http::request("POST", "/v1.41/containers/%ff/kill", &[], b"");
+        wait::until("the plugin in the daemon's chain, or out of it", wait::DEADLINE, || {
+            let answer = http::send(&self.socket(), &probe).ok()?;
+            (answer.text().contains("authorization denied by plugin") == on).then_some(())
+        })
     }
 
     /// Its network namespace: `nsenter --net=PATH`. `unshare`, which waits for it, is in the same.
